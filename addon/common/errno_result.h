@@ -1,0 +1,15 @@
+#pragma once
+#include <cerrno>
+#include <string>
+
+// A failed system call as it travels from C++ to JavaScript, where it becomes a KernelError.
+struct Failure {
+  int error = 0;
+  const char* syscall = "";
+  std::string path;
+  explicit operator bool() const { return error != 0; }
+};
+
+inline Failure Fail(const char* syscall, std::string path = {}) {
+  return Failure{errno, syscall, std::move(path)};
+}

@@ -1,0 +1,32 @@
+{
+  "targets": [
+    {
+      "target_name": "kernel",
+      "sources": [
+        "addon/kernel/binding.cc",
+        "addon/kernel/process.cc",
+        "addon/kernel/rootfs.cc",
+        "addon/kernel/extractor.cc",
+        "addon/kernel/net.cc",
+        "addon/kernel/nft.cc",
+        "addon/kernel/policy.cc"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")", "addon"],
+      "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED", "NAPI_DISABLE_CPP_EXCEPTIONS", "_GNU_SOURCE"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": ["-std=c++20", "-fno-exceptions", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-O2"],
+      "libraries": ["-ldl", "-lpthread"]
+    },
+    {
+      "target_name": "tdocker-shim",
+      "type": "executable",
+      "sources": ["addon/shim/main.cc"],
+      "include_dirs": ["addon"],
+      "defines": ["_GNU_SOURCE"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-Os"],
+      "ldflags": ["-static", "-s"],
+      "ldflags!": ["-rdynamic"]
+    }
+  ]
+}

@@ -1,0 +1,6 @@
+export * from './schema/container.ts'
+export * from './schema/exec.ts'
+export * from './schema/image.ts'
+export * from './schema/network.ts'
+export * from './schema/volume.ts'
+export * from './schema/system.ts'

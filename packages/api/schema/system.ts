@@ -1,0 +1,171 @@
+import { Type, type Static } from 'typebox'
+
+export const AuthConfig = Type.Object({
+  username: Type.Optional(Type.String()),
+  password: Type.Optional(Type.String()),
+  serveraddress: Type.Optional(Type.String()),
+})
+export type AuthConfig = Static<typeof AuthConfig>
+
+export interface AuthResponse {
+  Status: string
+  IdentityToken: string
+}
+
+export interface Commit {
+  ID: string
+}
+
+export interface ContainerdInfo {
+  Address: string
+  Namespaces: { Containers: string; Plugins: string }
+}
+
+export interface DeviceInfo {
+  Source: string
+  ID: string
+}
+
+export interface FirewallInfo {
+  Driver: string
+  Info: Array<Array<string>>
+}
+
+export interface NRIInfo {
+  Info: Array<Array<string>>
+}
+
+export interface PluginsInfo {
+  Volume: Array<string>
+  Network: Array<string>
+  Authorization: Array<string>
+  Log: Array<string>
+}
+
+export interface IndexInfo {
+  Name: string
+  Mirrors: Array<string>
+  Secure: boolean
+  Official: boolean
+}
+
+export interface RegistryServiceConfig {
+  InsecureRegistryCIDRs: Array<string>
+  IndexConfigs: Record<string, IndexInfo>
+  Mirrors: Array<string>
+}
+
+export interface Runtime {
+  path: string
+  runtimeArgs: Array<string> | null
+  status: Record<string, string> | null
+}
+
+export interface SystemInfo {
+  ID: string
+  Containers: number
+  ContainersRunning: number
+  ContainersPaused: number
+  ContainersStopped: number
+  Images: number
+  Driver: string
+  DriverStatus: Array<Array<string>>
+  DockerRootDir: string
+  Plugins: PluginsInfo
+  MemoryLimit: boolean
+  SwapLimit: boolean
+  CpuCfsPeriod: boolean
+  CpuCfsQuota: boolean
+  CPUShares: boolean
+  CPUSet: boolean
+  PidsLimit: boolean
+  OomKillDisable: boolean
+  IPv4Forwarding: boolean
+  Debug: boolean
+  NFd: number
+  NGoroutines: number
+  SystemTime: string
+  LoggingDriver: string
+  CgroupDriver: 'cgroupfs' | 'systemd' | 'none'
+  CgroupVersion: '1' | '2'
+  NEventsListener: number
+  KernelVersion: string
+  OperatingSystem: string
+  OSVersion: string
+  OSType: string
+  Architecture: string
+  NCPU: number
+  MemTotal: number
+  IndexServerAddress: string
+  RegistryConfig: RegistryServiceConfig
+  GenericResources: unknown
+  HttpProxy: string
+  HttpsProxy: string
+  NoProxy: string
+  Name: string
+  Labels: Array<string>
+  ExperimentalBuild: boolean
+  ServerVersion: string
+  Runtimes: Record<string, Runtime>
+  DefaultRuntime: string
+  Swarm: unknown
+  LiveRestoreEnabled: boolean
+  Isolation: 'default' | 'hyperv' | 'process' | ''
+  InitBinary: string
+  ContainerdCommit: Commit
+  RuncCommit: Commit
+  InitCommit: Commit
+  SecurityOptions: Array<string>
+  ProductLicense: string
+  DefaultAddressPools: Array<{ Base: string; Size: number }>
+  FirewallBackend: FirewallInfo
+  DiscoveredDevices: Array<DeviceInfo>
+  NRI: NRIInfo
+  Warnings: Array<string>
+  CDISpecDirs: Array<string>
+  Containerd: ContainerdInfo
+}
+
+export interface SystemVersion {
+  Platform: { Name: string }
+  Components: Array<{ Name: string; Version: string; Details: Record<string, unknown> | null }>
+  Version: string
+  ApiVersion: string
+  MinAPIVersion: string
+  GitCommit: string
+  GoVersion: string
+  Os: string
+  Arch: string
+  KernelVersion: string
+  Experimental: boolean
+  BuildTime: string
+}
+
+export interface EventActor {
+  ID: string
+  Attributes: Record<string, string>
+}
+
+export interface EventMessage {
+  Type:
+    | 'builder'
+    | 'config'
+    | 'container'
+    | 'daemon'
+    | 'image'
+    | 'network'
+    | 'node'
+    | 'plugin'
+    | 'secret'
+    | 'service'
+    | 'volume'
+  Action: string
+  Actor: EventActor
+  scope: 'local' | 'swarm'
+  time: number
+  timeNano: number
+}
+
+export interface ErrorResponse {
+  message: string
+}

@@ -1,0 +1,104 @@
+/** What `container/` needs of the other rooms, declared by the consumer. */
+import type { EndpointSettings, NetworkingConfig, PortMap } from '@tdocker/api'
+import type { ImageConfig } from '@tdocker/oci'
+import type { Statement } from '../store/store.ts'
+
+/** image/ */
+export interface ImageSource {
+  /**
+   * By name, tag, digest, id or unique id prefix. Throws notFound `No such image: busybox:latest`
+   * (familiar name as Docker prints it).
+   */
+  resolve(reference: string, platform?: string): Promise<ResolvedImage>
+}
+
+export interface ResolvedImage {
+  /** `sha256:…` of the config. */
+  id: string
+  config: ImageConfig
+  /** Directories of the unpacked layers, topmost first, for overlay's lowerdir. */
+  lowers: string[]
+}
+
+/** network/: one container's connection to the world. */
+export interface NetworkSandboxes {
+  /**
+   * Checks the wish at create: unknown network, aliases on the default bridge, bad port, clash.
+   * Returns what `inspect` shows before the start.
+   */
+  plan(request: SandboxRequest): Promise<{ endpoints: Record<string, EndpointSettings> }>
+  /** Makes namespace, veth, addresses, ports. Everything is undone when it throws. */
+  open(request: SandboxRequest): Promise<Sandbox>
+  /** Frees addresses, ports and elements of a container; fine when there are none. Never slow. */
+  release(containerId: string): Promise<void>
+  /**
+   * At daemon start: rebuilds bridges and the nft table from rows, keeps what belongs to `alive`,
+   * frees the rest.
+   */
+  restore(alive: ReadonlyMap<string, { pid: number }>): Promise<void>
+}
+
+export interface SandboxRequest {
+  containerId: string
+  containerName: string
+  hostname: string
+  domainname: string
+  /** HostConfig.NetworkMode after defaults: `bridge`, `none`, `host` or a network name; never `container:`. */
+  mode: string
+  networking: NetworkingConfig
+  /** `80/tcp` keys. */
+  exposed: readonly string[]
+  portBindings: PortMap
+  publishAll: boolean
+  /** HostConfig.ExtraHosts, Dns, DnsSearch, DnsOptions. */
+  extraHosts: readonly string[]
+  dns: readonly string[]
+  dnsSearch: readonly string[]
+  dnsOptions: readonly string[]
+  sysctls: Readonly<Record<string, string>>
+  macAddress: string
+}
+
+export interface Sandbox {
+  /** Namespace to join; undefined for `host`. The caller closes it after the launch. */
+  netnsFd: number | undefined
+  /** Reserved host ports, to be held by the shim; the caller closes its own copies after. */
+  holdFds: number[]
+  endpoints: Record<string, EndpointSettings>
+  /** `NetworkSettings.Ports`. */
+  ports: Record<string, Array<{ HostIp: string; HostPort: string }> | null>
+  /** Contents of the files bound over /etc. */
+  hosts: string
+  resolvConf: string
+}
+
+/** volume/ */
+export interface Volumes {
+  /**
+   * Finds or makes a volume; an empty name makes an anonymous one. The statement list of the use
+   * row is for the container's own transaction. Throws conflict when another driver holds the name.
+   */
+  acquire(o: {
+    name: string
+    driver: string
+    labels: Record<string, string>
+    options: Record<string, string>
+  }): Promise<VolumeHandle>
+  use(name: string, containerId: string): Statement
+  /** Fills an empty volume from the image's directory (copy-up), once. */
+  populate(volume: VolumeHandle, from: { root: number; path: string }): Promise<void>
+  /** Host directory of the volume's data. */
+  mountpoint(name: string): string
+  /** `rm -v`: removes the anonymous volumes of a container that nothing else uses. */
+  removeAnonymousOf(containerId: string, names: readonly string[]): Promise<void>
+}
+
+export interface VolumeHandle {
+  name: string
+  driver: string
+  mountpoint: string
+  anonymous: boolean
+  /** True when this call made it (for rollback: `discard`). */
+  created: boolean
+  discard(): Promise<void>
+}

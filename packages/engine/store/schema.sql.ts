@@ -1,0 +1,93 @@
+/**
+ * Numbered migrations: entry N brings the database from `user_version` N to N+1. Entries are never
+ * edited once released. Documents (`*_json`) hold what is only ever read and written whole.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+  -- Content: blobs by digest, files in content/blobs/sha256/HEX.
+  CREATE TABLE blob (
+    digest TEXT PRIMARY KEY, size INTEGER NOT NULL, media_type TEXT NOT NULL,
+    created_at INTEGER NOT NULL, last_used_at INTEGER NOT NULL
+  ) STRICT;
+  -- Small documents (manifests, indexes, image configs), exact bytes.
+  CREATE TABLE document (
+    digest TEXT PRIMARY KEY, media_type TEXT NOT NULL, body BLOB NOT NULL
+  ) STRICT;
+  -- Partial downloads: files in content/partial/HEX; resumed by Range.
+  CREATE TABLE partial (
+    digest TEXT PRIMARY KEY, size INTEGER NOT NULL, received INTEGER NOT NULL, updated_at INTEGER NOT NULL
+  ) STRICT;
+  -- Unpacked layers: directory layers/KEY/diff; key is the diff ID, or the chain ID where open ends were closed.
+  CREATE TABLE layer (
+    key TEXT PRIMARY KEY, diff_id TEXT NOT NULL, size INTEGER NOT NULL, entries INTEGER NOT NULL,
+    durable INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL CHECK (state IN ('unpacking','ready')),
+    blob_digest TEXT, created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE image (
+    id TEXT PRIMARY KEY, manifest_digest TEXT, os TEXT NOT NULL, architecture TEXT NOT NULL, variant TEXT NOT NULL,
+    size INTEGER NOT NULL, created_at INTEGER NOT NULL, pulled_at INTEGER NOT NULL, last_used_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE image_layer (
+    image_id TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE, position INTEGER NOT NULL,
+    layer_key TEXT NOT NULL REFERENCES layer(key), PRIMARY KEY (image_id, position)
+  ) STRICT;
+  CREATE INDEX image_layer_key ON image_layer(layer_key);
+  -- name: familiar repository without tag, e.g. docker.io/library/busybox; tag NULL and digest set for repo digests.
+  CREATE TABLE image_tag (
+    repository TEXT NOT NULL, tag TEXT NOT NULL, image_id TEXT NOT NULL REFERENCES image(id), tagged_at INTEGER NOT NULL,
+    PRIMARY KEY (repository, tag)
+  ) STRICT;
+  CREATE INDEX image_tag_image ON image_tag(image_id);
+  CREATE TABLE image_digest (
+    repository TEXT NOT NULL, digest TEXT NOT NULL, image_id TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+    PRIMARY KEY (repository, digest, image_id)
+  ) STRICT;
+
+  CREATE TABLE container (
+    id TEXT PRIMARY KEY, name TEXT UNIQUE, image_id TEXT NOT NULL, created_at INTEGER NOT NULL,
+    config_json TEXT NOT NULL, host_config_json TEXT NOT NULL, detail_json TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('creating','created','running','paused','restarting','removing','exited','dead')),
+    pid INTEGER NOT NULL DEFAULT 0, exit_code INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',
+    oom_killed INTEGER NOT NULL DEFAULT 0, started_at INTEGER, finished_at INTEGER,
+    restart_count INTEGER NOT NULL DEFAULT 0, boot_id TEXT NOT NULL DEFAULT ''
+  ) STRICT;
+  CREATE INDEX container_image ON container(image_id);
+  CREATE TABLE exec (
+    id TEXT PRIMARY KEY, container_id TEXT NOT NULL REFERENCES container(id) ON DELETE CASCADE, created_at INTEGER NOT NULL,
+    config_json TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('created','running','exited')),
+    pid INTEGER NOT NULL DEFAULT 0, exit_code INTEGER
+  ) STRICT;
+  CREATE INDEX exec_container ON exec(container_id);
+
+  CREATE TABLE network (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, driver TEXT NOT NULL, created_at INTEGER NOT NULL, config_json TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE endpoint (
+    id TEXT PRIMARY KEY, network_id TEXT NOT NULL REFERENCES network(id), container_id TEXT NOT NULL,
+    address TEXT, address6 TEXT, mac TEXT NOT NULL DEFAULT '', host_interface TEXT NOT NULL DEFAULT '', detail_json TEXT NOT NULL DEFAULT '{}',
+    UNIQUE (network_id, address)
+  ) STRICT;
+  CREATE INDEX endpoint_container ON endpoint(container_id);
+  CREATE TABLE port (
+    protocol TEXT NOT NULL, host_address TEXT NOT NULL, host_port INTEGER NOT NULL, container_id TEXT NOT NULL,
+    container_address TEXT NOT NULL, container_port INTEGER NOT NULL, PRIMARY KEY (protocol, host_address, host_port)
+  ) STRICT;
+
+  CREATE TABLE volume (
+    name TEXT PRIMARY KEY, driver TEXT NOT NULL, anonymous INTEGER NOT NULL, created_at INTEGER NOT NULL,
+    labels_json TEXT NOT NULL, options_json TEXT NOT NULL, last_used_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE volume_use (
+    volume_name TEXT NOT NULL REFERENCES volume(name), container_id TEXT NOT NULL REFERENCES container(id) ON DELETE CASCADE,
+    PRIMARY KEY (volume_name, container_id)
+  ) STRICT;
+
+  CREATE TABLE event (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, time_ns INTEGER NOT NULL, type TEXT NOT NULL, action TEXT NOT NULL,
+    actor_id TEXT NOT NULL, attributes_json TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX event_time ON event(time_ns);
+  `,
+]

@@ -1,0 +1,245 @@
+/**
+ * The face of the N-API addon (`addon/kernel`): few, orthogonal functions, each with one options
+ * object in and a promise out. Arguments are checked here and trusted by the C++.
+ *
+ * Errors: every failing call rejects with (or, where synchronous, throws) a `KernelError`.
+ * Descriptors: plain numbers, always O_CLOEXEC, owned by the caller, who gives them to `closeFd`.
+ */
+export interface Native {
+  // ---- processes (addon/kernel/process.cc) ----
+
+  /**
+   * Starts the shim: clone3(CLONE_VM|CLONE_VFORK|CLONE_PIDFD) on a pool thread, then execve.
+   * In the child, descriptor 3 is a sealed memfd with `plan`, 4 the write end of the notify pipe,
+   * and `fds[i]` becomes 5+i; 0, 1, 2 are /dev/null; everything else is closed.
+   * Resolves as soon as the shim is executed; read its answer from `notifyFd`.
+   */
+  launchShim(o: {
+    path: string
+    name: string
+    plan: Uint8Array
+    fds: readonly number[]
+    cgroupFd?: number
+  }): Promise<{ pid: number; pidfd: number; notifyFd: number }>
+
+  /**
+   * Resolves when `fd` (pipe, pidfd, eventfd, socket) turns readable or hangs up; uv_poll, no thread.
+   * `cancel()` settles it with false and must be called before the descriptor is closed.
+   */
+  waitReadable(fd: number): { readable: Promise<boolean>; cancel(): void }
+  pidfdOpen(pid: number): number
+  /** Sends a signal; ESRCH when the process is gone. */
+  pidfdSendSignal(pidfd: number, signal: number): void
+  /** Duplicates descriptor `target` of the process behind `pidfd`. */
+  pidfdGetFd(pidfd: number, target: number): number
+  closeFd(fd: number): void
+  dupFd(fd: number): number
+  /** A connected AF_UNIX stream pair, non-blocking. */
+  socketPair(): [number, number]
+  /** A pipe [read, write]; the read end is non-blocking. */
+  pipe(): [number, number]
+  /** Reads what is there from a non-blocking descriptor; empty at end of file, undefined for EAGAIN. */
+  readFd(fd: number, max: number): Buffer | undefined
+  /**
+   * One request to a shim: connect to its SOCK_SEQPACKET socket, send `message` with `fds`
+   * (SCM_RIGHTS), read one reply of at most 64 KiB. On a pool thread, 5 s time limit (ETIMEDOUT).
+   */
+  shimRequest(o: { path: string; message: Uint8Array; fds?: readonly number[] }): Promise<Buffer>
+
+  // ---- files inside untrusted trees (addon/kernel/rootfs.cc) ----
+  // `root` is a descriptor of the tree's root directory; every path goes through
+  // openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) on it.
+
+  /** O_PATH descriptor of a host directory the engine itself owns, or of `/proc/PID/root`. */
+  openRoot(path: string): number
+  /** Detached overlay mount (fsopen, lowerdir+, fsmount); lowers topmost first. */
+  overlayOpen(o: {
+    lowers: readonly string[]
+    upper?: string
+    work?: string
+    volatile?: boolean
+  }): Promise<number>
+  /** EFBIG when the file is larger than `max` bytes; only regular files (else EINVAL). */
+  readFileIn(o: { root: number; path: string; max: number }): Promise<Buffer>
+  /** undefined when nothing is there. Does not follow the last component unless `follow`. */
+  statIn(o: { root: number; path: string; follow?: boolean }): Promise<FileStat | undefined>
+  /** mkdir -p inside the root; existing directories are left as they are. */
+  mkdirIn(o: {
+    root: number
+    path: string
+    mode: number
+    uid?: number
+    gid?: number
+  }): Promise<void>
+  /**
+   * Copies the content of directory `path` (data, ids, modes, xattrs, ns times, hard links, special
+   * files) into the directory `dest`, and the directory's own owner, mode and xattrs to `dest`.
+   * Used for volume copy-up; symlinks are copied, never followed. Sizes in bytes.
+   */
+  copyTree(o: {
+    root: number
+    path: string
+    dest: number
+  }): Promise<{ entries: number; bytes: number }>
+  /** Bytes allocated and entries below a directory of the engine's own (one file system). */
+  treeSize(dir: string): Promise<{ bytes: number; entries: number }>
+  /** Removes a tree of the engine's own without following links; fine when it is not there. */
+  removeTree(dir: string): Promise<void>
+  /** syncfs(2) of the file system that holds `path`. */
+  syncFs(path: string): Promise<void>
+  /** Unpacks one layer; see `LayerExtractor`. */
+  layerExtractor(o: LayerExtractorOptions): LayerExtractor
+
+  // ---- network (addon/kernel/net.cc, nft.cc) ----
+
+  /** A new network namespace with `lo` up, on a throw-away thread. Sysctls as `net/ipv4/x` → value. */
+  netnsCreate(o: { sysctls?: Readonly<Record<string, string>> }): Promise<number>
+  /** O_RDONLY descriptor of /proc/PID/ns/NAME. */
+  nsOpen(pid: number, name: 'net' | 'mnt' | 'pid' | 'ipc' | 'uts' | 'cgroup' | 'user'): number
+  /** Links of a namespace (the daemon's own without `netnsFd`). */
+  linkList(o: { netnsFd?: number }): Promise<Link[]>
+  addressList(o: { netnsFd?: number }): Promise<Address[]>
+  routeList(o: { netnsFd?: number }): Promise<Route[]>
+  /** Makes the bridge when it is missing, sets addresses (added, never removed), mtu, mac and up. */
+  bridgeEnsure(o: {
+    name: string
+    addresses: readonly string[]
+    mtu?: number
+    mac?: string
+  }): Promise<{ index: number; created: boolean }>
+  /**
+   * One veth pair: `hostName` up in the daemon's namespace as a port of `bridge` (hairpin on),
+   * its peer `name` in `netnsFd` with mac, addresses (CIDR) and routes, up.
+   */
+  vethAttach(o: {
+    bridge: string
+    hostName: string
+    netnsFd: number
+    name: string
+    mac: string
+    addresses: readonly string[]
+    gateways: readonly string[]
+    mtu?: number
+  }): Promise<{ hostIndex: number }>
+  /** Blocks ~20 ms in the kernel: never on a start path. Fine when it is not there. */
+  linkDelete(o: { name: string; netnsFd?: number }): Promise<void>
+  /** Runs libnftables commands (text syntax) as one transaction on the nft thread; JSON answer. */
+  nft(commands: string): Promise<string>
+  /** Deletes conntrack flows whose original destination matches; answers their count. */
+  conntrackDelete(o: { protocol: 'tcp' | 'udp'; port: number; address?: string }): Promise<number>
+  /** A socket bound (TCP: also listening, never accepted from) to reserve a host port. EADDRINUSE. */
+  bindPort(o: { protocol: 'tcp' | 'udp' | 'sctp'; address: string; port: number }): number
+  /** The local port of a bound socket. */
+  socketPort(fd: number): number
+
+  // ---- policy (addon/kernel/policy.cc) ----
+
+  /** Compiles a seccomp filter with libseccomp (CTL_OPTIMIZE=2) to BPF bytes, on a pool thread. */
+  seccompCompile(o: SeccompSource): Promise<Buffer>
+  /** BPF_CGROUP_DEVICE program on a cgroup2 directory. Rules in order, last match wins. */
+  bpfDeviceAttach(o: { cgroup: string; rules: readonly DeviceRule[] }): Promise<void>
+  /** eventfd registered in cgroup v1 `memory.oom_control`; readable at each OOM (and at rmdir). */
+  oomEventFd(memoryCgroup: string): number
+}
+
+export interface FileStat {
+  type: 'file' | 'directory' | 'symlink' | 'block' | 'char' | 'fifo' | 'socket'
+  /** Permission bits incl. setuid, setgid, sticky. */
+  mode: number
+  uid: number
+  gid: number
+  size: number
+  mtimeNs: bigint
+  rdev: number
+  linkTarget?: string
+}
+
+export interface LayerExtractorOptions {
+  /** Existing, empty directory that becomes the layer's diff directory. */
+  dir: string
+  /** Cap on unpacked bytes and entries; EFBIG beyond. */
+  maxBytes?: number
+  maxEntries?: number
+}
+
+export interface LayerExtractor {
+  /** Parses and writes on a worker thread; await each call before the next. */
+  feed(chunk: Uint8Array): Promise<void>
+  /**
+   * Finishes; throws EBADMSG on a truncated archive. `metadata` is what is needed, with the files,
+   * to rebuild the tar byte for byte (see addon/kernel/tar-metadata.md).
+   */
+  end(): Promise<{
+    entries: number
+    bytes: number
+    metadata: Buffer
+    /** Directories made without an entry of their own: they take a lower layer's metadata. */
+    implicitDirs: string[]
+    /** Hard links whose target lies in a lower layer: [path, target]. */
+    openLinks: Array<[string, string]>
+  }>
+  /** Stops and frees; the directory is the caller's to remove. */
+  abort(): void
+}
+
+export interface Link {
+  index: number
+  name: string
+  kind: string
+  master?: number
+  up: boolean
+  mac: string
+  mtu: number
+}
+export interface Address {
+  index: number
+  /** CIDR form. */
+  address: string
+}
+export interface Route {
+  family: 4 | 6
+  /** CIDR form; `0.0.0.0/0` or `::/0` for a default route. */
+  destination: string
+  gateway?: string
+  index?: number
+}
+
+export interface SeccompSource {
+  /** e.g. SCMP_ACT_ERRNO with errno 1. */
+  defaultAction: string
+  defaultErrno?: number
+  /** libseccomp names: x86_64, x86, x32, aarch64, arm … */
+  architectures: readonly string[]
+  rules: ReadonlyArray<{
+    names: readonly string[]
+    action: string
+    errno?: number
+    args: ReadonlyArray<{ index: number; op: string; value: bigint; valueTwo?: bigint }>
+  }>
+}
+
+export interface DeviceRule {
+  allow: boolean
+  type: 'a' | 'b' | 'c'
+  /** -1 for any. */
+  major: number
+  minor: number
+  /** Subset of rwm. */
+  access: string
+}
+
+/** A failed system call. Never leaves the engine bare. */
+export class KernelError extends Error {
+  readonly code: string
+  readonly errno: number
+  readonly syscall: string
+  readonly path: string | undefined
+  constructor(code: string, errno: number, syscall: string, path?: string) {
+    super(`${syscall}${path === undefined ? '' : ` ${path}`}: ${code}`)
+    this.name = 'KernelError'
+    this.code = code
+    this.errno = errno
+    this.syscall = syscall
+    this.path = path
+  }
+}
