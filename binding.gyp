@@ -4,6 +4,7 @@
       "target_name": "kernel",
       "sources": [
         "addon/kernel/binding.cc",
+        "addon/kernel/async.cc",
         "addon/kernel/process.cc",
         "addon/kernel/rootfs.cc",
         "addon/kernel/extractor.cc",

@@ -1,0 +1,3 @@
+#include "kernel/binding.h"
+
+void InitExtractor(Napi::Env, Napi::Object) {}

@@ -1,0 +1,3 @@
+#include "kernel/binding.h"
+
+void InitNet(Napi::Env, Napi::Object) {}

@@ -1,0 +1,3 @@
+#include "kernel/binding.h"
+
+void InitNft(Napi::Env, Napi::Object) {}

@@ -1,0 +1,3 @@
+#include "kernel/binding.h"
+
+void InitPolicy(Napi::Env, Napi::Object) {}

@@ -1,0 +1,3 @@
+#include "kernel/binding.h"
+
+void InitProcess(Napi::Env, Napi::Object) {}

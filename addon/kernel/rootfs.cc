@@ -1,0 +1,3 @@
+#include "kernel/binding.h"
+
+void InitRootfs(Napi::Env, Napi::Object) {}
