@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import Database from 'better-sqlite3'
+import { openStore } from './sqlite-store.ts'
+import { sql, StoreError } from './store.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'store-'))
+after(() => rmSync(dir, { recursive: true }))
+
+const meta = (key: string, value: string) =>
+  sql`INSERT INTO meta(key, value) VALUES (${key}, ${value})`
+
+test('a write is there after it resolved, and after reopening', async () => {
+  const path = join(dir, 'a.db')
+  const store = openStore({ path })
+  await store.write([meta('a', '1'), meta('b', '2')])
+  assert.deepEqual(
+    store.all('SELECT key FROM meta ORDER BY key').map((row) => (row as { key: string }).key),
+    ['a', 'b'],
+  )
+  await store.close()
+  const again = openStore({ path })
+  assert.equal(
+    again.get<{ value: string }>('SELECT value FROM meta WHERE key = ?', 'b')?.value,
+    '2',
+  )
+  await again.close()
+  assert.equal(statSync(path).mode & 0o777, 0o600)
+})
+
+test('a failing statement undoes its own request and no other of the group', async () => {
+  const store = openStore({ path: join(dir, 'b.db') })
+  const [first, second, third] = await Promise.allSettled([
+    store.write([meta('x', '1')]),
+    store.write([meta('y', '1'), meta('x', 'again')]),
+    store.write([meta('z', '1')]),
+  ])
+  assert.equal(first?.status, 'fulfilled')
+  assert.equal(third?.status, 'fulfilled')
+  assert.ok(second?.status === 'rejected' && second.reason instanceof StoreError)
+  assert.equal(second.reason.code, 'SQLITE_CONSTRAINT_PRIMARYKEY')
+  assert.equal(store.all('SELECT 1 FROM meta').length, 2)
+  await store.close()
+})
+
+test('nanoseconds survive as bigint, small integers come as numbers', async () => {
+  const store = openStore({ path: join(dir, 'c.db') })
+  const ns = 1_790_000_000_123_456_789n
+  await store.write([sql`INSERT INTO event VALUES (${7}, ${ns}, 'container', 'start', 'id', '{}')`])
+  assert.deepEqual(
+    { ...store.get<object>('SELECT seq, time_ns FROM event') },
+    { seq: 7, time_ns: ns },
+  )
+  await store.close()
+})
+
+test('a database of a newer daemon is refused by name', () => {
+  const path = join(dir, 'd.db')
+  const database = new Database(path)
+  database.pragma('user_version = 999')
+  database.close()
+  assert.throws(() => openStore({ path }), /schema version 999.*newer tdockerd/)
+})
+
+test('a write after close is refused', async () => {
+  const store = openStore({ path: join(dir, 'e.db') })
+  await store.close()
+  await assert.rejects(store.write([meta('a', 'b')]), /store is closed/)
+})

@@ -1,0 +1,141 @@
+import { copyFileSync, existsSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import Database from 'better-sqlite3'
+import { MIGRATIONS } from './schema.sql.ts'
+import { type SqlValue, type Statement, type Store, StoreError } from './store.ts'
+import type { WriteAnswer, WriteRequest } from './writer.ts'
+
+/**
+ * Opens (and migrates) the database at `path`: mode 0600, WAL, synchronous=FULL, foreign keys on.
+ * Throws StoreError when the file was written by a newer version or is not a database.
+ */
+export function openStore(o: { path: string }): Store {
+  migrate(o.path)
+  return new SqliteStore(o.path)
+}
+
+class SqliteStore implements Store {
+  readonly #reader: Database.Database
+  readonly #writer: Worker
+  readonly #statements = new Map<string, Database.Statement>()
+  readonly #pending = new Map<number, PromiseWithResolvers<void>>()
+  #nextId = 1
+  #closed = false
+  #failure: StoreError | undefined
+
+  constructor(path: string) {
+    this.#reader = new Database(path, { readonly: true })
+    // BigInt in, BigInt out: nanosecond times do not fit a double.
+    this.#reader.defaultSafeIntegers(true)
+    this.#writer = new Worker(writerUrl(), { workerData: { path }, name: 'store-writer' })
+    this.#writer.on('message', (answer: WriteAnswer) => this.#settle(answer))
+    this.#writer.on('error', (error) => this.#fail(error))
+    // Only unfinished writes keep the process alive.
+    this.#writer.unref()
+  }
+
+  all<Row>(text: string, ...parameters: SqlValue[]): Row[] {
+    return this.#statement(text)
+      .all(...parameters)
+      .map((row) => narrowIntegers(row) as Row)
+  }
+
+  get<Row>(text: string, ...parameters: SqlValue[]): Row | undefined {
+    const row = this.#statement(text).get(...parameters)
+    return row === undefined ? undefined : (narrowIntegers(row) as Row)
+  }
+
+  write(statements: readonly Statement[]): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure)
+    if (this.#closed) return Promise.reject(new StoreError('SQLITE_MISUSE', 'store is closed'))
+    const id = this.#nextId++
+    const settled = Promise.withResolvers<void>()
+    this.#pending.set(id, settled)
+    if (this.#pending.size === 1) this.#writer.ref()
+    this.#writer.postMessage({ id, statements } satisfies WriteRequest)
+    return settled.promise
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    await Promise.allSettled([...this.#pending.values()].map((p) => p.promise))
+    this.#closed = true
+    this.#reader.close()
+    const exited = new Promise((resolve) => this.#writer.once('exit', resolve))
+    this.#writer.ref()
+    this.#writer.postMessage({ id: 0, statements: [] } satisfies WriteRequest)
+    await exited
+  }
+
+  #statement(text: string): Database.Statement {
+    let statement = this.#statements.get(text)
+    if (!statement) {
+      statement = this.#reader.prepare(text)
+      this.#statements.set(text, statement)
+    }
+    return statement
+  }
+
+  #settle(answer: WriteAnswer): void {
+    const settled = this.#pending.get(answer.id)
+    this.#pending.delete(answer.id)
+    if (this.#pending.size === 0) this.#writer.unref()
+    if (answer.error) settled?.reject(new StoreError(answer.error.code, answer.error.message))
+    else settled?.resolve()
+  }
+
+  #fail(error: Error): void {
+    this.#failure = new StoreError('SQLITE_ERROR', `the store's writer died: ${error.message}`)
+    for (const settled of this.#pending.values()) settled.reject(this.#failure)
+    this.#pending.clear()
+  }
+}
+
+/** Integers that a double holds exactly become numbers, the others stay bigint. */
+function narrowIntegers(row: unknown): unknown {
+  const record = row as Record<string, unknown>
+  for (const key in record) {
+    const value = record[key]
+    if (
+      typeof value === 'bigint' &&
+      value <= BigInt(Number.MAX_SAFE_INTEGER) &&
+      value >= BigInt(Number.MIN_SAFE_INTEGER)
+    )
+      record[key] = Number(value)
+  }
+  return record
+}
+
+function migrate(path: string): void {
+  const existed = existsSync(path)
+  const umask = process.umask(0o077)
+  const database = new Database(path)
+  process.umask(umask)
+  try {
+    database.pragma('journal_mode = WAL')
+    database.pragma('synchronous = FULL')
+    const version = database.pragma('user_version', { simple: true }) as number
+    if (version > MIGRATIONS.length)
+      throw new StoreError(
+        'SQLITE_SCHEMA',
+        `${path} has schema version ${version}, this daemon knows ${MIGRATIONS.length}: it was written by a newer tdockerd`,
+      )
+    if (version === MIGRATIONS.length) return
+    if (existed && version > 0) {
+      database.pragma('wal_checkpoint(TRUNCATE)')
+      copyFileSync(path, `${path}.v${version}`)
+    }
+    database.transaction(() => {
+      for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
+      database.pragma(`user_version = ${MIGRATIONS.length}`)
+    })()
+  } finally {
+    database.close()
+  }
+}
+
+/** The writer runs from source beside this file, or from the bundle beside the bundle. */
+function writerUrl(): URL {
+  const name = import.meta.url.endsWith('.ts') ? './writer.ts' : './store-writer.js'
+  return new URL(name, import.meta.url)
+}
