@@ -1,4 +1,5 @@
 export * from './native.ts'
+export * from './load-native.ts'
 export * from './shim/plan.ts'
 export * from './shim/shim.ts'
 export * from './cgroup/driver.ts'

@@ -1,0 +1,141 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+import { nativeChecks, type NativeChecks } from './native-checks.ts'
+import { KernelError, type LayerExtractor, type Native } from './native.ts'
+
+const ADDON = 'kernel.node'
+const SHIM = 'tdocker-shim'
+/** From `packages/daemon/dist` up to the repository's root, and one to spare. */
+const MAX_ASCENT = 4
+
+/** These throw; all others answer a promise, and reject it even for a wrong argument. */
+const synchronous: ReadonlySet<string> = new Set<keyof Native>([
+  'waitReadable',
+  'pidfdOpen',
+  'pidfdSendSignal',
+  'pidfdGetFd',
+  'closeFd',
+  'dupFd',
+  'socketPair',
+  'pipe',
+  'readFd',
+  'openRoot',
+  'layerExtractor',
+  'nsOpen',
+  'bindPort',
+  'socketPort',
+  'oomEventFd',
+])
+
+let loaded: Native | undefined
+
+/**
+ * Loads `kernel.node` (once) and puts argument checks and KernelError around it.
+ * Throws when the addon has not been built.
+ */
+export function loadNative(): Native {
+  if (loaded === undefined) {
+    const require = createRequire(import.meta.url)
+    loaded = wrapNative(require(findBuilt(ADDON)) as Native)
+  }
+  return loaded
+}
+
+/** Absolute path of the shim's executable. Throws when it has not been built. */
+export function shimPath(): string {
+  return findBuilt(SHIM)
+}
+
+/**
+ * Where a built file is: beside this file (installed bundle), else in `build/Release` of one of the
+ * directories above (checkout, bundle inside a checkout).
+ */
+export function findBuilt(name: string, from: string = import.meta.dirname): string {
+  const tried = [join(from, name)]
+  let dir = from
+  for (let level = 0; level <= MAX_ASCENT; level++) {
+    tried.push(join(dir, 'build', 'Release', name))
+    dir = dirname(dir)
+  }
+  const found = tried.find((path) => existsSync(path))
+  if (found === undefined) {
+    throw new Error(`${name} has not been built; looked for ${tried.join(', ')}`)
+  }
+  return found
+}
+
+/** The checked face of a raw addon. Exported for tests. */
+export function wrapNative(raw: Native, checks: NativeChecks = nativeChecks): Native {
+  const wrapped: Record<string, unknown> = {}
+  for (const name of Object.keys(checks) as (keyof Native)[]) {
+    const check = checks[name] as (...args: unknown[]) => void
+    const call = (...args: unknown[]): unknown => {
+      const native = raw[name] as ((...args: unknown[]) => unknown) | undefined
+      if (native === undefined) throw new KernelError('ENOSYS', 38, name)
+      return native(...args)
+    }
+    wrapped[name] = synchronous.has(name) ? guardSync(check, call) : guardAsync(check, call)
+  }
+  const native = wrapped as unknown as Native
+  const { layerExtractor } = native
+  native.layerExtractor = (o) => guardExtractor(layerExtractor(o))
+  return native
+}
+
+type Call = (...args: unknown[]) => unknown
+
+function guardSync(check: Call, call: Call): Call {
+  return (...args) => {
+    check(...args)
+    try {
+      return call(...args)
+    } catch (error) {
+      throw toKernelError(error)
+    }
+  }
+}
+
+function guardAsync(check: Call, call: Call): Call {
+  return async (...args) => {
+    check(...args)
+    try {
+      return await call(...args)
+    } catch (error) {
+      throw toKernelError(error)
+    }
+  }
+}
+
+function guardExtractor(raw: LayerExtractor): LayerExtractor {
+  let busy = false
+  const alone = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (busy) throw new Error('the extractor is still at work on the last chunk')
+    busy = true
+    try {
+      return await work()
+    } catch (error) {
+      throw toKernelError(error)
+    } finally {
+      busy = false
+    }
+  }
+  return {
+    feed: (chunk) => {
+      if (!(chunk instanceof Uint8Array)) {
+        return Promise.reject(new TypeError('chunk must be a Uint8Array'))
+      }
+      return alone(() => raw.feed(chunk))
+    },
+    end: () => alone(() => raw.end()),
+    abort: () => raw.abort(),
+  }
+}
+
+function toKernelError(error: unknown): unknown {
+  if (error instanceof KernelError || !(error instanceof Error)) return error
+  const { code, errno, syscall, path } = error as NodeJS.ErrnoException
+  if (code === undefined || errno === undefined || syscall === undefined) return error
+  return new KernelError(code, errno, syscall, path)
+}

@@ -1,0 +1,253 @@
+import type { Native } from './native.ts'
+
+/** One check per native function: throws TypeError or RangeError for what C++ must never see. */
+export type NativeChecks = { [K in keyof Native]: (...args: Parameters<Native[K]>) => void }
+
+const INT32_MAX = 0x7fffffff
+const ID_MAX = 0xfffffffe
+const INTERFACE_NAME = /^[^\s/:]{1,15}$/
+const NAMESPACES = new Set(['net', 'mnt', 'pid', 'ipc', 'uts', 'cgroup', 'user'])
+const PROTOCOLS = new Set(['tcp', 'udp', 'sctp'])
+
+function text(value: unknown, name: string): void {
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string`)
+  // A C string ends at the first NUL, so the kernel would see another value than was checked here.
+  if (value.includes('\0')) throw new RangeError(`${name} must not contain NUL`)
+}
+
+function filled(value: unknown, name: string): void {
+  text(value, name)
+  if (value === '') throw new RangeError(`${name} must not be empty`)
+}
+
+function absolute(value: unknown, name: string): void {
+  filled(value, name)
+  if (!(value as string).startsWith('/')) throw new RangeError(`${name} must be absolute`)
+}
+
+function integer(value: unknown, name: string, min: number, max: number): void {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`)
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    throw new RangeError(`${name} must be an integer from ${min} to ${max}`)
+  }
+}
+
+function fd(value: unknown, name = 'fd'): void {
+  integer(value, name, 0, INT32_MAX)
+}
+
+function pid(value: unknown): void {
+  integer(value, 'pid', 1, INT32_MAX)
+}
+
+function optional<T>(value: T | undefined, check: (value: T) => void): void {
+  if (value !== undefined) check(value)
+}
+
+function list<T>(value: readonly T[], name: string, check: (item: T, name: string) => void): void {
+  if (!Array.isArray(value)) throw new TypeError(`${name} must be an array`)
+  value.forEach((item, index) => check(item as T, `${name}[${index}]`))
+}
+
+function bytes(value: unknown, name: string): void {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`)
+}
+
+function flag(value: unknown, name: string): void {
+  if (typeof value !== 'boolean') throw new TypeError(`${name} must be a boolean`)
+}
+
+function options(value: unknown): void {
+  if (typeof value !== 'object' || value === null) throw new TypeError('options must be an object')
+}
+
+function interfaceName(value: unknown, name: string): void {
+  filled(value, name)
+  if (!INTERFACE_NAME.test(value as string)) {
+    throw new RangeError(`${name} must be an interface name of 1 to 15 characters`)
+  }
+}
+
+function oneOf(value: string, name: string, allowed: ReadonlySet<string>): void {
+  if (!allowed.has(value)) throw new RangeError(`${name} must be one of ${[...allowed].join(', ')}`)
+}
+
+function inNamespace(o: { netnsFd?: number }): void {
+  options(o)
+  optional(o.netnsFd, (value) => fd(value, 'netnsFd'))
+}
+
+function inRoot(o: { root: number; path: string }): void {
+  options(o)
+  fd(o.root, 'root')
+  text(o.path, 'path')
+}
+
+const mtu = (value: number): void => integer(value, 'mtu', 68, 65535)
+const mac = (value: string): void => {
+  filled(value, 'mac')
+  if (!/^[\da-f]{2}(:[\da-f]{2}){5}$/i.test(value)) throw new RangeError('mac must be 6 hex pairs')
+}
+
+export const nativeChecks: NativeChecks = {
+  launchShim(o) {
+    options(o)
+    absolute(o.path, 'path')
+    filled(o.name, 'name')
+    bytes(o.plan, 'plan')
+    list(o.fds, 'fds', fd)
+    if (o.fds.length > 128) throw new RangeError('fds must have at most 128 entries')
+    optional(o.cgroupFd, (value) => fd(value, 'cgroupFd'))
+  },
+  waitReadable: (value) => fd(value),
+  pidfdOpen: pid,
+  pidfdSendSignal(pidfd, signal) {
+    fd(pidfd, 'pidfd')
+    integer(signal, 'signal', 0, 64)
+  },
+  pidfdGetFd(pidfd, target) {
+    fd(pidfd, 'pidfd')
+    fd(target, 'target')
+  },
+  closeFd: (value) => fd(value),
+  dupFd: (value) => fd(value),
+  socketPair() {},
+  pipe() {},
+  readFd(value, max) {
+    fd(value)
+    integer(max, 'max', 1, 64 << 20)
+  },
+  shimRequest(o) {
+    options(o)
+    absolute(o.path, 'path')
+    if (Buffer.byteLength(o.path) > 107) throw new RangeError('path must be under 108 bytes')
+    bytes(o.message, 'message')
+    optional(o.fds, (fds) => {
+      list(fds, 'fds', fd)
+      // SCM_MAX_FD, unix(7)
+      if (fds.length > 253) throw new RangeError('fds must have at most 253 entries')
+    })
+  },
+
+  openRoot: (path) => absolute(path, 'path'),
+  overlayOpen(o) {
+    options(o)
+    list(o.lowers, 'lowers', absolute)
+    if (o.lowers.length === 0) throw new RangeError('lowers must not be empty')
+    optional(o.upper, (path) => absolute(path, 'upper'))
+    optional(o.work, (path) => absolute(path, 'work'))
+    if ((o.upper === undefined) !== (o.work === undefined)) {
+      throw new TypeError('upper and work go together')
+    }
+    optional(o.volatile, (value) => flag(value, 'volatile'))
+  },
+  readFileIn(o) {
+    inRoot(o)
+    integer(o.max, 'max', 0, 1 << 30)
+  },
+  statIn(o) {
+    inRoot(o)
+    optional(o.follow, (value) => flag(value, 'follow'))
+  },
+  mkdirIn(o) {
+    inRoot(o)
+    integer(o.mode, 'mode', 0, 0o7777)
+    optional(o.uid, (value) => integer(value, 'uid', 0, ID_MAX))
+    optional(o.gid, (value) => integer(value, 'gid', 0, ID_MAX))
+  },
+  copyTree(o) {
+    inRoot(o)
+    fd(o.dest, 'dest')
+  },
+  treeSize: (dir) => absolute(dir, 'dir'),
+  removeTree(dir) {
+    absolute(dir, 'dir')
+    if (/^\/+\.?$/.test(dir)) throw new RangeError('dir must not be the root directory')
+  },
+  syncFs: (path) => absolute(path, 'path'),
+  layerExtractor(o) {
+    options(o)
+    absolute(o.dir, 'dir')
+    optional(o.maxBytes, (value) => integer(value, 'maxBytes', 0, Number.MAX_SAFE_INTEGER))
+    optional(o.maxEntries, (value) => integer(value, 'maxEntries', 0, Number.MAX_SAFE_INTEGER))
+  },
+
+  netnsCreate(o) {
+    options(o)
+    optional(o.sysctls, (sysctls) => {
+      for (const [key, value] of Object.entries(sysctls)) {
+        filled(key, 'sysctl')
+        text(value, `sysctl ${key}`)
+        if (key.startsWith('/') || key.split('/').includes('..')) {
+          throw new RangeError(`sysctl ${key} must be relative to /proc/sys`)
+        }
+      }
+    })
+  },
+  nsOpen(value, name) {
+    pid(value)
+    oneOf(name, 'name', NAMESPACES)
+  },
+  linkList: inNamespace,
+  addressList: inNamespace,
+  routeList: inNamespace,
+  bridgeEnsure(o) {
+    options(o)
+    interfaceName(o.name, 'name')
+    list(o.addresses, 'addresses', filled)
+    optional(o.mtu, mtu)
+    optional(o.mac, mac)
+  },
+  vethAttach(o) {
+    options(o)
+    interfaceName(o.bridge, 'bridge')
+    interfaceName(o.hostName, 'hostName')
+    interfaceName(o.name, 'name')
+    fd(o.netnsFd, 'netnsFd')
+    mac(o.mac)
+    list(o.addresses, 'addresses', filled)
+    list(o.gateways, 'gateways', filled)
+    optional(o.mtu, mtu)
+  },
+  linkDelete(o) {
+    inNamespace(o)
+    interfaceName(o.name, 'name')
+  },
+  nft: (commands) => filled(commands, 'commands'),
+  conntrackDelete(o) {
+    options(o)
+    oneOf(o.protocol, 'protocol', PROTOCOLS)
+    integer(o.port, 'port', 1, 65535)
+    optional(o.address, (value) => filled(value, 'address'))
+  },
+  bindPort(o) {
+    options(o)
+    oneOf(o.protocol, 'protocol', PROTOCOLS)
+    filled(o.address, 'address')
+    integer(o.port, 'port', 0, 65535)
+  },
+  socketPort: (value) => fd(value),
+
+  seccompCompile(o) {
+    options(o)
+    filled(o.defaultAction, 'defaultAction')
+    list(o.architectures, 'architectures', filled)
+    list(o.rules, 'rules', (rule, name) => {
+      list(rule.names, `${name}.names`, filled)
+      filled(rule.action, `${name}.action`)
+      list(rule.args, `${name}.args`, (arg, at) => integer(arg.index, `${at}.index`, 0, 5))
+    })
+  },
+  bpfDeviceAttach(o) {
+    options(o)
+    absolute(o.cgroup, 'cgroup')
+    list(o.rules, 'rules', (rule, name) => {
+      flag(rule.allow, `${name}.allow`)
+      oneOf(rule.type, `${name}.type`, new Set(['a', 'b', 'c']))
+      integer(rule.major, `${name}.major`, -1, INT32_MAX)
+      integer(rule.minor, `${name}.minor`, -1, INT32_MAX)
+      if (!/^[rwm]{0,3}$/.test(rule.access)) throw new RangeError(`${name}.access must be of rwm`)
+    })
+  },
+  oomEventFd: (cgroup) => absolute(cgroup, 'memoryCgroup'),
+}
