@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import { isKind } from '../base/errors.ts'
+import { SqliteEventLog } from '../event/sqlite-event-log.ts'
+import { openStore } from '../store/sqlite-store.ts'
+import { sql, type Store } from '../store/store.ts'
+import { LocalVolumes } from './volumes.ts'
+
+let dir: string
+let store: Store
+let volumes: LocalVolumes
+let copies: string[]
+const plain = { driver: '', labels: {}, options: {} }
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'volumes-'))
+  store = openStore({ path: join(dir, 'state.db') })
+  copies = []
+  volumes = new LocalVolumes({
+    store,
+    events: new SqliteEventLog(store),
+    root: join(dir, 'volumes'),
+    native: {
+      openRoot: () => 99,
+      closeFd: () => {},
+      removeTree: (path) => rm(path, { recursive: true, force: true }),
+      statIn: (o) =>
+        Promise.resolve(o.path === '/data' ? ({ type: 'directory' } as never) : undefined),
+      copyTree: (o) => {
+        copies.push(o.path)
+        return Promise.resolve({ entries: 1, bytes: 1 })
+      },
+    },
+  })
+})
+afterEach(async () => {
+  await store.close()
+  rmSync(dir, { recursive: true })
+})
+
+async function addContainer(id: string): Promise<void> {
+  await store.write([
+    sql`INSERT INTO container(id, image_id, created_at, config_json, host_config_json, detail_json, state)
+        VALUES (${id}, 'i', 0, '{}', '{}', '{}', 'created')`,
+  ])
+}
+
+test('a named volume is made once and found again', async () => {
+  const first = await volumes.acquire({ ...plain, name: 'data' })
+  const second = await volumes.acquire({ ...plain, name: 'data' })
+  assert.deepEqual([first.created, second.created], [true, false])
+  assert.equal(first.mountpoint, second.mountpoint)
+  assert.ok(existsSync(first.mountpoint))
+  await second.discard()
+  assert.ok(existsSync(first.mountpoint), 'a found volume is not discarded')
+  await first.discard()
+  assert.ok(!existsSync(first.mountpoint))
+  assert.deepEqual(
+    store.all<{ action: string }>('SELECT action FROM event').map((row) => row.action),
+    ['create', 'destroy'],
+  )
+})
+
+test('bad names and unknown drivers are refused with nothing made', async () => {
+  assert.throws(() => volumes.acquire({ ...plain, name: '../x' }), /includes invalid characters/)
+  await assert.rejects(volumes.acquire({ ...plain, name: 'nfs', driver: 'nfs-plugin' }), (error) =>
+    isKind(error, 'invalidParameter'),
+  )
+  assert.equal(store.all('SELECT 1 FROM volume').length, 0)
+})
+
+test('copy-up fills an empty volume from a directory, and no other', async () => {
+  const volume = await volumes.acquire({ ...plain, name: 'data' })
+  await volumes.populate(volume, { root: 5, path: '/missing' })
+  assert.deepEqual(copies, [])
+  await volumes.populate(volume, { root: 5, path: '/data' })
+  assert.deepEqual(copies, ['/data'])
+  writeFileSync(join(volume.mountpoint, 'kept'), '')
+  await volumes.populate(volume, { root: 5, path: '/data' })
+  assert.deepEqual(copies, ['/data'])
+})
+
+test('rm -v takes anonymous volumes that no other container uses', async () => {
+  const [own, shared, named] = [
+    await volumes.acquire({ ...plain, name: '' }),
+    await volumes.acquire({ ...plain, name: '' }),
+    await volumes.acquire({ ...plain, name: 'named' }),
+  ]
+  await addContainer('a')
+  await addContainer('b')
+  const all = [own.name, shared.name, named.name]
+  await store.write([...all.map((name) => volumes.use(name, 'a')), volumes.use(shared.name, 'b')])
+  await volumes.removeAnonymousOf('a', all)
+  assert.deepEqual(
+    [own, shared, named].map((volume) => existsSync(volume.mountpoint)),
+    [false, true, true],
+  )
+})
+
+test('directories without a row are garbage', async () => {
+  const kept = await volumes.acquire({ ...plain, name: 'kept' })
+  mkdirSync(join(dir, 'volumes', 'orphan', '_data'), { recursive: true })
+  await volumes.collectGarbage()
+  assert.ok(existsSync(kept.mountpoint))
+  assert.ok(!existsSync(join(dir, 'volumes', 'orphan')))
+})
