@@ -8,6 +8,7 @@ export interface CgroupResources {
   memoryReservationBytes?: number
   /** 0..100, v1 only. */
   memorySwappiness?: number
+  /** v1 only. */
   oomKillDisable?: boolean
   cpuShares?: number
   cpuPeriodUs?: number
@@ -17,6 +18,30 @@ export interface CgroupResources {
   /** -1 unlimited. */
   pids?: number
   blkioWeight?: number
+  blkioThrottle?: readonly BlkioThrottle[]
+}
+
+export interface BlkioThrottle {
+  kind: 'read-bps' | 'write-bps' | 'read-iops' | 'write-iops'
+  major: number
+  minor: number
+  /** Bytes or operations per second. */
+  rate: number
+}
+
+/** What this machine can limit; a wish beyond it becomes a warning, not an error. */
+export interface CgroupFeatures {
+  memoryLimit: boolean
+  swapLimit: boolean
+  memoryReservation: boolean
+  memorySwappiness: boolean
+  oomKillDisable: boolean
+  cpuShares: boolean
+  cpuCfs: boolean
+  cpuset: boolean
+  pidsLimit: boolean
+  blkioWeight: boolean
+  blkioThrottle: boolean
 }
 
 export interface CgroupSpec {
@@ -31,11 +56,26 @@ export interface CgroupDriver {
   readonly version: 1 | 2
   /** Controllers that can be limited here, as `info` reports them. */
   readonly controllers: ReadonlySet<string>
+  readonly features: CgroupFeatures
+  /** CPUs and memory nodes of the machine, as in cpuset files: '0-1'. */
+  readonly cpusAvailable: string
+  readonly memsAvailable: string
+  /**
+   * v1: the hierarchies, as a container's mounts name them: 'cpu,cpuacct', 'memory',
+   * 'name=systemd'. v2: empty.
+   */
+  readonly hierarchies: readonly string[]
+  /** Makes the group, sets limits and device rules; nothing is left when it throws. */
   create(spec: CgroupSpec): Promise<void>
   /** `cgroup.procs` files a process joins to be in the group. */
   procsFiles(path: string): string[]
-  /** The mounts of /sys/fs/cgroup inside a container, as plan mounts. */
+  /**
+   * `cgroup.procs` files a shim joins so that limits set on the daemon are not its own: only the
+   * hierarchies in which the daemon is not at the root. Made at first use, below the parent.
+   */
+  shimProcsFiles(): string[]
   update(path: string, resources: CgroupResources): Promise<void>
+  /** Resolves when the kernel says that all are frozen (or thawed). */
   freeze(path: string, frozen: boolean): Promise<void>
   /** SIGKILL to every process in it, frozen or not. */
   kill(path: string): Promise<void>
@@ -47,4 +87,6 @@ export interface CgroupDriver {
   watchOom(path: string, onOom: () => void): Disposable
   /** Retries EBUSY within bounds; fine when it is not there. */
   remove(path: string): Promise<void>
+  /** Removes the parent groups this driver made, where nothing is in them any more. */
+  close(): void
 }

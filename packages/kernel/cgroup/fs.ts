@@ -1,0 +1,67 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  writeSync,
+} from 'node:fs'
+import { KernelError } from '../native.ts'
+
+/**
+ * The few file operations of the cgroup drivers. All are synchronous: cgroupfs is memory of the
+ * kernel, an operation takes microseconds, a trip through the thread pool would take longer.
+ * Failures are `KernelError`s.
+ */
+export interface CgroupFs {
+  read(path: string): string
+  /** One write(2) per value on one descriptor: the kernel reads each as a command of its own. */
+  write(path: string, ...values: readonly string[]): void
+  exists(path: string): boolean
+  mkdir(path: string): void
+  rmdir(path: string): void
+  /** Names of the directories below `path`. */
+  directories(path: string): string[]
+  realpath(path: string): string
+}
+
+export const kernelCgroupFs: CgroupFs = {
+  read: (path) => call('read', path, () => readFileSync(path, 'utf8')),
+  write: (path, ...values) =>
+    call('write', path, () => {
+      // Without O_CREAT: a missing file is ENOENT, not the EACCES cgroupfs says to creation.
+      const fd = openSync(path, constants.O_WRONLY)
+      try {
+        for (const value of values) writeSync(fd, value)
+      } finally {
+        closeSync(fd)
+      }
+    }),
+  exists: (path) => existsSync(path),
+  mkdir: (path) => call('mkdir', path, () => mkdirSync(path, 0o755)),
+  rmdir: (path) => call('rmdir', path, () => rmdirSync(path)),
+  directories: (path) =>
+    call('readdir', path, () =>
+      readdirSync(path, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map((entry) => entry.name),
+    ),
+  realpath: (path) => call('realpath', path, () => realpathSync(path)),
+}
+
+export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof KernelError && codes.includes(error.code)
+}
+
+function call<T>(syscall: string, path: string, operation: () => T): T {
+  try {
+    return operation()
+  } catch (error) {
+    const { code = 'EIO', errno = -5 } = error as NodeJS.ErrnoException
+    throw new KernelError(code, Math.abs(errno), syscall, path)
+  }
+}

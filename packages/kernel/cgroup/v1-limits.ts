@@ -1,0 +1,90 @@
+import type { BlkioThrottle, CgroupResources } from './driver.ts'
+import type { DeviceRule } from '../native.ts'
+
+/** A value for one file of one controller's directory. */
+export interface LimitWrite {
+  controller: string
+  file: string
+  value: string
+}
+
+export interface V1State {
+  /** Whether the file exists for this controller. */
+  has(controller: string, file: string): boolean
+  /** Current memory.memsw.limit_in_bytes; absent when it is not known to be limited. */
+  memswBytes?: number
+}
+
+const unlimited = -1
+
+/** Writes that give a v1 group its limits, in the order the kernel accepts them. */
+export function v1Limits(wish: CgroupResources, state: V1State): LimitWrite[] {
+  const writes: LimitWrite[] = []
+  const put = (controller: string, file: string, value: number | string | undefined): void => {
+    if (value === undefined || !state.has(controller, file)) return
+    writes.push({ controller, file, value: String(value) })
+  }
+  for (const [file, value] of memoryOrder(wish, state)) put('memory', file, value)
+  put('memory', 'memory.soft_limit_in_bytes', wish.memoryReservationBytes)
+  put('memory', 'memory.swappiness', wish.memorySwappiness)
+  if (wish.oomKillDisable === true) put('memory', 'memory.oom_control', 1)
+  put('cpu', 'cpu.shares', wish.cpuShares)
+  put('cpu', 'cpu.cfs_period_us', wish.cpuPeriodUs)
+  put('cpu', 'cpu.cfs_quota_us', wish.cpuQuotaUs)
+  put('cpuset', 'cpuset.cpus', wish.cpusetCpus)
+  put('cpuset', 'cpuset.mems', wish.cpusetMems)
+  if (wish.pids !== undefined) put('pids', 'pids.max', wish.pids <= 0 ? 'max' : wish.pids)
+  const weight = state.has('blkio', 'blkio.weight') ? 'blkio.weight' : 'blkio.bfq.weight'
+  put('blkio', weight, wish.blkioWeight)
+  for (const limit of wish.blkioThrottle ?? []) {
+    put('blkio', throttleFile[limit.kind], `${limit.major}:${limit.minor} ${limit.rate}`)
+  }
+  return writes
+}
+
+const throttleFile: Record<BlkioThrottle['kind'], string> = {
+  'read-bps': 'blkio.throttle.read_bps_device',
+  'write-bps': 'blkio.throttle.write_bps_device',
+  'read-iops': 'blkio.throttle.read_iops_device',
+  'write-iops': 'blkio.throttle.write_iops_device',
+}
+
+/** The kernel refuses any moment in which memory would exceed memory plus swap. */
+function memoryOrder(wish: CgroupResources, state: V1State): Array<[string, number | undefined]> {
+  const memory: [string, number | undefined] = ['memory.limit_in_bytes', wish.memoryBytes]
+  const swap: [string, number | undefined] = [
+    'memory.memsw.limit_in_bytes',
+    wish.memorySwapBytes ?? (wish.memoryBytes === unlimited ? unlimited : undefined),
+  ]
+  const raised =
+    swap[1] === unlimited ||
+    (swap[1] !== undefined && state.memswBytes !== undefined && swap[1] > state.memswBytes)
+  return raised ? [swap, memory] : [memory, swap]
+}
+
+/** Commands for devices.deny and devices.allow, in order. */
+export function v1DeviceCommands(
+  rules: readonly DeviceRule[],
+): Array<{ file: 'devices.allow' | 'devices.deny'; values: string[] }> {
+  const batches: Array<{ file: 'devices.allow' | 'devices.deny'; values: string[] }> = []
+  for (const rule of effective(rules)) {
+    const file = rule.allow ? 'devices.allow' : 'devices.deny'
+    const last = batches.at(-1)
+    if (last?.file === file) last.values.push(deviceText(rule))
+    else batches.push({ file, values: [deviceText(rule)] })
+  }
+  return batches
+}
+
+/** A rule for all devices makes the ones before it void. */
+function effective(rules: readonly DeviceRule[]): readonly DeviceRule[] {
+  const last = rules.findLastIndex((rule) => rule.type === 'a')
+  return last < 0 ? rules : rules.slice(last)
+}
+
+function deviceText(rule: DeviceRule): string {
+  // The kernel stops reading after 'a': it means every device and every access.
+  if (rule.type === 'a') return 'a'
+  const number = (n: number): string => (n < 0 ? '*' : String(n))
+  return `${rule.type} ${number(rule.major)}:${number(rule.minor)} ${rule.access}`
+}
