@@ -1,8 +1,9 @@
 import { Type, type Static } from 'typebox'
+import { ConsoleSize } from './go.ts'
 
 export interface ProcessConfig {
-  privileged: boolean
-  user: string
+  privileged?: boolean
+  user?: string
   tty: boolean
   entrypoint: string
   arguments: Array<string>
@@ -12,26 +13,32 @@ export interface IDResponse {
   Id: string
 }
 
-export const ExecCreateRequest = Type.Object({
-  AttachStdin: Type.Optional(Type.Boolean()),
-  AttachStdout: Type.Optional(Type.Boolean()),
-  AttachStderr: Type.Optional(Type.Boolean()),
-  ConsoleSize: Type.Optional(Type.Array(Type.Integer())),
-  DetachKeys: Type.Optional(Type.String()),
-  Tty: Type.Optional(Type.Boolean()),
-  Env: Type.Optional(Type.Array(Type.String())),
-  Cmd: Type.Optional(Type.Array(Type.String())),
-  Privileged: Type.Optional(Type.Boolean()),
-  User: Type.Optional(Type.String()),
-  WorkingDir: Type.Optional(Type.String()),
-})
+export const ExecCreateRequest = Type.Object(
+  {
+    AttachStdin: Type.Optional(Type.Boolean()),
+    AttachStdout: Type.Optional(Type.Boolean()),
+    AttachStderr: Type.Optional(Type.Boolean()),
+    ConsoleSize: Type.Optional(ConsoleSize),
+    DetachKeys: Type.Optional(Type.String()),
+    Tty: Type.Optional(Type.Boolean()),
+    Env: Type.Optional(Type.Array(Type.String())),
+    Cmd: Type.Optional(Type.Array(Type.String())),
+    Privileged: Type.Optional(Type.Boolean()),
+    User: Type.Optional(Type.String()),
+    WorkingDir: Type.Optional(Type.String()),
+  },
+  { go: 'container.ExecCreateRequest' },
+)
 export type ExecCreateRequest = Static<typeof ExecCreateRequest>
 
-export const ExecStartRequest = Type.Object({
-  Detach: Type.Optional(Type.Boolean()),
-  Tty: Type.Optional(Type.Boolean()),
-  ConsoleSize: Type.Optional(Type.Array(Type.Integer())),
-})
+export const ExecStartRequest = Type.Object(
+  {
+    Detach: Type.Optional(Type.Boolean()),
+    Tty: Type.Optional(Type.Boolean()),
+    ConsoleSize: Type.Optional(ConsoleSize),
+  },
+  { go: 'container.ExecStartRequest' },
+)
 export type ExecStartRequest = Static<typeof ExecStartRequest>
 
 export interface ExecInspect {
@@ -39,7 +46,8 @@ export interface ExecInspect {
   DetachKeys: string
   ID: string
   Running: boolean
-  ExitCode: number
+  /** null until it is done. */
+  ExitCode: number | null
   ProcessConfig: ProcessConfig
   OpenStdin: boolean
   OpenStderr: boolean

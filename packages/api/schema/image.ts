@@ -1,24 +1,25 @@
-import { type DriverData, HealthConfig } from './container.ts'
+import type { DriverData, HealthConfig } from './container.ts'
 
+/** Empty fields are absent from API 1.52 on. */
 export interface ImageConfig {
-  User: string
-  ExposedPorts: Record<string, Record<string, unknown>> | null
-  Env: Array<string>
-  Cmd: Array<string>
-  Healthcheck: HealthConfig
-  ArgsEscaped: boolean | null
-  Volumes: Record<string, Record<string, unknown>>
-  WorkingDir: string
-  Entrypoint: Array<string>
-  OnBuild: Array<string> | null
-  Labels: Record<string, string>
-  StopSignal: string | null
-  Shell: Array<string> | null
+  User?: string
+  ExposedPorts?: Record<string, Record<string, never>> | null
+  Env?: string[] | null
+  Cmd?: string[] | null
+  Healthcheck?: HealthConfig
+  ArgsEscaped?: boolean
+  Volumes?: Record<string, Record<string, never>> | null
+  WorkingDir?: string
+  Entrypoint?: string[] | null
+  OnBuild?: string[] | null
+  Labels?: Record<string, string> | null
+  StopSignal?: string
+  Shell?: string[]
 }
 
 export interface ImageDeleteResponseItem {
-  Untagged: string
-  Deleted: string
+  Untagged?: string
+  Deleted?: string
 }
 
 export interface ImageHistoryResponseItem {
@@ -33,20 +34,20 @@ export interface ImageHistoryResponseItem {
 export interface OCIPlatform {
   architecture: string
   os: string
-  'os.version': string
-  'os.features': Array<string>
-  variant: string
+  'os.version'?: string
+  'os.features'?: string[]
+  variant?: string
 }
 
 export interface OCIDescriptor {
   mediaType: string
   digest: string
   size: number
-  urls: Array<string> | null
-  annotations: Record<string, string> | null
-  data: string | null
-  platform: OCIPlatform
-  artifactType: string | null
+  urls?: string[]
+  annotations?: Record<string, string>
+  data?: string
+  platform?: OCIPlatform
+  artifactType?: string
 }
 
 export interface ImageManifestSummary {
@@ -66,23 +67,30 @@ export interface ImageManifestSummary {
 
 export interface ImageInspect {
   Id: string
-  Descriptor: OCIDescriptor | null
-  Manifests: Array<ImageManifestSummary> | null
-  Identity: unknown | null
-  RepoTags: Array<string>
-  RepoDigests: Array<string>
-  Comment: string | null
-  Created: string | null
-  Author: string | null
-  Config: ImageConfig
+  Descriptor?: OCIDescriptor
+  Manifests?: ImageManifestSummary[]
+  Identity?: unknown
+  RepoTags: string[]
+  RepoDigests: string[]
+  Parent?: string
+  Comment?: string
+  Created?: string
+  DockerVersion?: string
+  Author?: string
+  Config: ImageConfig | null
   Architecture: string
-  Variant: string | null
+  Variant?: string
   Os: string
-  OsVersion: string | null
+  OsVersion?: string
   Size: number
-  GraphDriver: DriverData | null
-  RootFS: { Type: string; Layers: Array<string> }
-  Metadata: { LastTagTime: string | null }
+  /** Below API 1.44: `Size` again. */
+  VirtualSize?: number
+  /** Below API 1.45. */
+  Container?: string
+  ContainerConfig?: ImageConfig | null
+  GraphDriver?: DriverData
+  RootFS: { Type: string; Layers?: string[] }
+  Metadata: { LastTagTime: string }
 }
 
 export interface ImageSummary {
@@ -93,8 +101,10 @@ export interface ImageSummary {
   Created: number
   Size: number
   SharedSize: number
-  Labels: Record<string, string>
+  /** Below API 1.44: `Size` again. */
+  VirtualSize?: number
+  Labels: Record<string, string> | null
   Containers: number
-  Manifests?: Array<ImageManifestSummary>
-  Descriptor: OCIDescriptor | null
+  Manifests?: ImageManifestSummary[]
+  Descriptor?: OCIDescriptor
 }

@@ -1,34 +1,49 @@
 import { Type, type Static } from 'typebox'
 import { EndpointSettings } from './container.ts'
 
-export const IPAMConfig = Type.Object({
-  Subnet: Type.Optional(Type.String()),
-  IPRange: Type.Optional(Type.String()),
-  Gateway: Type.Optional(Type.String()),
-  AuxiliaryAddresses: Type.Optional(Type.Record(Type.String(), Type.String())),
-})
+export const IPAMConfig = Type.Object(
+  {
+    Subnet: Type.Optional(Type.String()),
+    IPRange: Type.Optional(Type.String()),
+    Gateway: Type.Optional(Type.String()),
+    AuxiliaryAddresses: Type.Optional(Type.Record(Type.String(), Type.String())),
+  },
+  { go: 'network.IPAMConfig' },
+)
 export type IPAMConfig = Static<typeof IPAMConfig>
 
-export const IPAM = Type.Object({
-  Driver: Type.Optional(Type.String()),
-  Config: Type.Optional(Type.Array(IPAMConfig)),
-  Options: Type.Optional(Type.Record(Type.String(), Type.String())),
-})
+export const IPAM = Type.Object(
+  {
+    Driver: Type.Optional(Type.String()),
+    Config: Type.Optional(Type.Array(IPAMConfig)),
+    Options: Type.Optional(Type.Record(Type.String(), Type.String())),
+  },
+  { go: 'network.IPAM' },
+)
 export type IPAM = Static<typeof IPAM>
 
-export const ConfigReference = Type.Object({ Network: Type.Optional(Type.String()) })
+export const ConfigReference = Type.Object(
+  { Network: Type.Optional(Type.String()) },
+  { go: 'network.ConfigReference' },
+)
 export type ConfigReference = Static<typeof ConfigReference>
 
-export const NetworkConnectRequest = Type.Object({
-  Container: Type.Optional(Type.String()),
-  EndpointConfig: Type.Optional(EndpointSettings),
-})
+export const NetworkConnectRequest = Type.Object(
+  {
+    Container: Type.Optional(Type.String()),
+    EndpointConfig: Type.Optional(EndpointSettings),
+  },
+  { go: 'network.ConnectRequest' },
+)
 export type NetworkConnectRequest = Static<typeof NetworkConnectRequest>
 
-export const NetworkDisconnectRequest = Type.Object({
-  Container: Type.Optional(Type.String()),
-  Force: Type.Optional(Type.Boolean()),
-})
+export const NetworkDisconnectRequest = Type.Object(
+  {
+    Container: Type.Optional(Type.String()),
+    Force: Type.Optional(Type.Boolean()),
+  },
+  { go: 'network.DisconnectRequest' },
+)
 export type NetworkDisconnectRequest = Static<typeof NetworkDisconnectRequest>
 
 export interface PeerInfo {
@@ -85,19 +100,22 @@ export interface NetworkCreateResponse {
   Warning: string
 }
 
-export const NetworkCreateRequest = Type.Object({
-  Name: Type.Optional(Type.String()),
-  Driver: Type.Optional(Type.String()),
-  Scope: Type.Optional(Type.String()),
-  Internal: Type.Optional(Type.Boolean()),
-  Attachable: Type.Optional(Type.Boolean()),
-  Ingress: Type.Optional(Type.Boolean()),
-  ConfigOnly: Type.Optional(Type.Boolean()),
-  ConfigFrom: Type.Optional(ConfigReference),
-  IPAM: Type.Optional(IPAM),
-  EnableIPv4: Type.Optional(Type.Boolean()),
-  EnableIPv6: Type.Optional(Type.Boolean()),
-  Options: Type.Optional(Type.Record(Type.String(), Type.String())),
-  Labels: Type.Optional(Type.Record(Type.String(), Type.String())),
-})
+export const NetworkCreateRequest = Type.Object(
+  {
+    Name: Type.Optional(Type.String()),
+    Driver: Type.Optional(Type.String()),
+    Scope: Type.Optional(Type.String()),
+    Internal: Type.Optional(Type.Boolean()),
+    Attachable: Type.Optional(Type.Boolean()),
+    Ingress: Type.Optional(Type.Boolean()),
+    ConfigOnly: Type.Optional(Type.Boolean()),
+    ConfigFrom: Type.Optional(ConfigReference),
+    IPAM: Type.Optional(IPAM),
+    EnableIPv4: Type.Optional(Type.Boolean()),
+    EnableIPv6: Type.Optional(Type.Boolean()),
+    Options: Type.Optional(Type.Record(Type.String(), Type.String())),
+    Labels: Type.Optional(Type.Record(Type.String(), Type.String())),
+  },
+  { go: 'network.CreateRequest' },
+)
 export type NetworkCreateRequest = Static<typeof NetworkCreateRequest>

@@ -1,10 +1,17 @@
 import { Type, type Static } from 'typebox'
 
-export const AuthConfig = Type.Object({
-  username: Type.Optional(Type.String()),
-  password: Type.Optional(Type.String()),
-  serveraddress: Type.Optional(Type.String()),
-})
+export const AuthConfig = Type.Object(
+  {
+    username: Type.Optional(Type.String()),
+    password: Type.Optional(Type.String()),
+    serveraddress: Type.Optional(Type.String()),
+    /** base64 of `user:password`, an old form of the two. */
+    auth: Type.Optional(Type.String()),
+    identitytoken: Type.Optional(Type.String()),
+    registrytoken: Type.Optional(Type.String()),
+  },
+  { go: 'registry.AuthConfig' },
+)
 export type AuthConfig = Static<typeof AuthConfig>
 
 export interface AuthResponse {
@@ -14,6 +21,8 @@ export interface AuthResponse {
 
 export interface Commit {
   ID: string
+  /** Below API 1.49: `ID` again. */
+  Expected?: string
 }
 
 export interface ContainerdInfo {
@@ -28,17 +37,17 @@ export interface DeviceInfo {
 
 export interface FirewallInfo {
   Driver: string
-  Info: Array<Array<string>>
+  Info?: Array<[string, string]>
 }
 
 export interface NRIInfo {
-  Info: Array<Array<string>>
+  Info?: Array<[string, string]>
 }
 
 export interface PluginsInfo {
   Volume: Array<string>
   Network: Array<string>
-  Authorization: Array<string>
+  Authorization: string[] | null
   Log: Array<string>
 }
 
@@ -56,9 +65,9 @@ export interface RegistryServiceConfig {
 }
 
 export interface Runtime {
-  path: string
-  runtimeArgs: Array<string> | null
-  status: Record<string, string> | null
+  path?: string
+  runtimeArgs?: string[]
+  status?: Record<string, string>
 }
 
 export interface SystemInfo {
@@ -69,7 +78,7 @@ export interface SystemInfo {
   ContainersStopped: number
   Images: number
   Driver: string
-  DriverStatus: Array<Array<string>>
+  DriverStatus: Array<[string, string]>
   DockerRootDir: string
   Plugins: PluginsInfo
   MemoryLimit: boolean
@@ -117,18 +126,24 @@ export interface SystemInfo {
   InitCommit: Commit
   SecurityOptions: Array<string>
   ProductLicense: string
-  DefaultAddressPools: Array<{ Base: string; Size: number }>
-  FirewallBackend: FirewallInfo
-  DiscoveredDevices: Array<DeviceInfo>
-  NRI: NRIInfo
-  Warnings: Array<string>
-  CDISpecDirs: Array<string>
-  Containerd: ContainerdInfo
+  DefaultAddressPools?: Array<{ Base: string; Size: number }>
+  FirewallBackend?: FirewallInfo
+  DiscoveredDevices?: Array<DeviceInfo>
+  NRI?: NRIInfo
+  Warnings: string[] | null
+  /** Below API 1.50. */
+  BridgeNfIptables?: boolean
+  BridgeNfIp6tables?: boolean
+  /** Below API 1.42, where the kernel has them. */
+  KernelMemory?: boolean
+  KernelMemoryTCP?: boolean
+  CDISpecDirs?: Array<string>
+  Containerd?: ContainerdInfo
 }
 
 export interface SystemVersion {
   Platform: { Name: string }
-  Components: Array<{ Name: string; Version: string; Details: Record<string, unknown> | null }>
+  Components: Array<{ Name: string; Version: string; Details?: Record<string, string> }>
   Version: string
   ApiVersion: string
   MinAPIVersion: string
@@ -137,8 +152,8 @@ export interface SystemVersion {
   Os: string
   Arch: string
   KernelVersion: string
-  Experimental: boolean
-  BuildTime: string
+  Experimental?: boolean
+  BuildTime?: string
 }
 
 export interface EventActor {
@@ -163,7 +178,12 @@ export interface EventMessage {
   Actor: EventActor
   scope: 'local' | 'swarm'
   time: number
-  timeNano: number
+  /** Exact: the daemon writes a bigint as a JSON number; clients read a rounded double. */
+  timeNano: number | bigint
+  /** Container and image events below API 1.52. */
+  id?: string
+  status?: string
+  from?: string
 }
 
 export interface ErrorResponse {

@@ -1,12 +1,15 @@
 import { Type, type Static } from 'typebox'
 
-export const VolumeCreateRequest = Type.Object({
-  Name: Type.Optional(Type.String()),
-  Driver: Type.Optional(Type.String()),
-  DriverOpts: Type.Optional(Type.Record(Type.String(), Type.String())),
-  Labels: Type.Optional(Type.Record(Type.String(), Type.String())),
-  ClusterVolumeSpec: Type.Optional(Type.Unknown()),
-})
+export const VolumeCreateRequest = Type.Object(
+  {
+    Name: Type.Optional(Type.String()),
+    Driver: Type.Optional(Type.String()),
+    DriverOpts: Type.Optional(Type.Record(Type.String(), Type.String())),
+    Labels: Type.Optional(Type.Record(Type.String(), Type.String())),
+    ClusterVolumeSpec: Type.Optional(Type.Unknown()),
+  },
+  { go: 'volume.CreateRequest' },
+)
 export type VolumeCreateRequest = Static<typeof VolumeCreateRequest>
 
 export interface Volume {

@@ -1,0 +1,18 @@
+/**
+ * Request schemas carry, beside JSON Schema's own words, what the daemon's decoder needs to read a
+ * body the way Docker's clients expect it to be read:
+ *
+ * - `go` on objects and integers: the type's name in error sentences, and an integer's range
+ *   (int64 where nothing is said);
+ * - `strSlice` on a list of strings: one string is accepted for a list of one.
+ */
+import { Type } from 'typebox'
+
+/** A list of strings, or one string. */
+export const StrSlice = Type.Array(Type.String(), { strSlice: true })
+
+/** `{}`, the value of a set's member. */
+export const EmptyStruct = Type.Object({}, { go: 'struct {}' })
+
+/** [height, width] in characters. */
+export const ConsoleSize = Type.Array(Type.Integer({ go: 'uint' }), { go: '[2]uint' })
