@@ -1,1 +1,6 @@
 export * from './image-config.ts'
+export * from './descriptor.ts'
+export * from './digest.ts'
+export * from './manifest.ts'
+export * from './platform.ts'
+export * from './reference.ts'
