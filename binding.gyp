@@ -5,10 +5,17 @@
       "sources": [
         "addon/kernel/binding.cc",
         "addon/kernel/async.cc",
+        "addon/kernel/fd_watch.cc",
+        "addon/kernel/spawn.cc",
         "addon/kernel/process.cc",
         "addon/kernel/rootfs.cc",
         "addon/kernel/extractor.cc",
         "addon/kernel/net.cc",
+        "addon/kernel/netlink.cc",
+        "addon/kernel/link.cc",
+        "addon/kernel/link-list.cc",
+        "addon/kernel/conntrack.cc",
+        "addon/kernel/port-socket.cc",
         "addon/kernel/nft.cc",
         "addon/kernel/policy.cc"
       ],

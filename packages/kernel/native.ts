@@ -127,7 +127,11 @@ export interface Native {
   nft(commands: string): Promise<string>
   /** Deletes conntrack flows whose original destination matches; answers their count. */
   conntrackDelete(o: { protocol: 'tcp' | 'udp'; port: number; address?: string }): Promise<number>
-  /** A socket bound (TCP: also listening, never accepted from) to reserve a host port. EADDRINUSE. */
+  /**
+   * A socket bound to reserve a host port exclusively; not listening, so that whatever is not
+   * rewritten by nftables is refused. EADDRINUSE when a program holds the port, EADDRNOTAVAIL for an
+   * address that is not the host's, EPROTONOSUPPORT for sctp without the kernel module. `port` > 0.
+   */
   bindPort(o: { protocol: 'tcp' | 'udp' | 'sctp'; address: string; port: number }): number
   /** The local port of a bound socket. */
   socketPort(fd: number): number
