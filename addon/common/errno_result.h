@@ -13,3 +13,11 @@ struct Failure {
 inline Failure Fail(const char* syscall, std::string path = {}) {
   return Failure{errno, syscall, std::move(path)};
 }
+
+// Repeats a call that a signal interrupted.
+template <typename Call>
+auto Retry(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}

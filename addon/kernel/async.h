@@ -7,14 +7,15 @@
 
 #include "common/errno_result.h"
 
-// JavaScript Error with code, errno, syscall and path, which load-native.ts turns into a KernelError.
+// JavaScript Error with code, errno, syscall and path, which load-native.ts turns into a
+// KernelError.
 Napi::Error MakeError(Napi::Env env, const Failure& failure);
 
 // For synchronous functions: leaves the error pending and answers undefined.
 Napi::Value Throw(Napi::Env env, const Failure& failure);
 
-// Runs `work` on a libuv pool thread (bounded work only), then `done` on the event loop, whose value
-// the promise resolves with; a Failure rejects it. Without `done` it resolves with undefined.
+// Runs `work` on a libuv pool thread (bounded work only), then `done` on the event loop, whose
+// value the promise resolves with; a Failure rejects it. Without `done` it resolves with undefined.
 Napi::Promise RunAsync(Napi::Env env, std::function<Failure()> work,
                        std::function<Napi::Value(Napi::Env)> done = nullptr);
 

@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+
+import type { Native } from '@tdocker/kernel/native.ts'
+
+/** A directory on tmpfs that is gone after the test. */
+export function scratchDir(t: TestContext, name: string): string {
+  const dir = mkdtempSync(join('/dev/shm', `tdocker-test-${name}-`))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+/** Everything that comes from a non-blocking descriptor until its end, as text. */
+export async function readToEnd(native: Native, fd: number): Promise<string> {
+  const chunks: Buffer[] = []
+  for (;;) {
+    const chunk = native.readFd(fd, 65536)
+    if (chunk?.length === 0) return Buffer.concat(chunks).toString()
+    if (chunk === undefined) await native.waitReadable(fd).readable
+    else chunks.push(chunk)
+  }
+}
+
+/** Keeps the event loop alive while only unref'd kernel waits are under way. */
+export async function holding<T>(work: Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, 1000)
+  try {
+    return await work
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+/** Whether the tests can do what they are about: root on Linux. */
+export const isRoot: boolean = process.getuid?.() === 0
