@@ -1,0 +1,192 @@
+/** The way to registries: endpoints in order, fallback between them, and login. */
+import type { AuthConfig, AuthResponse } from '@tdocker/api'
+import { type Reference, familiarName, familiarString } from '@tdocker/oci'
+import { EngineError, forbidden, invalidParameter, system, unauthorized } from '../base/errors.ts'
+import { Authorizer, TokenCache, responseError } from './authorizer.ts'
+import { readBody } from './read-body.ts'
+import {
+  NetworkError,
+  NoCredentials,
+  RegistryError,
+  UnexpectedResponse,
+  pullError,
+} from './registry-error.ts'
+import { type Endpoint, RegistryConfig, type RegistryOptions } from './registry-config.ts'
+import { Repository } from './repository.ts'
+import { type Response, Transport, type TransportOptions, discard } from './transport.ts'
+
+export interface RegistryClientOptions extends RegistryOptions, TransportOptions {
+  /** First wait between attempts; doubles. */
+  backoffMs?: number
+}
+
+export class RegistryClient {
+  readonly config: RegistryConfig
+  readonly #transport: Transport
+  readonly #tokens = new TokenCache()
+  readonly #backoffMs: number
+
+  /** Throws invalidParameter when mirrors or insecure registries do not parse. */
+  constructor(options: RegistryClientOptions) {
+    this.config = new RegistryConfig(options)
+    this.#transport = new Transport(options)
+    this.#backoffMs = options.backoffMs ?? 250
+  }
+
+  /**
+   * Runs `visit` with the repository on the first endpoint that serves it: mirrors, https, then http
+   * for insecure hosts, which is not tried once https answered. Errors are moby's sentences.
+   */
+  async withRepository<T>(
+    reference: Reference,
+    o: { auth: AuthConfig | undefined; signal: AbortSignal },
+    visit: (repository: Repository) => Promise<T>,
+  ): Promise<T> {
+    if (familiarName(reference) === 'scratch') throw forbidden("'scratch' is a reserved name")
+    const endpoints = await this.config.endpoints(reference.domain, { mirrors: true })
+    const tlsHosts = new Set<string>()
+    let last: unknown = system(`no endpoints found for ${familiarString(reference)}`)
+    for (const endpoint of endpoints) {
+      if (endpoint.base.protocol === 'http:' && tlsHosts.has(endpoint.base.host)) continue
+      const repository = await this.#repository(endpoint, reference, o.auth)
+      try {
+        return await visit(repository)
+      } catch (error) {
+        if (o.signal.aborted || !mayFallBack(error, endpoint, repository)) {
+          throw pullError(error, reference)
+        }
+        if (repository.answered && endpoint.base.protocol === 'https:') {
+          tlsHosts.add(endpoint.base.host)
+        }
+        last = error
+      }
+    }
+    throw pullError(last, reference)
+  }
+
+  async #repository(
+    endpoint: Endpoint,
+    reference: Reference,
+    auth: AuthConfig | undefined,
+  ): Promise<Repository> {
+    const local = await this.#isLocal(endpoint)
+    return new Repository({
+      endpoint,
+      path: reference.path,
+      transport: this.#transport,
+      // A mirror is another host: the credentials of what it mirrors are not for it.
+      authorizer: this.#authorizer(endpoint, local, endpoint.mirror ? {} : (auth ?? {})),
+      local,
+      backoffMs: this.#backoffMs,
+    })
+  }
+
+  #authorizer(endpoint: Endpoint, local: boolean, credentials: AuthConfig): Authorizer {
+    const { base, insecure } = endpoint
+    return new Authorizer({
+      transport: this.#transport,
+      cache: this.#tokens,
+      base,
+      insecure,
+      local,
+      credentials: decodeAuth(credentials),
+    })
+  }
+
+  /** Loopback is always among the insecure networks, so this covers registries on this machine. */
+  async #isLocal(endpoint: Endpoint): Promise<boolean> {
+    return (
+      endpoint.insecure || endpoint.mirror || (await this.config.isInsecure(endpoint.base.host))
+    )
+  }
+
+  /** `POST /auth`: checks credentials against the registry they are for. */
+  async login(config: AuthConfig, signal: AbortSignal): Promise<AuthResponse> {
+    const host = serverHost(config.serveraddress)
+    const endpoints = await this.config.endpoints(host, { mirrors: false })
+    let last: unknown
+    for (const endpoint of endpoints) {
+      try {
+        return await this.#loginTo(endpoint, config, signal)
+      } catch (error) {
+        if (error instanceof EngineError || signal.aborted) throw error
+        last = error
+      }
+    }
+    throw system(last instanceof Error ? last.message : String(last), last)
+  }
+
+  async #loginTo(
+    endpoint: Endpoint,
+    config: AuthConfig,
+    signal: AbortSignal,
+  ): Promise<AuthResponse> {
+    const url = new URL('v2/', endpoint.base)
+    const local = await this.#isLocal(endpoint)
+    const authorizer = this.#authorizer(endpoint, local, config)
+    const send = (headers: Readonly<Record<string, string>>): Promise<Response> =>
+      this.#transport.send({ method: 'GET', url, headers, ...endpoint, local, signal })
+    let response = await send({})
+    if (response.status === 401) {
+      discard(response.body)
+      const authorization = await this.#answerLogin(authorizer, response, url, signal)
+      if (authorization !== undefined) response = await send({ authorization })
+    }
+    if (response.status === 200) {
+      discard(response.body)
+      return { Status: 'Login Succeeded', IdentityToken: authorizer.identityToken }
+    }
+    const refused = responseError(response, await readBody(response, 64 * 1024))
+    const status = `${response.status} ${response.statusText}`.trim()
+    const text = `login attempt to ${url.href} failed with status: ${status}`
+    throw response.status === 401 ? unauthorized(text, refused) : system(text, refused)
+  }
+
+  async #answerLogin(
+    authorizer: Authorizer,
+    response: Response,
+    url: URL,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const asked = { scope: '', sent: undefined, signal, method: 'GET', url: url.href }
+    try {
+      return await authorizer.challenged(response, asked)
+    } catch (error) {
+      if (error instanceof RegistryError && (error.status === 401 || error.status === 403)) {
+        throw unauthorized(`Get "${url.href}": ${error.message}`, error)
+      }
+      if (error instanceof NoCredentials) throw unauthorized(error.message, error)
+      throw error
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#transport.close()
+  }
+}
+
+/** moby's continueOnError: what another endpoint might do better. */
+function mayFallBack(error: unknown, endpoint: Endpoint, repository: Repository): boolean {
+  if (error instanceof EngineError) return endpoint.mirror && error.kind !== 'cancelled'
+  if (error instanceof RegistryError || error instanceof NoCredentials) return endpoint.mirror
+  if (error instanceof NetworkError) return endpoint.mirror || !repository.answered
+  return error instanceof UnexpectedResponse
+}
+
+/** The old form carries `auth`, base64 of `user:password`, instead of the two. */
+function decodeAuth(config: AuthConfig): AuthConfig {
+  if (!config.auth || config.username) return config
+  const [username = '', ...password] = Buffer.from(config.auth, 'base64').toString().split(':')
+  return { ...config, username, password: password.join(':') }
+}
+
+/** `https://index.docker.io/v1/` and `registry:5000` → host and port. */
+function serverHost(address: string | undefined): string {
+  if (!address) return 'index.docker.io'
+  const text = /^https?:\/\//i.test(address) ? address : `https://${address}`
+  try {
+    return new URL(text).host
+  } catch (error) {
+    throw invalidParameter('unable to parse server address', error)
+  }
+}

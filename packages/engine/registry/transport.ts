@@ -1,0 +1,322 @@
+/**
+ * HTTP to registries: one request, its redirects, and errors in the words that Docker's users know.
+ * Redirects are followed here and not by the client library, because this is where credentials leak:
+ * `authorization` never goes to another origin, https never becomes http, and a public registry
+ * cannot send us to loopback or link-local addresses.
+ */
+import { BlockList, isIP, type LookupFunction } from 'node:net'
+import { lookup as dnsLookup } from 'node:dns'
+import type { Readable } from 'node:stream'
+import { getCACertificates } from 'node:tls'
+import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
+import { NetworkError, goMethod } from './registry-error.ts'
+import { hostOf } from './registry-config.ts'
+
+export const USER_AGENT = 'tdocker/0.1.0 (linux)'
+const MAX_REDIRECTS = 10
+
+export interface Response {
+  status: number
+  statusText: string
+  headers: Readonly<Record<string, string | string[] | undefined>>
+  body: Readable
+  /** Where it came from, after redirects. */
+  url: URL
+  /** False when a redirect led to another origin, whose challenges are not to be answered. */
+  sameOrigin: boolean
+}
+
+export interface TransportOptions {
+  /** No bytes for so long end a body, or a wait for headers. */
+  stallTimeoutMs?: number
+  connectTimeoutMs?: number
+}
+
+export interface RequestOptions {
+  method: 'GET' | 'HEAD' | 'POST'
+  url: URL
+  headers: Readonly<Record<string, string>>
+  body?: string
+  /** Certificates are not checked. */
+  insecure: boolean
+  /** May also reach loopback and link-local addresses: the registry itself is such a host. */
+  local: boolean
+  /** The registry's own URL to name in errors instead of the one asked for. */
+  named?: string
+  signal: AbortSignal
+}
+
+export class Transport {
+  readonly #agents = new Map<string, Dispatcher>()
+  readonly #options: TransportOptions
+
+  constructor(options: TransportOptions = {}) {
+    this.#options = options
+  }
+
+  /** Throws NetworkError; any status is an answer. The caller reads or destroys the body. */
+  async send(o: RequestOptions): Promise<Response> {
+    let { url } = o
+    let headers = { 'user-agent': USER_AGENT, ...o.headers }
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+      const response = await this.#once(o, url, headers)
+      const location = response.headers['location']
+      if (!isRedirect(response.status) || typeof location !== 'string') return response
+      discard(response.body)
+      const next = resolveRedirect(o, url, location)
+      if (next.origin !== url.origin) headers = withoutCredentials(headers)
+      url = next
+    }
+    throw fail(o, url, `stopped after ${MAX_REDIRECTS} redirects`)
+  }
+
+  async #once(
+    o: RequestOptions,
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Response> {
+    if (!o.local && isIP(hostOf(url.host)) && isForbidden(hostOf(url.host))) {
+      throw fail(o, url, `refusing to connect to ${url.hostname}`)
+    }
+    try {
+      const answer = await request(url, {
+        method: o.method,
+        headers,
+        body: o.body ?? null,
+        signal: o.signal,
+        dispatcher: this.#agent(url, o),
+      })
+      // An aborted or broken body is told by reading it; without a listener it would be uncaught.
+      answer.body.on('error', () => {})
+      return {
+        status: answer.statusCode,
+        statusText: answer.statusText,
+        headers: answer.headers,
+        body: answer.body,
+        url,
+        sameOrigin: url.origin === o.url.origin,
+      }
+    } catch (error) {
+      o.signal.throwIfAborted()
+      throw networkError(error, o.method, o.named ?? url.href, url)
+    }
+  }
+
+  #agent(url: URL, o: RequestOptions): Dispatcher {
+    const proxied = usesProxy(url)
+    const key = `${url.protocol}${o.insecure}${o.local}${proxied}`
+    let agent = this.#agents.get(key)
+    if (!agent) {
+      agent = makeAgent({ ...o, ...this.#options, proxied, tls: url.protocol === 'https:' })
+      this.#agents.set(key, agent)
+    }
+    return agent
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()))
+    this.#agents.clear()
+  }
+}
+
+function makeAgent(
+  o: { insecure: boolean; local: boolean; proxied: boolean; tls: boolean } & TransportOptions,
+): Dispatcher {
+  const stall = o.stallTimeoutMs ?? 60_000
+  const options = {
+    headersTimeout: stall,
+    bodyTimeout: stall,
+    keepAliveTimeout: 15_000,
+    connections: 16,
+    maxHeaderSize: 64 * 1024,
+    connect: {
+      timeout: o.connectTimeoutMs ?? 30_000,
+      rejectUnauthorized: !o.insecure,
+      ...(o.tls && !o.insecure && { ca: systemCertificates() }),
+      ...(!o.local && !o.proxied && { lookup: publicLookup }),
+    },
+  }
+  return o.proxied ? new EnvHttpProxyAgent(options) : new Agent(options)
+}
+
+let certificates: string[] | undefined
+
+/** The machine's store where it has one (as Docker), else what Node brings. */
+function systemCertificates(): string[] {
+  if (certificates) return certificates
+  const own = getCACertificates('system')
+  certificates = [
+    ...(own.length > 0 ? own : getCACertificates('bundled')),
+    ...getCACertificates('extra'),
+  ]
+  return certificates
+}
+
+/** As Go's ProxyFromEnvironment: loopback never goes through the proxy. */
+function usesProxy(url: URL): boolean {
+  const { env } = process
+  const host = hostOf(url.host)
+  if (host === 'localhost' || (isIP(host) && LOOPBACK.check(host, family(host)))) return false
+  return url.protocol === 'https:'
+    ? Boolean(env['HTTPS_PROXY'] ?? env['https_proxy'])
+    : Boolean(env['HTTP_PROXY'] ?? env['http_proxy'])
+}
+
+const LOOPBACK = new BlockList()
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
+LOOPBACK.addAddress('::1', 'ipv6')
+
+/** Loopback, link-local (cloud metadata lives there), unspecified and multicast addresses. */
+const FORBIDDEN = new BlockList()
+for (const [address, prefix] of [
+  ['0.0.0.0', 8],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['224.0.0.0', 4],
+] as const) {
+  FORBIDDEN.addSubnet(address, prefix, 'ipv4')
+}
+FORBIDDEN.addSubnet('fe80::', 10, 'ipv6')
+FORBIDDEN.addSubnet('ff00::', 8, 'ipv6')
+FORBIDDEN.addAddress('::1', 'ipv6')
+FORBIDDEN.addAddress('::', 'ipv6')
+
+function isForbidden(address: string): boolean {
+  return FORBIDDEN.check(address, family(address))
+}
+
+function family(address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 6 ? 'ipv6' : 'ipv4'
+}
+
+/** Resolves names as usual, without the addresses that a public registry has no business with. */
+const publicLookup: LookupFunction = (host, options, callback) => {
+  dnsLookup(host, { ...options, all: true }, (error, found) => {
+    if (error) return callback(error, '', 0)
+    const allowed = found.filter((entry) => !isForbidden(entry.address))
+    const [first] = allowed
+    if (!first) {
+      const refused = Object.assign(new Error(`refusing to connect to ${host}`), {
+        code: 'EREFUSED',
+      })
+      return callback(refused, '', 0)
+    }
+    return options.all ? callback(null, allowed) : callback(null, first.address, first.family)
+  })
+}
+
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
+}
+
+function resolveRedirect(o: RequestOptions, from: URL, location: string): URL {
+  let next: URL
+  try {
+    next = new URL(location, from)
+  } catch {
+    throw fail(o, from, 'failed to parse Location header')
+  }
+  if (next.protocol !== 'https:' && next.protocol !== 'http:') {
+    throw fail(o, from, `unsupported protocol scheme "${next.protocol.slice(0, -1)}"`)
+  }
+  if (from.protocol === 'https:' && next.protocol === 'http:') {
+    throw fail(o, from, 'refusing to follow a redirect from https to http')
+  }
+  next.username = ''
+  next.password = ''
+  return next
+}
+
+function withoutCredentials<T extends Readonly<Record<string, string>>>(headers: T): T {
+  const secret = new Set(['authorization', 'cookie'])
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !secret.has(name.toLowerCase())),
+  ) as T
+}
+
+/** Lets a body go: reads on when little can be left, so that the connection is kept. */
+export function discard(body: Readable): void {
+  body.resume()
+  body.once('error', () => {})
+  setTimeout(() => body.destroy(), 1000).unref()
+}
+
+function fail(o: RequestOptions, url: URL, reason: string): NetworkError {
+  const text = `${goMethod(o.method)} "${o.named ?? url.href}": ${reason}`
+  return new NetworkError(text, { permanent: true })
+}
+
+const CERTIFICATE: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'x509: certificate signed by unknown authority',
+  SELF_SIGNED_CERT_IN_CHAIN: 'x509: certificate signed by unknown authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'x509: certificate signed by unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'x509: certificate signed by unknown authority',
+  CERT_HAS_EXPIRED: 'x509: certificate has expired or is not yet valid',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'x509: certificate is not valid for this name',
+}
+
+/** A failure of Node's, in the words of Go's net/http. */
+export function networkError(
+  error: unknown,
+  method: string,
+  named: string,
+  url: URL,
+): NetworkError {
+  const { reason, permanent } = explain(error, url)
+  return new NetworkError(`${goMethod(method)} "${named}": ${reason}`, { permanent, cause: error })
+}
+
+function explain(error: unknown, url: URL): { reason: string; permanent: boolean } {
+  const code = errorCode(error)
+  const certificate = CERTIFICATE[code]
+  if (certificate !== undefined) {
+    return { reason: `tls: failed to verify certificate: ${certificate}`, permanent: true }
+  }
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL')) {
+    return { reason: 'http: server gave HTTP response to HTTPS client', permanent: true }
+  }
+  return { reason: plainReason(error, code, url), permanent: false }
+}
+
+function plainReason(error: unknown, code: string, url: URL): string {
+  const host = hostOf(url.host)
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `dial tcp ${addressIn(error, url)}: connect: connection refused`
+    case 'EHOSTUNREACH':
+      return `dial tcp ${addressIn(error, url)}: connect: no route to host`
+    case 'ENETUNREACH':
+      return `dial tcp ${addressIn(error, url)}: connect: network is unreachable`
+    case 'ENOTFOUND':
+      return `dial tcp: lookup ${host}: no such host`
+    case 'EAI_AGAIN':
+      return `dial tcp: lookup ${host}: Temporary failure in name resolution`
+    case 'ETIMEDOUT':
+    case 'UND_ERR_CONNECT_TIMEOUT':
+      return `dial tcp ${addressIn(error, url)}: i/o timeout`
+    case 'UND_ERR_HEADERS_TIMEOUT':
+    case 'UND_ERR_BODY_TIMEOUT':
+      return 'net/http: timeout awaiting response'
+    case 'ECONNRESET':
+      return 'read: connection reset by peer'
+    case 'UND_ERR_SOCKET':
+      return 'EOF'
+    default:
+      return error instanceof Error ? error.message : String(error)
+  }
+}
+
+function errorCode(error: unknown): string {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown }
+    if (typeof code === 'string') return code
+  }
+  return ''
+}
+
+function addressIn(error: unknown, url: URL): string {
+  const inner = error instanceof AggregateError ? (error.errors[0] as unknown) : error
+  const { address, port } = (inner ?? {}) as { address?: string; port?: number }
+  if (address === undefined) return url.host
+  return `${isIP(address) === 6 ? `[${address}]` : address}:${port ?? ''}`
+}
