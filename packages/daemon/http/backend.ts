@@ -131,6 +131,17 @@ export interface ImageBackend {
     signal: AbortSignal
     progress(message: ProgressMessage): void
   }): Promise<void>
+  /** `POST /images/create?fromSrc=-`: one layer from a tar stream, plain or compressed. */
+  import(o: {
+    body: Readable
+    repo: string
+    tag: string
+    message: string
+    changes: string[]
+    platform?: string
+    signal: AbortSignal
+    progress(message: ProgressMessage): void
+  }): Promise<void>
   list(o: {
     all: boolean
     filters: Filters

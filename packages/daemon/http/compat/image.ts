@@ -1,0 +1,50 @@
+/** Answers about images as older clients expect them. */
+import type { ImageConfig, ImageInspect, ImageSummary } from '@tdocker/api'
+import { zeroTime } from '@tdocker/api/time.ts'
+import { since } from '@tdocker/api/versions.ts'
+
+export function imageSummaryFor(image: ImageSummary, version: string): ImageSummary {
+  const told: ImageSummary = { ...image }
+  if (!since(version, 'emptyRepoTags') && !told.RepoTags.length && !told.RepoDigests.length) {
+    told.RepoTags = ['<none>:<none>']
+    told.RepoDigests = ['<none>@<none>']
+  }
+  if (!since(version, 'noVirtualSize')) told.VirtualSize = image.Size
+  if (!since(version, 'descriptor')) delete told.Descriptor
+  if (!since(version, 'imageContainers')) told.Containers = -1
+  return told
+}
+
+export function imageInspectFor(image: ImageInspect, version: string): ImageInspect {
+  if (since(version, 'noLegacyFields')) return image
+  const told: ImageInspect = {
+    Parent: '',
+    Comment: '',
+    DockerVersion: '',
+    Author: '',
+    ...image,
+    Config: image.Config && { ...emptyConfig, ...image.Config },
+  }
+  if (!since(version, 'noVirtualSize')) {
+    told.VirtualSize = image.Size
+    told.Created ||= zeroTime
+  }
+  if (!since(version, 'noContainerConfig')) {
+    told.Container ??= ''
+    told.ContainerConfig ??= null
+  }
+  if (!since(version, 'descriptor')) delete told.Descriptor
+  return told
+}
+
+/** Left out from 1.52 on where empty. */
+const emptyConfig: ImageConfig = {
+  User: '',
+  Env: null,
+  Cmd: null,
+  Volumes: null,
+  WorkingDir: '',
+  Entrypoint: null,
+  OnBuild: null,
+  Labels: null,
+}

@@ -1,0 +1,60 @@
+/** The one place where a kind of error becomes an HTTP status. */
+import type { ServerResponse } from 'node:http'
+import { InvalidRequest } from '@tdocker/api/invalid.ts'
+import { compareVersions } from '@tdocker/api/versions.ts'
+import { EngineError, type ErrorKind } from '@tdocker/engine/base/errors.ts'
+
+const statusOfKind: Readonly<Record<ErrorKind, number>> = {
+  notFound: 404,
+  invalidParameter: 400,
+  conflict: 409,
+  unauthorized: 401,
+  forbidden: 403,
+  unavailable: 503,
+  notModified: 304,
+  notImplemented: 501,
+  cancelled: 500,
+  system: 500,
+}
+
+/** An error of the HTTP layer itself, where a status is the meaning. */
+export class HttpError extends Error {
+  readonly status: number
+  constructor(status: number, message: string) {
+    super(message)
+    this.name = 'HttpError'
+    this.status = status
+  }
+}
+
+/** 500 for whatever nobody gave a meaning (a bare KernelError among them). */
+export function statusOf(error: unknown): number {
+  if (error instanceof EngineError) return statusOfKind[error.kind]
+  if (error instanceof InvalidRequest) return 400
+  if (error instanceof HttpError) return error.status
+  return 500
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** `{"message": …}`, or plain text for clients so old that they print the body as it is. */
+export function sendError(
+  response: ServerResponse,
+  error: unknown,
+  version: string | undefined,
+): void {
+  const status = statusOf(error)
+  if (status === 304) {
+    response.writeHead(304).end()
+    return
+  }
+  const old = version !== undefined && compareVersions(version, '1.24') < 0
+  const text = old ? `${messageOf(error)}\n` : `${JSON.stringify({ message: messageOf(error) })}\n`
+  response.writeHead(status, {
+    'Content-Type': old ? 'text/plain; charset=utf-8' : 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+  })
+  response.end(response.req.method === 'HEAD' ? undefined : text)
+}

@@ -1,0 +1,174 @@
+/**
+ * Connections that stop speaking HTTP: attach and exec.
+ *
+ * A request with `Upgrade` reaches us by Node's 'upgrade' event, which has detached the HTTP
+ * parser: its body is still to be read from the socket, by hand. One without is an ordinary request
+ * whose answer is a raw stream until the connection closes; its parser is detached here.
+ *
+ * The engine then takes the client's descriptor itself, so that not a byte passes through Node
+ * (except with TLS, where Node has the keys: it pumps between the client and one end of a pair).
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { since } from '@tdocker/api/versions.ts'
+import type { Hijack } from './backend.ts'
+import { readAll } from './body.ts'
+import { HttpError } from './errors.ts'
+import { RawBody } from './raw-body.ts'
+
+/** What hijacking needs of the kernel. */
+export interface Descriptors {
+  /** A duplicate of a descriptor, close-on-exec. */
+  dupFd(fd: number): number
+  /** A connected pair of stream sockets. */
+  socketPair(): [number, number]
+}
+
+export class Connection {
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #descriptors: Descriptors
+  /** Bytes behind the request's head, and their reader; for upgraded requests only. */
+  readonly #raw: RawBody | undefined
+  /** Headers of every answer, which go into the hijacked one, too. */
+  readonly #headers: Readonly<Record<string, string>>
+  #taken = false
+
+  constructor(o: {
+    request: IncomingMessage
+    response: ServerResponse
+    descriptors: Descriptors
+    headers: Readonly<Record<string, string>>
+    /** Given for upgraded requests: what the parser had read beyond the head. */
+    head?: Buffer
+  }) {
+    this.#request = o.request
+    this.#response = o.response
+    this.#descriptors = o.descriptors
+    this.#headers = o.headers
+    this.#raw = o.head === undefined ? undefined : new RawBody(o.request, o.head)
+  }
+
+  get taken(): boolean {
+    return this.#taken
+  }
+
+  async readBody(limit: number): Promise<Buffer> {
+    return this.#raw ? this.#raw.read(limit) : readAll(this.#request, limit)
+  }
+
+  hijack(version: string): Hijack {
+    const controller = new AbortController()
+    this.#request.socket.once('close', () => {
+      if (!this.#taken) controller.abort()
+    })
+    return {
+      signal: controller.signal,
+      take: async ({ multiplexed }) => {
+        if (this.#taken) throw new Error('the connection has been taken already')
+        if (this.#request.socket.destroyed) throw new HttpError(499, 'client closed the connection')
+        this.#taken = true
+        return this.#take(multiplexed && since(version, 'multiplexedStream'))
+      },
+    }
+  }
+
+  async #take(multiplexed: boolean): Promise<{ fd: number; head: Buffer }> {
+    const socket = this.#request.socket
+    if (!this.#raw) detachParser(socket)
+    this.#response.detachSocket(socket)
+    const answer = this.#head(multiplexed)
+    return socket instanceof TLSSocket
+      ? this.#bridge(socket, answer)
+      : this.#handOver(socket, answer)
+  }
+
+  /** UNIX and plain TCP: the client's own descriptor. */
+  async #handOver(socket: Socket, answer: string): Promise<{ fd: number; head: Buffer }> {
+    const handle = handleOf(socket)
+    socket.pause()
+    handle.readStop()
+    await flush(socket, answer)
+    const fd = this.#descriptors.dupFd(handle.fd)
+    const head = this.#unread(socket)
+    // close(2) without shutdown(2): the duplicate goes on.
+    socket.destroy()
+    return { fd, head }
+  }
+
+  /** TLS: one end of a pair, pumped both ways; an end of either side is handed on as such. */
+  async #bridge(socket: Socket, answer: string): Promise<{ fd: number; head: Buffer }> {
+    const [ours, theirs] = this.#descriptors.socketPair()
+    const inner = new Socket({ fd: ours, readable: true, writable: true, allowHalfOpen: true })
+    const head = this.#unread(socket)
+    await flush(socket, answer)
+    const close = (): void => {
+      socket.destroy()
+      inner.destroy()
+    }
+    socket.on('error', close)
+    inner.on('error', close)
+    socket.on('close', () => inner.destroy())
+    inner.on('close', () => socket.destroySoon())
+    socket.pipe(inner)
+    inner.pipe(socket)
+    return { fd: theirs, head }
+  }
+
+  /** Bytes that Node has read and nobody has used. */
+  #unread(socket: Socket): Buffer {
+    const chunks = [this.#raw?.rest() ?? Buffer.alloc(0)]
+    for (let chunk = read(socket); chunk; chunk = read(socket)) chunks.push(chunk)
+    return Buffer.concat(chunks)
+  }
+
+  #head(multiplexed: boolean): string {
+    const upgraded = this.#raw !== undefined
+    const type = multiplexed && upgraded ? 'multiplexed-stream' : 'raw-stream'
+    const lines = [
+      upgraded ? 'HTTP/1.1 101 UPGRADED' : 'HTTP/1.1 200 OK',
+      `Content-Type: application/vnd.docker.${type}`,
+      ...(upgraded ? ['Connection: Upgrade', 'Upgrade: tcp'] : []),
+      ...Object.entries(this.#headers).map(([name, value]) => `${name}: ${value}`),
+    ]
+    return `${lines.join('\r\n')}\r\n\r\n`
+  }
+}
+
+function read(socket: Socket): Buffer | null {
+  return socket.read() as Buffer | null
+}
+
+/** Resolves when the kernel has every byte. */
+async function flush(socket: Socket, data: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  socket.once('error', reject)
+  socket.write(data, (error) => (error ? reject(error) : resolve()))
+  await promise
+  socket.removeListener('error', reject)
+  // A client that resets between here and close is the engine's to notice.
+  socket.on('error', () => {})
+}
+
+/**
+ * Takes a socket from Node's HTTP parser, which reads from the handle behind the stream's back
+ * until somebody listens to the stream: a 'readable' listener makes it let go.
+ */
+function detachParser(socket: Socket): void {
+  socket.removeAllListeners('data')
+  socket.removeAllListeners('end')
+  socket.on('readable', () => {})
+  socket.setTimeout(0)
+}
+
+interface Handle {
+  readonly fd: number
+  readStop(): void
+}
+
+function handleOf(socket: Socket): Handle {
+  const { _handle: handle } = socket as unknown as { _handle?: Handle | null }
+  if (!handle || handle.fd < 0) throw new HttpError(499, 'client closed the connection')
+  return handle
+}

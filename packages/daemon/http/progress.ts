@@ -1,0 +1,45 @@
+/**
+ * Progress of pull, push, load and build: JSON objects, each ended by CR LF, each flushed at once.
+ * The first one decides that the status is 200; an error before it has a status of its own, one
+ * after it is told in-band.
+ */
+import type { ProgressMessage } from './backend.ts'
+import { messageOf } from './errors.ts'
+import { type Exchange, stringify } from './exchange.ts'
+
+/** Beyond this much unsent, mere counters are dropped: a slow client misses steps, no facts. */
+const patience = 1 << 20
+
+export class ProgressStream {
+  readonly #x: Exchange
+
+  constructor(x: Exchange) {
+    this.#x = x
+  }
+
+  async run(work: (progress: (message: ProgressMessage) => void) => Promise<void>): Promise<void> {
+    const x = this.#x
+    try {
+      await work((message) => this.#send(message))
+    } catch (error) {
+      if (!x.begun) throw error
+      const message = messageOf(error)
+      this.#write({ errorDetail: { message }, error: message })
+    }
+    if (!x.begun) x.open('application/json')
+    x.end()
+  }
+
+  #send(message: ProgressMessage): void {
+    const counter = message.progressDetail?.current !== undefined
+    if (counter && this.#x.response.writableLength > patience) return
+    this.#write(message)
+  }
+
+  #write(message: ProgressMessage): void {
+    const { response, signal } = this.#x
+    if (response.destroyed || signal.aborted) return
+    if (!this.#x.begun) this.#x.open('application/json')
+    response.write(`${stringify(message)}\r\n`)
+  }
+}

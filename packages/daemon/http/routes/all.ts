@@ -1,0 +1,16 @@
+import type { Backend } from '../backend.ts'
+import type { Routes } from '../router.ts'
+import { containerRoutes } from './containers.ts'
+import { execRoutes } from './execs.ts'
+import { imageRoutes } from './images.ts'
+import { systemRoutes } from './system.ts'
+
+/** Operations without an entry answer 501. */
+export function allRoutes(backend: Backend): Routes {
+  return {
+    ...systemRoutes(backend.system),
+    ...containerRoutes(backend.containers),
+    ...execRoutes(backend.execs),
+    ...imageRoutes(backend.images),
+  }
+}

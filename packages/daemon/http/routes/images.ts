@@ -1,0 +1,117 @@
+import { parseFilters } from '@tdocker/api/filters.ts'
+import { InvalidRequest } from '@tdocker/api/invalid.ts'
+import { flag, list, optionalText, text } from '@tdocker/api/query.ts'
+import { decodeRegistryAuth, registryAuthHeader } from '@tdocker/api/registry-auth.ts'
+import type { Filters, ImageBackend } from '../backend.ts'
+import { imageInspectFor, imageSummaryFor } from '../compat/image.ts'
+import type { Exchange } from '../exchange.ts'
+import { ProgressStream } from '../progress.ts'
+import type { Routes } from '../router.ts'
+
+export function imageRoutes(images: ImageBackend): Routes {
+  return {
+    ImageList: async (x) => {
+      const found = await images.list(listOptions(x))
+      x.json(
+        200,
+        found.map((image) => imageSummaryFor(image, x.version)),
+      )
+    },
+    ImageCreate: (x) => (text(x.query, 'fromImage') ? pull(x, images) : importImage(x, images)),
+    ImageInspect: async (x) => {
+      const found = await images.inspect(x.param('name'), inspectOptions(x))
+      x.json(200, imageInspectFor(found, x.version))
+    },
+    ImageTag: async (x) => {
+      const repo = text(x.query, 'repo')
+      if (!repo) throw new InvalidRequest('invalid reference format')
+      await images.tag(x.param('name'), { repo, tag: text(x.query, 'tag') })
+      x.empty(201)
+    },
+    ImageDelete: async (x) => {
+      const name = x.param('name')
+      if (name.trim() === '') throw new InvalidRequest('image name cannot be blank')
+      const options = { force: flag(x.query, 'force'), noprune: flag(x.query, 'noprune') }
+      x.json(200, await images.remove(name, options))
+    },
+  }
+}
+
+function listOptions(x: Exchange): Parameters<ImageBackend['list']>[0] {
+  return {
+    all: flag(x.query, 'all'),
+    filters: listFilters(x),
+    sharedSize: x.since('sharedSize') && flag(x.query, 'shared-size'),
+    digests: flag(x.query, 'digests'),
+    version: x.version,
+  }
+}
+
+function listFilters(x: Exchange): Filters {
+  const filters = parseFilters(text(x.query, 'filters'), 'ImageList')
+  const legacy = text(x.query, 'filter')
+  if (x.since('imageReferenceFilter') || !legacy || filters.has('reference')) return filters
+  return new Map([...filters, ['reference', [legacy]]])
+}
+
+function inspectOptions(x: Exchange): Parameters<ImageBackend['inspect']>[1] {
+  const manifests = x.since('descriptor') && flag(x.query, 'manifests')
+  const platform = x.since('imageInspectPlatform') ? platformOf(x) : undefined
+  if (manifests && platform !== undefined) {
+    throw new InvalidRequest(
+      'conflicting options: manifests and platform options cannot both be set',
+    )
+  }
+  return { version: x.version, ...(manifests && { manifests }), ...(platform && { platform }) }
+}
+
+/** `platform={"os":…,"architecture":…,"variant":…}` as os/arch[/variant]. */
+function platformOf(x: Exchange): string | undefined {
+  const given = text(x.query, 'platform')
+  if (given === '') return undefined
+  let value: { os?: string; architecture?: string; variant?: string }
+  try {
+    value = JSON.parse(given) as typeof value
+  } catch (error) {
+    throw new InvalidRequest(`failed to parse platform: ${(error as Error).message}`)
+  }
+  if (!value?.os || !value.architecture) {
+    throw new InvalidRequest('both OS and Architecture must be provided')
+  }
+  return [value.os, value.architecture, value.variant].filter(Boolean).join('/')
+}
+
+async function pull(x: Exchange, images: ImageBackend): Promise<void> {
+  const tag = optionalText(x.query, 'tag')
+  const platform = x.since('pullPlatform') ? optionalText(x.query, 'platform') : undefined
+  const auth = decodeRegistryAuth(x.header(registryAuthHeader))
+  await new ProgressStream(x).run((progress) =>
+    images.pull({
+      // `pull -a` of old clients sends a trailing colon.
+      reference: text(x.query, 'fromImage').replace(/:$/, ''),
+      ...(tag && { tag }),
+      ...(platform && { platform }),
+      ...(auth && { auth }),
+      signal: x.signal,
+      progress,
+    }),
+  )
+}
+
+async function importImage(x: Exchange, images: ImageBackend): Promise<void> {
+  const source = text(x.query, 'fromSrc')
+  if (source !== '-') throw new InvalidRequest('importing from a URL is not supported')
+  const platform = x.since('pullPlatform') ? optionalText(x.query, 'platform') : undefined
+  await new ProgressStream(x).run((progress) =>
+    images.import({
+      body: x.stream,
+      repo: text(x.query, 'repo'),
+      tag: text(x.query, 'tag'),
+      message: text(x.query, 'message') || `Imported from ${source}`,
+      changes: [...list(x.query, 'changes')],
+      ...(platform && { platform }),
+      signal: x.signal,
+      progress,
+    }),
+  )
+}

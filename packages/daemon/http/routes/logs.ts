@@ -1,0 +1,56 @@
+import { pipeline } from 'node:stream/promises'
+import { InvalidRequest } from '@tdocker/api/invalid.ts'
+import { flag, text } from '@tdocker/api/query.ts'
+import { parseUnixTime } from '@tdocker/api/time.ts'
+import type { ContainerBackend, LogsOptions } from '../backend.ts'
+import type { Exchange } from '../exchange.ts'
+
+/** Frames or raw bytes, as the container has a terminal or not. */
+export async function sendLogs(x: Exchange, containers: ContainerBackend): Promise<void> {
+  const { tty, stream } = await containers.logs(x.param('id'), logsOptions(x))
+  const multiplexed = !tty && x.since('multiplexedStream')
+  x.open(`application/vnd.docker.${multiplexed ? 'multiplexed' : 'raw'}-stream`)
+  const stop = (): void => void stream.destroy()
+  x.signal.addEventListener('abort', stop, { once: true })
+  if (x.signal.aborted) stop()
+  try {
+    await pipeline(stream, x.response)
+  } catch (error) {
+    if (!x.signal.aborted) throw error
+  }
+}
+
+function logsOptions(x: Exchange): LogsOptions {
+  const stdout = flag(x.query, 'stdout')
+  const stderr = flag(x.query, 'stderr')
+  if (!stdout && !stderr) {
+    throw new InvalidRequest("must specify at least one of 'stdout' or 'stderr'")
+  }
+  const sinceNs = timeOf(x, 'since')
+  const untilNs = text(x.query, 'until') === '0' ? undefined : timeOf(x, 'until')
+  const tail = tailOf(text(x.query, 'tail'))
+  return {
+    stdout,
+    stderr,
+    follow: flag(x.query, 'follow'),
+    timestamps: flag(x.query, 'timestamps'),
+    details: flag(x.query, 'details'),
+    ...(sinceNs !== undefined && { sinceNs }),
+    ...(untilNs !== undefined && { untilNs }),
+    ...(tail !== undefined && { tail }),
+    signal: x.signal,
+  }
+}
+
+/** Whatever is not a number of lines means all of them. */
+function tailOf(given: string): number | undefined {
+  return /^\d+$/.test(given) ? Number(given) : undefined
+}
+
+function timeOf(x: Exchange, key: string): bigint | undefined {
+  try {
+    return parseUnixTime(text(x.query, key))
+  } catch (error) {
+    throw new InvalidRequest(`invalid value for "${key}": ${(error as Error).message}`)
+  }
+}

@@ -1,0 +1,61 @@
+import { parseFilters } from '@tdocker/api/filters.ts'
+import { InvalidRequest } from '@tdocker/api/invalid.ts'
+import { text } from '@tdocker/api/query.ts'
+import { parseUnixTime } from '@tdocker/api/time.ts'
+import type { AuthConfig } from '@tdocker/api'
+import type { SystemBackend } from '../backend.ts'
+import { eventFor, infoFor } from '../compat/system.ts'
+import { type Exchange, stringify } from '../exchange.ts'
+import { accepts } from '../negotiate.ts'
+import type { Routes } from '../router.ts'
+
+export function systemRoutes(system: SystemBackend): Routes {
+  return {
+    SystemInfo: async (x) => x.json(200, infoFor(await system.info(x.version), x.version)),
+    SystemVersion: async (x) => x.json(200, await system.version(x.version)),
+    SystemAuth: async (x) => {
+      const config: AuthConfig = (await x.body(authConfig)) ?? {}
+      x.json(200, await system.auth(config))
+    },
+    SystemEvents: (x) => sendEvents(x, system),
+  }
+}
+
+const authConfig = async () => (await import('@tdocker/api/schema/system.ts')).AuthConfig
+
+const lineTypes = ['application/jsonl', 'application/x-ndjson', 'application/json-seq']
+
+async function sendEvents(x: Exchange, system: SystemBackend): Promise<void> {
+  const range = eventRange(x)
+  const filters = parseFilters(text(x.query, 'filters'), 'SystemEvents')
+  const fallback = x.since('jsonLines') ? 'application/jsonl' : 'application/json'
+  const type = accepts(x.header('accept'), lineTypes) ?? fallback
+  const start = type === 'application/json-seq' ? '\x1e' : ''
+  const { version, signal } = x
+  const events = system.events({ ...range, filters, version, signal })
+  x.open(type)
+  for await (const event of events) {
+    const told = eventFor(event, version)
+    if (told && !(await x.write(`${start}${stringify(told)}\n`))) break
+  }
+  x.end()
+}
+
+function eventRange(x: Exchange): { sinceNs?: bigint; untilNs?: bigint } {
+  const sinceNs = timeOf(x, 'since')
+  const untilNs = timeOf(x, 'until')
+  if (untilNs !== undefined && untilNs < (sinceNs ?? 0n)) {
+    throw new InvalidRequest(
+      `\`since\` time (${text(x.query, 'since')}) cannot be after \`until\` time (${text(x.query, 'until')})`,
+    )
+  }
+  return { ...(sinceNs !== undefined && { sinceNs }), ...(untilNs !== undefined && { untilNs }) }
+}
+
+function timeOf(x: Exchange, key: string): bigint | undefined {
+  try {
+    return parseUnixTime(text(x.query, key))
+  } catch (error) {
+    throw new InvalidRequest(`invalid value for '${key}': ${(error as Error).message}`)
+  }
+}

@@ -1,0 +1,191 @@
+/** The API behind any number of node servers: `_ping` at once, the rest through the router. */
+import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import { maxVersion, minVersion, versionProblem } from '@tdocker/api/versions.ts'
+import type { Backend } from './backend.ts'
+import { Connection, type Descriptors } from './hijack.ts'
+import { parseTarget } from './path.ts'
+import { HttpError, sendError } from './errors.ts'
+import type { Dispatch, RouterLog } from './router.ts'
+
+export interface ApiOptions {
+  backend: Backend
+  descriptors: Descriptors
+  log: RouterLog
+  /** The engine's own version, in `Server: Docker/<version> (linux)`. */
+  version: string
+  experimental?: boolean
+  minimum?: string
+}
+
+/** Certificates in PEM. With `ca`, a client without a certificate of it is not spoken to. */
+export interface TlsOptions {
+  cert: Buffer
+  key: Buffer
+  ca?: Buffer
+}
+
+export interface Api {
+  /** A server that is not listening yet; `close` of it is the caller's. */
+  server(tls?: TlsOptions): Server
+  /** Loads what the first requests would otherwise wait for. */
+  warm(): Promise<void>
+}
+
+export function makeApi(o: ApiOptions): Api {
+  const listener = new Listener(o)
+  return { server: (tls) => listener.server(tls), warm: () => listener.warm() }
+}
+
+class Listener {
+  readonly #o: ApiOptions
+  readonly #headers: Readonly<Record<string, string>>
+  readonly #ping: Readonly<Record<string, string>>
+  readonly #minimum: string
+  #dispatch: Promise<Dispatch> | Dispatch | undefined
+
+  constructor(o: ApiOptions) {
+    this.#o = o
+    this.#minimum = o.minimum ?? minVersion
+    this.#headers = {
+      'Api-Version': maxVersion,
+      'Docker-Experimental': String(o.experimental ?? false),
+      Ostype: 'linux',
+      Server: `Docker/${o.version} (linux)`,
+    }
+    this.#ping = {
+      ...this.#headers,
+      'Builder-Version': '1',
+      'Cache-Control': 'no-cache, no-store, must-revalidate',
+      Pragma: 'no-cache',
+      Swarm: 'inactive',
+      'Content-Type': 'text/plain; charset=utf-8',
+    }
+  }
+
+  server(tls?: TlsOptions): Server {
+    const options = {
+      maxHeaderSize: 1 << 20,
+      // As Go's server: a large upload takes as long as it takes, an idle client may stay.
+      requestTimeout: 0,
+      keepAliveTimeout: 0,
+      shouldUpgradeCallback: (request: IncomingMessage): boolean => isHijack(request),
+    }
+    const server = tls
+      ? createTlsServer({
+          ...options,
+          ...tls,
+          requestCert: tls.ca !== undefined,
+          rejectUnauthorized: tls.ca !== undefined,
+          minVersion: 'TLSv1.2',
+          // Without it the output after a client's half-close is dropped.
+          allowHalfOpen: true,
+        })
+      : createServer(options)
+    // An answer goes on after the client has ended its side.
+    Object.assign(server, { httpAllowHalfOpen: true })
+    server.on('request', (request, response) => this.#onRequest(request, response))
+    server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head))
+    return server
+  }
+
+  async warm(): Promise<void> {
+    await (this.#dispatch ??= this.#makeDispatch())
+    await import('@tdocker/api')
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const url = request.url ?? '/'
+    if (url.endsWith('/_ping') && this.#answerPing(url, request.method, response)) return
+    this.#route(request, response, undefined)
+  }
+
+  /** The hottest path of all: clients ping before everything they do. */
+  #answerPing(url: string, method: string | undefined, response: ServerResponse): boolean {
+    if (method !== 'GET' && method !== 'HEAD') return false
+    const { version, url: path } = parseTarget(url, method)
+    if (path !== '/_ping') return false
+    const problem = version === undefined ? undefined : versionProblem(version, this.#minimum)
+    if (problem) {
+      this.#setHeaders(response)
+      sendError(response, new HttpError(400, problem), version)
+      return true
+    }
+    const head = method === 'HEAD'
+    response.writeHead(200, { ...this.#ping, 'Content-Length': head ? '0' : '2' })
+    response.end(head ? undefined : 'OK')
+    return true
+  }
+
+  #onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    const socket = stream as Socket
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket)
+    response.once('finish', () => {
+      response.detachSocket(socket)
+      socket.destroySoon()
+    })
+    socket.once('error', () => socket.destroy())
+    this.#route(request, response, head)
+  }
+
+  #route(request: IncomingMessage, response: ServerResponse, head: Buffer | undefined): void {
+    this.#setHeaders(response)
+    const { version, url } = parseTarget(request.url ?? '/', request.method ?? 'GET')
+    request.url = url
+    const connection = new Connection({
+      request,
+      response,
+      descriptors: this.#o.descriptors,
+      headers: this.#headers,
+      ...(head && { head }),
+    })
+    const dispatch = (this.#dispatch ??= this.#makeDispatch())
+    if (typeof dispatch === 'function') dispatch(request, response, { version, connection })
+    else void this.#whenReady(dispatch, request, response, { version, connection })
+  }
+
+  async #whenReady(
+    ready: Promise<Dispatch>,
+    request: IncomingMessage,
+    response: ServerResponse,
+    arrival: Parameters<Dispatch>[2],
+  ): Promise<void> {
+    try {
+      ;(await ready)(request, response, arrival)
+    } catch (error) {
+      sendError(response, error, arrival.version)
+    }
+  }
+
+  /** The router is made with the first request, so that the socket can listen before it is there. */
+  async #makeDispatch(): Promise<Dispatch> {
+    const [{ makeRouter }, { allRoutes }] = await Promise.all([
+      import('./router.ts'),
+      import('./routes/all.ts'),
+    ])
+    const dispatch = await makeRouter({
+      routes: allRoutes(this.#o.backend),
+      log: this.#o.log,
+      minimum: this.#minimum,
+    })
+    this.#dispatch = dispatch
+    return dispatch
+  }
+
+  #setHeaders(response: ServerResponse): void {
+    for (const [name, value] of Object.entries(this.#headers)) response.setHeader(name, value)
+  }
+}
+
+/** Requests whose connection may be taken over; elsewhere `Upgrade` is ignored. */
+function isHijack(request: IncomingMessage): boolean {
+  const path = parseTarget(request.url ?? '/', request.method ?? 'GET').url.split('?', 1)[0] ?? ''
+  return (
+    request.method === 'POST' &&
+    (/^\/containers\/[^/]+\/attach$/.test(path) || /^\/exec\/[^/]+\/start$/.test(path))
+  )
+}
