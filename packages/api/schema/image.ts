@@ -58,7 +58,7 @@ export interface ImageManifestSummary {
   Kind: 'image' | 'attestation' | 'unknown'
   ImageData?: {
     Platform: OCIPlatform
-    Identity: unknown | null
+    Identity?: unknown
     Containers: Array<string>
     Size: { Unpacked: number }
   } | null

@@ -1,12 +1,12 @@
 /** Answers about the system as older clients expect them. */
-import type { EventMessage, SystemInfo } from '@tdocker/api'
+import type { EventMessage, Runtime, SystemInfo } from '@tdocker/api'
 import { since } from '@tdocker/api/versions.ts'
 
 export function infoFor(info: SystemInfo, version: string): SystemInfo {
   const told: SystemInfo = { ...info }
   if (!since(version, 'runtimeStatus')) {
     told.Runtimes = Object.fromEntries(
-      Object.entries(info.Runtimes).map(([name, { status: _, ...runtime }]) => [name, runtime]),
+      Object.entries(info.Runtimes).map(([name, runtime]) => [name, withoutStatus(runtime)]),
     )
   }
   if (!since(version, 'containerdInfo')) delete told.Containerd
@@ -22,6 +22,12 @@ export function infoFor(info: SystemInfo, version: string): SystemInfo {
     told.BridgeNfIp6tables = false
   }
   if (!since(version, 'nri')) delete told.NRI
+  return told
+}
+
+function withoutStatus(runtime: Runtime): Runtime {
+  const told = { ...runtime }
+  delete told.status
   return told
 }
 

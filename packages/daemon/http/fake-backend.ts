@@ -1,0 +1,316 @@
+/** A backend for tests: answers that look like an engine's, every call written down. */
+import { Readable } from 'node:stream'
+import type {
+  ContainerInspectResponse,
+  ContainerSummary,
+  EventMessage,
+  ImageInspect,
+  ImageSummary,
+  SystemInfo,
+  SystemVersion,
+} from '@tdocker/api'
+import { notFound } from '@tdocker/engine/base/errors.ts'
+import type { Backend, Hijack } from './backend.ts'
+
+export interface Call {
+  what: string
+  args: unknown[]
+}
+
+export interface FakeBackend extends Backend {
+  calls: Call[]
+  /** What `attach` and `exec start` do with the connection. */
+  onHijack(hijack: Hijack): Promise<void>
+}
+
+const id = 'ab'.repeat(32)
+const imageId = `sha256:${'cd'.repeat(32)}`
+
+/** Replace single verbs by assignment: `backend.containers.start = …`. */
+export function fakeBackend(): FakeBackend {
+  const calls: Call[] = []
+  const note =
+    (what: string) =>
+    async (...args: unknown[]): Promise<void> => {
+      calls.push({ what, args })
+      if (args[0] === 'missing') throw notFound(`No such container: missing`)
+    }
+  const backend: FakeBackend = {
+    calls,
+    onHijack: async () => {},
+    containers: {
+      create: async (o) => {
+        await note('create')(o)
+        return { Id: id, Warnings: [] }
+      },
+      list: async (o) => {
+        await note('list')(o)
+        return [structuredClone(summary)]
+      },
+      inspect: async (name, o) => {
+        await note('inspect')(name, o)
+        return structuredClone(inspect)
+      },
+      start: note('start'),
+      stop: note('stop'),
+      restart: note('restart'),
+      kill: note('kill'),
+      rename: note('rename'),
+      resize: note('resize'),
+      remove: note('remove'),
+      top: async (...args) => {
+        await note('top')(...args)
+        return { Titles: ['PID'], Processes: [['1']] }
+      },
+      wait: async (...args) => {
+        await note('wait')(...args)
+        return { result: Promise.resolve({ StatusCode: 3 }) }
+      },
+      logs: async (...args) => {
+        await note('logs')(...args)
+        return { tty: false, stream: Readable.from([Buffer.from('log')]) }
+      },
+      attach: async (name, o, hijack) => {
+        await note('attach')(name, o)
+        await backend.onHijack(hijack)
+      },
+    },
+    execs: {
+      create: async (...args) => {
+        await note('exec create')(...args)
+        return { Id: id }
+      },
+      start: async (name, body, hijack) => {
+        await note('exec start')(name, body)
+        if (hijack) await backend.onHijack(hijack)
+      },
+      resize: note('exec resize'),
+      inspect: async (...args) => {
+        await note('exec inspect')(...args)
+        return execInspect
+      },
+    },
+    images: {
+      pull: async (o) => {
+        await note('pull')(o)
+        o.progress({ status: 'Pulling from library/busybox', id: 'latest' })
+        o.progress({ status: 'Status: Image is up to date for busybox:latest' })
+      },
+      import: async (o) => {
+        const chunks: Buffer[] = []
+        for await (const chunk of o.body) chunks.push(chunk as Buffer)
+        await note('import')({ ...o, body: Buffer.concat(chunks).toString() })
+        o.progress({ status: imageId })
+      },
+      list: async (o) => {
+        await note('image list')(o)
+        return [structuredClone(image)]
+      },
+      inspect: async (...args) => {
+        await note('image inspect')(...args)
+        return structuredClone(imageInspect)
+      },
+      tag: note('tag'),
+      remove: async (...args) => {
+        await note('image remove')(...args)
+        return [{ Untagged: 'busybox:latest' }, { Deleted: imageId }]
+      },
+    },
+    system: {
+      info: async () => info,
+      version: async () => version,
+      events: async function* (o) {
+        await note('events')(o)
+        yield structuredClone(event)
+      },
+      auth: async (config) => {
+        await note('auth')(config)
+        return { Status: 'Login Succeeded', IdentityToken: '' }
+      },
+    },
+  }
+  return backend
+}
+
+const event: EventMessage = {
+  Type: 'container',
+  Action: 'start',
+  Actor: { ID: id, Attributes: { image: 'busybox', name: 'one' } },
+  scope: 'local',
+  time: 1_700_000_000,
+  timeNano: 1_700_000_000_123_456_789n,
+}
+
+const execInspect = {
+  CanRemove: false,
+  DetachKeys: '',
+  ID: id,
+  Running: true,
+  ExitCode: null,
+  ProcessConfig: { tty: false, entrypoint: 'sh', arguments: [] },
+  OpenStdin: false,
+  OpenStderr: true,
+  OpenStdout: true,
+  ContainerID: id,
+  Pid: 1,
+}
+
+const image: ImageSummary = {
+  Id: imageId,
+  ParentId: '',
+  RepoTags: ['busybox:latest'],
+  RepoDigests: [],
+  Created: 1_700_000_000,
+  Size: 4_000_000,
+  SharedSize: -1,
+  Labels: null,
+  Containers: 2,
+  Descriptor: { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: imageId, size: 1 },
+}
+
+const imageInspect: ImageInspect = {
+  Id: imageId,
+  RepoTags: ['busybox:latest'],
+  RepoDigests: [],
+  Config: { Cmd: ['sh'] },
+  Architecture: 'amd64',
+  Os: 'linux',
+  Size: 4_000_000,
+  RootFS: { Type: 'layers', Layers: [imageId] },
+  Metadata: { LastTagTime: '0001-01-01T00:00:00Z' },
+}
+
+const summary: ContainerSummary = {
+  Id: id,
+  Names: ['/one'],
+  Image: 'busybox',
+  ImageID: imageId,
+  Command: 'sh',
+  Created: 1_700_000_000,
+  Ports: [{ PrivatePort: 80, Type: 'tcp', PublicPort: 8080, IP: '0.0.0.0' }],
+  Labels: {},
+  State: 'running',
+  Status: 'Up 3 minutes',
+  HostConfig: { NetworkMode: 'bridge', Annotations: { a: 'b' } },
+  NetworkSettings: { Networks: {} },
+  Mounts: [],
+  Health: { Status: 'none', FailingStreak: 0 },
+}
+
+const inspect: ContainerInspectResponse = {
+  Id: id,
+  Created: '2026-01-01T00:00:00Z',
+  Path: 'sh',
+  Args: [],
+  State: {
+    Status: 'running',
+    Running: true,
+    Paused: false,
+    Restarting: false,
+    OOMKilled: false,
+    Dead: false,
+    Pid: 1,
+    ExitCode: 0,
+    Error: '',
+    StartedAt: '2026-01-01T00:00:00Z',
+    FinishedAt: '0001-01-01T00:00:00Z',
+  },
+  Image: imageId,
+  ResolvConfPath: '',
+  HostnamePath: '',
+  HostsPath: '',
+  LogPath: '',
+  Name: '/one',
+  RestartCount: 0,
+  Driver: 'overlay2',
+  Platform: 'linux',
+  MountLabel: '',
+  ProcessLabel: '',
+  AppArmorProfile: '',
+  ExecIDs: null,
+  HostConfig: {},
+  Mounts: [],
+  Config: { Hostname: 'abababababab' },
+  NetworkSettings: {
+    SandboxID: '',
+    SandboxKey: '',
+    Ports: {},
+    Networks: { bridge: { IPAddress: '172.17.0.2', IPPrefixLen: 16 }, own: { Aliases: ['web'] } },
+  },
+}
+
+const version: SystemVersion = {
+  Platform: { Name: 'tdocker' },
+  Components: [{ Name: 'Engine', Version: '0.1.0', Details: { ApiVersion: '1.56' } }],
+  Version: '0.1.0',
+  ApiVersion: '1.56',
+  MinAPIVersion: '1.24',
+  GitCommit: '',
+  GoVersion: '',
+  Os: 'linux',
+  Arch: 'amd64',
+  KernelVersion: '6.1.0',
+}
+
+const commit = { ID: '' }
+
+const info: SystemInfo = {
+  ID: 'fake',
+  Containers: 1,
+  ContainersRunning: 1,
+  ContainersPaused: 0,
+  ContainersStopped: 0,
+  Images: 1,
+  Driver: 'overlay2',
+  DriverStatus: [['Backing Filesystem', 'extfs']],
+  DockerRootDir: '/var/lib/tdocker',
+  Plugins: { Volume: ['local'], Network: ['bridge'], Authorization: [], Log: ['json-file'] },
+  MemoryLimit: true,
+  SwapLimit: true,
+  CpuCfsPeriod: true,
+  CpuCfsQuota: true,
+  CPUShares: true,
+  CPUSet: true,
+  PidsLimit: true,
+  OomKillDisable: false,
+  IPv4Forwarding: true,
+  Debug: false,
+  NFd: 1,
+  NGoroutines: 1,
+  SystemTime: '2026-01-01T00:00:00Z',
+  LoggingDriver: 'json-file',
+  CgroupDriver: 'cgroupfs',
+  CgroupVersion: '2',
+  NEventsListener: 0,
+  KernelVersion: '6.1.0',
+  OperatingSystem: 'Debian GNU/Linux 12 (bookworm)',
+  OSVersion: '12',
+  OSType: 'linux',
+  Architecture: 'x86_64',
+  NCPU: 2,
+  MemTotal: 4_000_000_000,
+  IndexServerAddress: 'https://index.docker.io/v1/',
+  RegistryConfig: { InsecureRegistryCIDRs: [], IndexConfigs: {}, Mirrors: [] },
+  GenericResources: null,
+  HttpProxy: '',
+  HttpsProxy: '',
+  NoProxy: '',
+  Name: 'host',
+  Labels: [],
+  ExperimentalBuild: false,
+  ServerVersion: '0.1.0',
+  Runtimes: { tdocker: { path: 'tdocker-shim', status: {} } },
+  DefaultRuntime: 'tdocker',
+  Swarm: { LocalNodeState: 'inactive' },
+  LiveRestoreEnabled: true,
+  Isolation: '',
+  InitBinary: '',
+  ContainerdCommit: commit,
+  RuncCommit: commit,
+  InitCommit: commit,
+  SecurityOptions: ['name=seccomp,profile=builtin'],
+  ProductLicense: '',
+  Warnings: [],
+  NRI: {},
+  Containerd: { Address: '', Namespaces: { Containers: '', Plugins: '' } },
+}
