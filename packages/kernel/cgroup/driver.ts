@@ -51,6 +51,15 @@ export interface CgroupSpec {
   devices: readonly DeviceRule[]
 }
 
+export interface CgroupMountPoint {
+  /** As in mount data: 'cpu,cpuacct', 'memory', 'name=systemd'; '' on v2. */
+  controllers: string
+  /** Directory below /sys/fs/cgroup, e.g. 'cpu,cpuacct' or 'systemd'; '' on v2. */
+  name: string
+  /** Host directory of the group in this hierarchy. */
+  source: string
+}
+
 /** v2, or v1 with the controller-less unified hierarchy beside it. Plain files. */
 export interface CgroupDriver {
   readonly version: 1 | 2
@@ -60,15 +69,15 @@ export interface CgroupDriver {
   /** CPUs and memory nodes of the machine, as in cpuset files: '0-1'. */
   readonly cpusAvailable: string
   readonly memsAvailable: string
-  /**
-   * v1: the hierarchies, as a container's mounts name them: 'cpu,cpuacct', 'memory',
-   * 'name=systemd'. v2: empty.
-   */
-  readonly hierarchies: readonly string[]
   /** Makes the group, sets limits and device rules; nothing is left when it throws. */
   create(spec: CgroupSpec): Promise<void>
   /** `cgroup.procs` files a process joins to be in the group. */
   procsFiles(path: string): string[]
+  /**
+   * What a container sees below /sys/fs/cgroup: on v1 each hierarchy and this group's directory in
+   * it, on v2 one entry.
+   */
+  mountPoints(path: string): CgroupMountPoint[]
   /**
    * `cgroup.procs` files a shim joins so that limits set on the daemon are not its own: only the
    * hierarchies in which the daemon is not at the root. Made at first use, below the parent.

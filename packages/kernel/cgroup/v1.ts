@@ -1,5 +1,11 @@
 import { KernelError } from '../native.ts'
-import type { CgroupDriver, CgroupFeatures, CgroupResources, CgroupSpec } from './driver.ts'
+import type {
+  CgroupDriver,
+  CgroupFeatures,
+  CgroupMountPoint,
+  CgroupResources,
+  CgroupSpec,
+} from './driver.ts'
 import { type CgroupFs, isErrno } from './fs.ts'
 import { type OomNative, watchOomV1 } from './oom-watch.ts'
 import {
@@ -33,7 +39,6 @@ export class V1Driver implements CgroupDriver {
   readonly features: CgroupFeatures
   readonly cpusAvailable: string
   readonly memsAvailable: string
-  readonly hierarchies: readonly string[]
 
   readonly #fs: CgroupFs
   readonly #native: OomNative
@@ -69,10 +74,6 @@ export class V1Driver implements CgroupDriver {
     const cpuset = controllers.get('cpuset')
     this.cpusAvailable = cpuset ? o.fs.read(`${cpuset}/cpuset.cpus`).trim() : ''
     this.memsAvailable = cpuset ? o.fs.read(`${cpuset}/cpuset.mems`).trim() : ''
-    this.hierarchies = [
-      ...new Set([...controllers.values()].map((root) => root.slice(root.lastIndexOf('/') + 1))),
-      ...(systemd === undefined ? [] : ['name=systemd']),
-    ]
   }
 
   async create(spec: CgroupSpec): Promise<void> {
@@ -95,6 +96,16 @@ export class V1Driver implements CgroupDriver {
 
   procsFiles(path: string): string[] {
     return this.#roots.map((root) => `${root}${path}/cgroup.procs`)
+  }
+
+  mountPoints(path: string): CgroupMountPoint[] {
+    return this.#roots
+      .filter((root) => root !== this.#unified)
+      .map((root) => {
+        const name = root.slice(root.lastIndexOf('/') + 1)
+        const controllers = name === 'systemd' ? 'name=systemd' : name
+        return { controllers, name, source: root + path }
+      })
   }
 
   shimProcsFiles(): string[] {

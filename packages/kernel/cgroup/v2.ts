@@ -1,5 +1,11 @@
 import { KernelError, type Native } from '../native.ts'
-import type { CgroupDriver, CgroupFeatures, CgroupResources, CgroupSpec } from './driver.ts'
+import type {
+  CgroupDriver,
+  CgroupFeatures,
+  CgroupMountPoint,
+  CgroupResources,
+  CgroupSpec,
+} from './driver.ts'
 import { type CgroupFs, isErrno } from './fs.ts'
 import { watchOomV2 } from './oom-watch.ts'
 import { ancestors, checkGroupPath, readKey, readPids, removeTrees, retry } from './tree.ts'
@@ -12,7 +18,6 @@ export class V2Driver implements CgroupDriver {
   readonly features: CgroupFeatures
   readonly cpusAvailable: string
   readonly memsAvailable: string
-  readonly hierarchies: readonly string[] = []
 
   readonly #fs: CgroupFs
   readonly #native: Pick<Native, 'bpfDeviceAttach'>
@@ -61,6 +66,10 @@ export class V2Driver implements CgroupDriver {
 
   procsFiles(path: string): string[] {
     return [`${this.#root}${path}/cgroup.procs`]
+  }
+
+  mountPoints(path: string): CgroupMountPoint[] {
+    return [{ controllers: '', name: '', source: this.#root + path }]
   }
 
   shimProcsFiles(): string[] {

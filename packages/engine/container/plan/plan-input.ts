@@ -7,6 +7,7 @@
  * `SeccompFilters.forContainer` → `buildCreatePlan` → `ShimLauncher.launch(plan, fds)`.
  */
 import type { ContainerConfig, HostConfig } from '@tdocker/api'
+import type { CgroupMountPoint } from '@tdocker/kernel/cgroup/driver.ts'
 import type { LaunchPlan, PlanClient, PlanDevice, PlanLog } from '@tdocker/kernel/shim/plan.ts'
 
 export interface ContainerPlanInput {
@@ -31,7 +32,7 @@ export interface ContainerPlanInput {
    * order. `HostConfig.Tmpfs` is not among them: the builder reads it itself.
    */
   mounts: readonly ResolvedMount[]
-  /** From `resolveDevices(hostConfig)`: `--device` and, privileged, the host's. */
+  /** From `resolveDevices(hostConfig)`: `--device` and, privileged, the host's nodes. */
   devices: readonly PlanDevice[]
   cgroup: PlanCgroup
   /** Compiled filter; undefined for unconfined. */
@@ -69,7 +70,7 @@ export interface NamespaceFds {
 export interface ResolvedUser {
   uid: number
   gid: number
-  /** Additional groups, the primary included, ascending. */
+  /** Additional groups, the primary first. */
   groups: readonly number[]
   /** Home directory of the passwd line, `/` when there is none. */
   home: string
@@ -100,11 +101,8 @@ export interface PlanCgroup {
   procsFiles: readonly string[]
   /** cgroup.procs files for the shim itself. */
   shimProcsFiles: readonly string[]
-  /**
-   * v1: hierarchies to show under /sys/fs/cgroup, as in mount data: 'cpu,cpuacct', 'memory',
-   * 'name=systemd' (see `HostFacts.cgroupHierarchies`). v2: empty.
-   */
-  hierarchies: readonly string[]
+  /** `CgroupDriver.mountPoints(path)`: what /sys/fs/cgroup shows. */
+  mounts: readonly CgroupMountPoint[]
 }
 
 /** A client attached before the start. */
@@ -123,7 +121,8 @@ export interface HostFacts {
   machine: string
   apparmor: boolean
   selinux: boolean
-  userNamespaces: boolean
+  /** What the daemon itself may have, and so the most a container can get; without CAP_. */
+  capabilities: readonly string[]
 }
 
 export interface ExecPlanInput {
@@ -138,8 +137,9 @@ export interface ExecPlanInput {
   pidfd: number
   user: ResolvedUser
   cgroup: Pick<PlanCgroup, 'procsFiles' | 'shimProcsFiles'>
-  /** From `SeccompFilters.forExec`; undefined for unconfined. */
+  /** The container's own filter, also when the exec is privileged. */
   seccomp: Uint8Array | undefined
+  host: HostFacts
   clients: readonly ClientConnection[]
   consoleSize?: readonly [number, number]
 }

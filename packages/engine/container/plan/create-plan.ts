@@ -1,0 +1,118 @@
+import type { HostConfig } from '@tdocker/api'
+import { maskedPathsFor, readonlyPaths } from '@tdocker/oci/masked-paths.ts'
+import type { CreateTarget, LaunchPlan, PlanProcess } from '@tdocker/kernel/shim/plan.ts'
+import { invalidParameter } from '../../base/errors.ts'
+import { planCapabilities } from './capability-set.ts'
+import { defaultDevices, deviceLinks } from './devices.ts'
+import { planEnvironment } from './environment.ts'
+import {
+  cgroupSymlinks,
+  initPath,
+  ownsDev,
+  planMounts,
+  rootPropagation,
+  usesInit,
+} from './mounts.ts'
+import { planNamespaces } from './namespaces.ts'
+import { type BuiltPlan, type ContainerPlanInput, FdTable, type HostFacts } from './plan-input.ts'
+import { planRlimits } from './rlimits.ts'
+import { parseSecurityOptions } from './security-options.ts'
+import { planSysctls } from './sysctls.ts'
+
+/** What the shim is to do for a container, from Docker's configuration alone. */
+export function buildCreatePlan(input: ContainerPlanInput): BuiltPlan {
+  const fds = new FdTable()
+  const plan: LaunchPlan = {
+    name: input.id,
+    shim: {
+      socket: input.paths.socket,
+      exitFile: input.paths.exitFile,
+      cgroupProcs: input.cgroup.shimProcsFiles,
+    },
+    stdio: {
+      tty: input.config.Tty === true,
+      stdin: input.config.OpenStdin === true ? 'open' : 'null',
+      stdinOnce: input.config.StdinOnce === true,
+      ...(input.consoleSize ? { consoleSize: input.consoleSize } : {}),
+    },
+    log: input.log,
+    clients: input.clients.map((client) => ({ ...client, fd: fds.add(client.fd) })),
+    hold: input.hold.map((fd) => fds.add(fd)),
+    target: createTarget(input, fds),
+    process: createProcess(input),
+  }
+  return { plan, fds: fds.fds }
+}
+
+function createTarget(input: ContainerPlanInput, fds: FdTable): CreateTarget {
+  const { config, hostConfig } = input
+  const ownUts = hostConfig.UTSMode !== 'host'
+  const ownDev = ownsDev(input)
+  return {
+    kind: 'create',
+    namespaces: planNamespaces(hostConfig, input.join, input.netnsFd, fds),
+    cgroupProcs: input.cgroup.procsFiles,
+    rootFd: fds.add(input.rootFd),
+    readonlyRoot: hostConfig.ReadonlyRootfs === true,
+    rootPropagation: rootPropagation(input.mounts),
+    ...(ownUts && config.Hostname ? { hostname: config.Hostname } : {}),
+    ...(ownUts && config.Domainname ? { domainname: config.Domainname } : {}),
+    mounts: planMounts(input, fds),
+    devices: ownDev ? [...defaultDevices, ...input.devices] : [],
+    symlinks: [...(ownDev ? deviceLinks : []), ...cgroupSymlinks(input)],
+    sysctls: planSysctls(hostConfig),
+    maskedPaths: hostConfig.MaskedPaths ?? defaultMaskedPaths(hostConfig, input.host),
+    readonlyPaths: hostConfig.ReadonlyPaths ?? defaultReadonlyPaths(hostConfig),
+  }
+}
+
+/** What `HostConfig.MaskedPaths` becomes when the client left it out. */
+export function defaultMaskedPaths(hostConfig: HostConfig, host: HostFacts): string[] {
+  return hostConfig.Privileged === true ? [] : maskedPathsFor(host.thermalThrottleCpus)
+}
+
+export function defaultReadonlyPaths(hostConfig: HostConfig): string[] {
+  return hostConfig.Privileged === true ? [] : [...readonlyPaths]
+}
+
+function createProcess(input: ContainerPlanInput): PlanProcess {
+  const { config, hostConfig, user } = input
+  const command = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])]
+  if (command.length === 0) throw invalidParameter('no command specified')
+  const tty = config.Tty === true
+  return {
+    argv: usesInit(input) ? [initPath, '--', ...command] : command,
+    env: planEnvironment({ config, tty, home: user.home }),
+    cwd: config.WorkingDir || '/',
+    uid: user.uid,
+    gid: user.gid,
+    groups: user.groups,
+    ...confinement(hostConfig, planCapabilities(hostConfig, input.host), input.seccomp),
+    oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
+  }
+}
+
+/** What containers and their execs share. */
+export function confinement(
+  hostConfig: HostConfig,
+  capabilities: readonly string[],
+  seccomp: Uint8Array | undefined,
+): Pick<
+  PlanProcess,
+  'capabilities' | 'noNewPrivileges' | 'rlimits' | 'umask' | 'seccomp' | 'keyring'
+> {
+  return {
+    // Never inheritable or ambient: a program without file capabilities must not gain any by them.
+    capabilities: {
+      bounding: capabilities,
+      effective: capabilities,
+      permitted: capabilities,
+      ambient: [],
+    },
+    noNewPrivileges: parseSecurityOptions(hostConfig).noNewPrivileges,
+    rlimits: planRlimits(hostConfig),
+    umask: 0o022,
+    ...(seccomp ? { seccomp } : {}),
+    keyring: true,
+  }
+}

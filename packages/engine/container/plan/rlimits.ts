@@ -1,0 +1,32 @@
+import type { HostConfig } from '@tdocker/api'
+import type { PlanProcess } from '@tdocker/kernel/shim/plan.ts'
+import { invalidParameter } from '../../base/errors.ts'
+
+/** RLIM_INFINITY, which the API writes as -1. */
+const unlimited = 2n ** 64n - 1n
+
+const names: ReadonlySet<string> = new Set(
+  'as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'.split(
+    ' ',
+  ),
+)
+
+/** `HostConfig.Ulimits`, after the merge with the daemon's defaults. */
+export function planRlimits(hostConfig: HostConfig): PlanProcess['rlimits'] {
+  return (hostConfig.Ulimits ?? []).map(({ Name = '', Soft = 0, Hard = 0 }) => {
+    const name = Name.toLowerCase()
+    if (!names.has(name)) throw invalidParameter(`invalid ulimit type: ${Name}`)
+    const soft = limit(Soft)
+    const hard = limit(Hard)
+    if (soft > hard) {
+      throw invalidParameter(
+        `ulimit soft limit must be less than or equal to hard limit: ${Soft} > ${Hard}`,
+      )
+    }
+    return { name, soft, hard }
+  })
+}
+
+function limit(value: number): bigint {
+  return value < 0 ? unlimited : BigInt(value)
+}
