@@ -139,6 +139,7 @@ export class FakeNative {
       removeTree: this.#async('removeTree', nothing),
       syncFs: this.#async('syncFs', nothing),
       layerExtractor: this.#sync('layerExtractor', fakeExtractor),
+      layerClose: this.#async('layerClose', nothing),
       netnsCreate: this.#async('netnsCreate', open),
       nsOpen: this.#sync('nsOpen', open),
       linkList: this.#async('linkList', () => []),

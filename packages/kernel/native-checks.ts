@@ -171,6 +171,13 @@ export const nativeChecks: NativeChecks = {
     optional(o.maxBytes, (value) => integer(value, 'maxBytes', 0, Number.MAX_SAFE_INTEGER))
     optional(o.maxEntries, (value) => integer(value, 'maxEntries', 0, Number.MAX_SAFE_INTEGER))
   },
+  layerClose(o) {
+    options(o)
+    absolute(o.dir, 'dir')
+    o.lowers.forEach((lower, at) => absolute(lower, `lowers[${at}]`))
+    o.implicitDirs.forEach((path, at) => text(path, `implicitDirs[${at}]`))
+    o.openLinks.forEach((link, at) => link.forEach((path) => text(path, `openLinks[${at}]`)))
+  },
 
   netnsCreate(o) {
     options(o)

@@ -89,6 +89,18 @@ export interface Native {
   syncFs(path: string): Promise<void>
   /** Unpacks one layer; see `LayerExtractor`. */
   layerExtractor(o: LayerExtractorOptions): LayerExtractor
+  /**
+   * Gives an unpacked layer what it takes from the layers below it (diff directories, topmost first):
+   * an implicit directory gets owner, mode, times and xattrs of the directory it merges with, if there
+   * is one; an open link becomes a copy of the lower file, links to one target sharing the copy.
+   * Whiteouts and opaque directories in between count. ENOENT when a link's target is nowhere.
+   */
+  layerClose(o: {
+    dir: string
+    lowers: readonly string[]
+    implicitDirs: readonly string[]
+    openLinks: ReadonlyArray<readonly [string, string]>
+  }): Promise<void>
 
   // ---- network (addon/kernel/net.cc, nft.cc) ----
 

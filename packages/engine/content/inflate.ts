@@ -1,0 +1,102 @@
+/** Decompression of layers by what their first bytes say, as Docker does. */
+import { once } from 'node:events'
+import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
+import type { Transform } from 'node:stream'
+
+export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz'
+
+const MAGIC: ReadonlyArray<[Compression, readonly number[]]> = [
+  ['gzip', [0x1f, 0x8b, 0x08]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['bzip2', [0x42, 0x5a, 0x68]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+]
+
+export const MAGIC_LENGTH = 6
+const CHUNK = 1024 * 1024
+/** A window of 128 MiB is what zstd itself accepts; frames that ask for more are refused. */
+const ZSTD_WINDOW_LOG = 27
+
+export function compressionOf(head: Uint8Array): Compression {
+  const found = MAGIC.find(([, magic]) => magic.every((byte, at) => head[at] === byte))
+  return found?.[0] ?? 'none'
+}
+
+/** Where inflated bytes go; awaited before the next piece. */
+export type Sink = (chunk: Uint8Array) => Promise<void>
+
+/**
+ * Inflates what is written and hands it to the sink. Memory is bounded: a write waits until the
+ * piece before went through. Errors of the data and of the sink come out of `write` or `end`.
+ */
+export class Inflater {
+  readonly #sink: Sink
+  #head: Uint8Array | undefined = Buffer.alloc(0)
+  #transform: Transform | undefined
+  #drained: Promise<void> = Promise.resolve()
+  #failed = false
+
+  constructor(sink: Sink) {
+    this.#sink = sink
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    if (this.#head === undefined) return this.#push(chunk)
+    this.#head = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk])
+    if (this.#head.length >= MAGIC_LENGTH) await this.#begin()
+  }
+
+  async end(): Promise<void> {
+    if (this.#head !== undefined) await this.#begin()
+    this.#transform?.end()
+    await this.#drained
+  }
+
+  abort(): void {
+    this.#transform?.destroy()
+  }
+
+  async #begin(): Promise<void> {
+    const head = this.#head ?? Buffer.alloc(0)
+    this.#head = undefined
+    this.#transform = createTransform(compressionOf(head))
+    if (this.#transform) {
+      this.#drained = this.#drain(this.#transform)
+      this.#drained.catch(() => {
+        this.#failed = true
+      })
+    }
+    await this.#push(head)
+  }
+
+  async #push(chunk: Uint8Array): Promise<void> {
+    const transform = this.#transform
+    if (!transform) return this.#sink(chunk)
+    if (this.#failed) return this.#drained
+    if (!transform.write(chunk)) {
+      // After a failure no drain comes, but the reading side rejects.
+      await Promise.race([once(transform, 'drain'), this.#drained])
+    }
+  }
+
+  async #drain(transform: Transform): Promise<void> {
+    for await (const piece of transform) await this.#sink(piece as Uint8Array)
+  }
+}
+
+function createTransform(compression: Compression): Transform | undefined {
+  switch (compression) {
+    case 'none':
+      return undefined
+    case 'gzip':
+      return createGunzip({ chunkSize: CHUNK })
+    case 'zstd':
+      return createZstdDecompress({
+        chunkSize: CHUNK,
+        params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
+      })
+    case 'bzip2':
+    case 'xz':
+      throw new Error(`${compression} compressed archives are not supported`)
+  }
+}

@@ -1,0 +1,43 @@
+import { createHash, type Hash } from 'node:crypto'
+import type { LayerExtractor } from '@tdocker/kernel'
+import { Inflater } from './inflate.ts'
+
+export type Extracted = Awaited<ReturnType<LayerExtractor['end']>>
+
+/** One layer's bytes on their way into its directory: inflate, digest, extract. */
+export class LayerUnpacker {
+  readonly #inflater: Inflater
+  readonly #extractor: LayerExtractor
+  readonly #hash: Hash
+  readonly #algorithm: string
+  #done = false
+
+  constructor(extractor: LayerExtractor, algorithm = 'sha256') {
+    this.#extractor = extractor
+    this.#algorithm = algorithm
+    this.#hash = createHash(algorithm)
+    this.#inflater = new Inflater(async (chunk) => {
+      this.#hash.update(chunk)
+      await extractor.feed(chunk)
+    })
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    return this.#inflater.write(chunk)
+  }
+
+  async end(): Promise<{ diffId: string; extracted: Extracted }> {
+    await this.#inflater.end()
+    const extracted = await this.#extractor.end()
+    this.#done = true
+    return { diffId: `${this.#algorithm}:${this.#hash.digest('hex')}`, extracted }
+  }
+
+  /** Safe at any time; nothing is written any more after the piece at work. */
+  abort(): void {
+    if (this.#done) return
+    this.#done = true
+    this.#inflater.abort()
+    this.#extractor.abort()
+  }
+}

@@ -1,0 +1,35 @@
+import { KernelError } from '@tdocker/kernel'
+import { EngineError, cancelled, system } from '../base/errors.ts'
+
+const KERNEL: Readonly<Record<string, string>> = {
+  ENOSPC: 'no space left on device',
+  EDQUOT: 'disk quota exceeded',
+  EFBIG: 'archive is larger than the space that is left',
+  EBADMSG: 'unexpected EOF',
+  EINVAL: 'archive/tar: invalid tar header',
+  EPERM: 'operation not permitted',
+  EROFS: 'read-only file system',
+}
+
+/** zlib's codes in the words of Go's compress packages. */
+const ZLIB: Readonly<Record<string, string>> = {
+  Z_DATA_ERROR: 'gzip: invalid header',
+  Z_BUF_ERROR: 'unexpected EOF',
+}
+
+/** What went wrong while a layer was unpacked, as moby says it. */
+export function unpackError(error: unknown): EngineError {
+  if (error instanceof EngineError) return error
+  if (error instanceof Error && error.name === 'AbortError') return cancelled('context canceled')
+  return system(`failed to register layer: ${reasonOf(error)}`, error)
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof KernelError) {
+    const reason = KERNEL[error.code] ?? error.code
+    return error.path === undefined ? reason : `${error.syscall} ${error.path}: ${reason}`
+  }
+  if (!(error instanceof Error)) return String(error)
+  const { code } = error as { code?: string }
+  return KERNEL[code ?? ''] ?? ZLIB[code ?? ''] ?? error.message
+}
