@@ -123,6 +123,15 @@ export class LayerPuller {
   async #transfer(request: LayerRequest): Promise<Layer> {
     await this.#o.layers.settled(request.diffId, request.chainId)
     if (this.#slots.busy) request.progress({ status: 'Waiting' })
+    const letBlobGo = this.#o.layers.holdBlob(request.descriptor.digest)
+    try {
+      return await this.#obtain(request)
+    } finally {
+      letBlobGo()
+    }
+  }
+
+  async #obtain(request: LayerRequest): Promise<Layer> {
     await using scope = new RollbackScope(this.#o.onError)
     // The same blob twice in one image (an empty layer) is downloaded once.
     const unpacked = await this.#locks.run(request.descriptor.digest, async () => {

@@ -53,6 +53,9 @@ export class LayerStore {
   readonly #pins = new Map<string, number>()
   /** Layers on their way out; a lookup must not find them, and an unpack waits for the end. */
   readonly #dying = new Map<string, Promise<void>>()
+  /** Workspaces of this process, which the collector leaves alone. */
+  readonly #live = new Set<string>()
+  readonly #blobsHeld = new Set<string>()
   #syncing: Promise<void> | undefined
   readonly #onError: (what: string, error: unknown) => void
 
@@ -99,6 +102,8 @@ export class LayerStore {
   /** A fresh directory with its owner row; undone by the scope. */
   async createWorkspace(diffId: string, scope: RollbackScope): Promise<Workspace> {
     const key = `unpacking-${randomBytes(12).toString('hex')}`
+    this.#live.add(key)
+    scope.undo('workspace', () => this.#live.delete(key))
     await this.#store.write([
       sql`INSERT INTO layer (key, diff_id, size, entries, state, created_at)
           VALUES (${key}, ${diffId}, 0, 0, 'unpacking', ${Date.now()})`,
@@ -131,6 +136,7 @@ export class LayerStore {
     if (found) {
       this.pin(key)
       await this.#discard(workspace)
+      this.#live.delete(workspace.key)
       return { key, diffId, size: found.size }
     }
     this.pin(key)
@@ -142,6 +148,7 @@ export class LayerStore {
       await this.#quietly(`layer ${key}`, () => this.#native.removeTree(this.paths.layer(key)))
       throw error
     }
+    this.#live.delete(workspace.key)
     this.scheduleSync()
     return { key, diffId, size: extracted.bytes }
   }
@@ -212,6 +219,21 @@ export class LayerStore {
     }
   }
 
+  /** Whether this process works with the layer or workspace. */
+  isInUse(key: string): boolean {
+    return this.#live.has(key) || this.#pins.has(key) || this.#dying.has(key)
+  }
+
+  /** A blob is in place before its row; until then its puller holds it here. */
+  holdBlob(digest: string): () => void {
+    this.#blobsHeld.add(digest)
+    return () => this.#blobsHeld.delete(digest)
+  }
+
+  isBlobInUse(digest: string): boolean {
+    return this.#blobsHeld.has(digest)
+  }
+
   /** Layers that no image holds and nobody works with. */
   unreferenced(): string[] {
     return this.#store
@@ -220,7 +242,19 @@ export class LayerStore {
          AND NOT EXISTS (SELECT 1 FROM image_layer WHERE layer_key = layer.key)`,
       )
       .map((row) => row.key)
-      .filter((key) => !this.#pins.has(key))
+      .filter((key) => !this.isInUse(key))
+  }
+
+  /** Removes layers that no image holds: what a failed or interrupted pull brought. */
+  async sweep(): Promise<void> {
+    const release = this.release(this.unreferenced())
+    let committed = false
+    try {
+      if (release.statements.length > 0) await this.#store.write(release.statements)
+      committed = true
+    } finally {
+      await release.finish(committed)
+    }
   }
 
   /** Diff directories for overlay, topmost first; `layers` bottom first. */

@@ -90,4 +90,8 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX event_time ON event(time_ns);
   `,
+  `
+  -- Removed by force while containers still use it: hidden from lists, kept with its layers until the last one goes.
+  ALTER TABLE image ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
+  `,
 ]
