@@ -138,10 +138,7 @@ class Copier {
   Failure Leave() {
     Level level = std::move(levels_.back());
     levels_.pop_back();
-    if (Failure failure = CopyXattrs(FdPath(source_.get()), FdPath(dest_.get()), /*follow=*/true)) {
-      return failure;
-    }
-    if (Failure failure = SetMetadata(dest_.get(), level.source)) return failure;
+    if (Failure failure = CopyMetadata(source_.get(), dest_.get(), level.source)) return failure;
     path_.resize(level.path_length);
     if (levels_.empty()) return {};
     return Ascend();
@@ -159,12 +156,13 @@ class Copier {
     return {};
   }
 
-  static Failure SetMetadata(int fd, const struct stat& st) {
-    if (fchown(fd, st.st_uid, st.st_gid) < 0) return Fail("fchown");
-    // After chown, which clears the setuid bits.
-    if (fchmod(fd, st.st_mode & 07777) < 0) return Fail("fchmod");
+  // chown clears setuid bits and drops security.capability, so it comes first.
+  static Failure CopyMetadata(int from, int to, const struct stat& st) {
+    if (fchown(to, st.st_uid, st.st_gid) < 0) return Fail("fchown");
+    if (Failure failure = CopyXattrs(FdPath(from), FdPath(to), /*follow=*/true)) return failure;
+    if (fchmod(to, st.st_mode & 07777) < 0) return Fail("fchmod");
     timespec times[2] = {st.st_atim, st.st_mtim};
-    if (futimens(fd, times) < 0) return Fail("futimens");
+    if (futimens(to, times) < 0) return Fail("futimens");
     return {};
   }
 
@@ -218,10 +216,7 @@ class Copier {
     if (!to) return Fail("openat");
     if (Failure failure = CopyData(from.get(), to.get(), st)) return failure;
     totals_->bytes += st.st_size;
-    if (fchown(to.get(), st.st_uid, st.st_gid) < 0) return Fail("fchown");
-    // After chown, which drops security.capability.
-    if (Failure failure = CopyXattrs(FdPath(from.get()), FdPath(to.get()), true)) return failure;
-    return SetMetadata(to.get(), st);
+    return CopyMetadata(from.get(), to.get(), st);
   }
 
   Failure CopySpecial(const std::string& name, const struct stat& st) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -34,3 +35,23 @@ export async function holding<T>(work: Promise<T>): Promise<T> {
 
 /** Whether the tests can do what they are about: root on Linux. */
 export const isRoot: boolean = process.getuid?.() === 0
+
+/** Runs a shell script in `cwd`; answers what it prints. */
+export function sh(cwd: string, script: string): string {
+  return execFileSync('/bin/bash', ['-euc', script], { cwd, encoding: 'utf8' })
+}
+
+/**
+ * Everything that makes up a tree as text: type, mode, ids, size, mtime to the nanosecond, links,
+ * devices, xattrs and the content's digest of each entry, the root included.
+ */
+export function describeTree(dir: string, o: { rootTime?: boolean } = {}): string {
+  const skipTime = o.rootTime === false ? `| sed '1s/T[0-9.]*//'` : ''
+  return sh(
+    dir,
+    `find . -printf '%p %y %m %U:%G T%T@ %l %n ' \\( -type f -printf '%s' -o -true \\) \\
+        \\( -type b -o -type c \\) -exec stat -c ' %t:%T' {} \\; -o -printf '\\n' | sort ${skipTime}
+     find . | sort | while read -r f; do getfattr -hd -m - -e hex -- "$f" || true; done
+     find . -type f -print0 | sort -z | xargs -0r sha256sum`,
+  )
+}
