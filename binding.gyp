@@ -21,6 +21,8 @@
         "addon/kernel/conntrack.cc",
         "addon/kernel/port-socket.cc",
         "addon/kernel/nft.cc",
+        "addon/kernel/seccomp_compile.cc",
+        "addon/kernel/device_program.cc",
         "addon/kernel/policy.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")", "addon"],
