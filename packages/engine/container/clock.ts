@@ -1,0 +1,28 @@
+/** Time as the engine needs it; tests give their own. */
+export interface Clock {
+  /** Wall clock, nanoseconds since 1970. */
+  nowNs(): bigint
+  /** Calls once after `ms`; the answer cancels. Does not keep the process alive. */
+  after(ms: number, call: () => void): () => void
+}
+
+export const systemClock: Clock = {
+  nowNs: () => BigInt(Date.now()) * 1_000_000n + (process.hrtime.bigint() % 1_000_000n),
+  after(ms, call) {
+    const timer = setTimeout(call, ms)
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+}
+
+const ZERO_TIME = '0001-01-01T00:00:00Z'
+
+/** RFC 3339 with nanoseconds as Go prints it: trailing zeros cut, undefined is Go's zero time. */
+export function formatTime(ns: bigint | undefined): string {
+  if (ns === undefined) return ZERO_TIME
+  const seconds = ns / 1_000_000_000n
+  const rest = ns % 1_000_000_000n
+  const stem = new Date(Number(seconds) * 1000).toISOString().slice(0, 19)
+  if (rest === 0n) return `${stem}Z`
+  return `${stem}.${rest.toString().padStart(9, '0').replace(/0+$/, '')}Z`
+}

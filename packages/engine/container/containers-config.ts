@@ -1,0 +1,29 @@
+import type { LogConfig } from './create/log-config.ts'
+
+/** What the daemon's settings mean to containers. */
+export interface ContainersConfig {
+  /** Absolute; `containers/` lies below. */
+  dataRoot: string
+  /** Absolute, on tmpfs; `c/` and `e/` lie below. Short: socket paths end at 107 bytes. */
+  execRoot: string
+  /** /proc/sys/kernel/random/boot_id. */
+  bootId: string
+  machineName: string
+  runtimes: readonly string[]
+  defaultRuntime: string
+  logConfig: LogConfig
+  /** Bytes. */
+  shmSize: number
+  ipcMode: string
+  /** undefined: `host` on cgroup v1, `private` on v2. */
+  cgroupnsMode: string | undefined
+  /** Parent of the containers' groups, e.g. `/tdocker`. */
+  cgroupParent: string
+  stopTimeoutSeconds: number
+  maskedPaths: readonly string[]
+  readonlyPaths: readonly string[]
+  /** Host path of docker-init, for `Init`. */
+  initPath: string | undefined
+  /** Containers outlive the daemon. */
+  liveRestore: boolean
+}

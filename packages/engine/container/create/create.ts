@@ -1,0 +1,186 @@
+import { mkdirSync } from 'node:fs'
+import type {
+  ContainerConfig,
+  ContainerCreateResponse,
+  HostConfig,
+  NetworkingConfig,
+} from '@tdocker/api'
+import type { CreateOptions } from '../../backend-types.ts'
+import { invalidParameter, notImplemented } from '../../base/errors.ts'
+import { StoreError } from '../../store/store.ts'
+import { type Container, joinedContainer } from '../container.ts'
+import { type Context, rollback } from '../context.ts'
+import { containerEvent } from '../events.ts'
+import { newId } from '../id.ts'
+import { invalidName, nameTaken } from '../messages.ts'
+import { generateName, isValidName } from '../names/generate.ts'
+import type { ResolvedImage } from '../needs.ts'
+import { containerDirs } from '../paths.ts'
+import { blankState, deleteRow, insertRow } from '../rows.ts'
+import { sandboxRequest } from '../start/sandbox.ts'
+import {
+  applyDefaults,
+  defaultHostname,
+  pinJoinedContainers,
+  setDefaultPaths,
+} from './defaults.ts'
+import { mergeConfig } from './merge-config.ts'
+import { acquireVolumes, planMounts, populateVolumes } from './resolve-mounts.ts'
+import { validateConfig } from './validate-config.ts'
+import { validateHostConfig, validateNetworkMode } from './validate-host-config.ts'
+import { validateResources } from './validate-resources.ts'
+import { applyVersionGates } from './version-gates.ts'
+
+/** `POST /containers/create`. The row is committed before the directories are made. */
+export async function createContainer(
+  ctx: Context,
+  o: CreateOptions,
+): Promise<ContainerCreateResponse> {
+  const wish = validateWish(ctx, o)
+  const image = await ctx.images.resolve(wish.config.Image ?? '', o.platform)
+  const config = mergeConfig(wish.config, image.config.config ?? {})
+  setDefaultPaths(wish.host, ctx.config)
+
+  await using scope = rollback(ctx, o.name ?? '')
+  const id = newId()
+  const name = reserveName(ctx, o.name, id)
+  scope.undo('release name', () => ctx.registry.release(name, id))
+  const container = newContainer(ctx, { ...wish, config, id, name, image })
+  container.detail.mounts = planMounts(ctx, config, wish.host, o.version)
+  await planNetwork(ctx, container)
+  const volumes = await acquireVolumes(ctx, wish.host, container.detail.mounts, scope)
+  await populateVolumes(ctx, image.lowers, volumes)
+
+  await commitCreate(ctx, container)
+  scope.undo('delete row', () =>
+    ctx.events.commit([deleteRow(id)], [containerEvent(container, 'destroy')]),
+  )
+  makeDirectories(ctx, id)
+  ctx.registry.add(container)
+  scope.release()
+  return { Id: id, Warnings: wish.warnings }
+}
+
+interface Wish {
+  config: ContainerConfig
+  host: HostConfig
+  networking: NetworkingConfig
+  warnings: string[]
+}
+
+/** Everything that can be said against a request without looking at its image. */
+function validateWish(ctx: Context, o: CreateOptions): Wish {
+  const body = structuredClone(o.body)
+  const gateWarnings = applyVersionGates(body, o.version)
+  const { HostConfig: given, NetworkingConfig: networking, ...rest } = body
+  const config: ContainerConfig = rest
+  const host = given ?? {}
+  validateNetworkMode(config, host)
+  validateConfig(config)
+  validateHostConfig(host)
+  const warnings = validateResources(host, ctx.cgroups)
+  applyDefaults(host, ctx)
+  ctx.planner.check(host)
+  refuseUnsupported(config, host)
+  if (host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0)
+    warnings.push('Published ports are discarded when using host network mode')
+  pinJoinedContainers(host, ctx.registry)
+  return {
+    config,
+    host,
+    networking: withDefaultNetworkName(networking ?? {}),
+    warnings: [...warnings, ...gateWarnings],
+  }
+}
+
+function refuseUnsupported(config: ContainerConfig, host: HostConfig): void {
+  if (!config.Image) throw invalidParameter('invalid reference format')
+  if (host.Links?.length)
+    throw notImplemented('legacy container links are not supported; use a network and its aliases')
+  if (Object.keys(host.StorageOpt ?? {}).length > 0)
+    throw invalidParameter(
+      "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+    )
+}
+
+/** The network called `default` is the default bridge. */
+function withDefaultNetworkName(networking: NetworkingConfig): NetworkingConfig {
+  const endpoints = { ...networking.EndpointsConfig }
+  const byDefault = endpoints['default']
+  if (byDefault) {
+    delete endpoints['default']
+    endpoints['bridge'] = byDefault
+  }
+  return { EndpointsConfig: endpoints }
+}
+
+function reserveName(ctx: Context, wanted: string | undefined, id: string): string {
+  let name = wanted?.replace(/^\//, '') ?? ''
+  if (wanted) {
+    if (!isValidName(name)) throw invalidName(wanted)
+  } else name = generateName((candidate) => ctx.registry.isFree(candidate), id)
+  ctx.registry.reserve(name, id)
+  return name
+}
+
+function newContainer(
+  ctx: Context,
+  o: Wish & { id: string; name: string; image: ResolvedImage },
+): Container {
+  const { config } = o
+  config.Hostname = defaultHostname(config, o.host, o.id, ctx.config.machineName)
+  const command = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])]
+  return {
+    ...blankState(),
+    id: o.id,
+    name: o.name,
+    imageId: o.image.id,
+    createdNs: ctx.clock.nowNs(),
+    config,
+    hostConfig: o.host,
+    lowers: o.image.lowers,
+    detail: {
+      path: command[0] ?? '',
+      args: command.slice(1),
+      mounts: [],
+      networking: o.networking,
+      endpoints: {},
+      ports: {},
+      manuallyStopped: false,
+      startedBefore: false,
+      os: o.image.config.os || 'linux',
+    },
+  }
+}
+
+async function planNetwork(ctx: Context, container: Container): Promise<void> {
+  if (joinedContainer(container.hostConfig.NetworkMode) !== undefined) return
+  const { endpoints } = await ctx.networks.plan(sandboxRequest(container))
+  container.detail.endpoints = endpoints
+}
+
+async function commitCreate(ctx: Context, c: Container): Promise<void> {
+  const names = new Set(
+    c.detail.mounts.filter((record) => record.type === 'volume').map((record) => record.name),
+  )
+  const uses = [...names].map((name) => ctx.volumes.use(name, c.id))
+  try {
+    await ctx.events.commit(
+      [insertRow(c, ctx.config.bootId), ...uses],
+      [containerEvent(c, 'create')],
+    )
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'SQLITE_CONSTRAINT_UNIQUE')
+      throw nameTaken(c.name, c.id)
+    throw error
+  }
+}
+
+/** Upper and work directory; the log is made by the shim. Also called at start: cheap when there. */
+export function makeDirectories(ctx: Context, id: string): void {
+  const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, id)
+  mkdirSync(dirs.home, { recursive: true, mode: 0o710 })
+  // The upper directory's mode is the mode of the container's `/`.
+  mkdirSync(dirs.diff, { recursive: true, mode: 0o755 })
+  mkdirSync(dirs.work, { recursive: true, mode: 0o700 })
+}

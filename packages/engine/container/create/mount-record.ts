@@ -1,0 +1,26 @@
+import type { Mount } from '@tdocker/api'
+
+/** One mount of a container as decided at create. */
+export interface MountRecord {
+  type: 'bind' | 'volume' | 'tmpfs'
+  /** Volume name. */
+  name: string
+  /** Host path of a bind; of a volume its mountpoint. */
+  source: string
+  /** Cleaned absolute path inside. */
+  destination: string
+  driver: string
+  /** The mode field of a bind string, as written. */
+  mode: string
+  readWrite: boolean
+  propagation: string
+  /** Anonymous volumes go with `rm -v`. */
+  anonymous: boolean
+  /** Copy the image's directory into an empty volume. */
+  copyData: boolean
+  /** A missing source of a bind is made (`-v`) or refused (`--mount`). */
+  createSource: boolean
+  recursive: boolean
+  recursiveReadonly: boolean
+  tmpfs?: NonNullable<Mount['TmpfsOptions']>
+}

@@ -1,0 +1,144 @@
+import type { ContainerConfig, HostConfig } from '@tdocker/api'
+import { EngineError, invalidParameter } from '../../base/errors.ts'
+import type { RollbackScope } from '../../base/scope.ts'
+import type { Context } from '../context.ts'
+import { duplicateMountPoint } from '../messages.ts'
+import type { VolumeHandle } from '../needs.ts'
+import type { MountRecord } from './mount-record.ts'
+import { mountFromSpec, parseBind, parseVolumesFrom } from './mount-spec.ts'
+import { olderThan } from './version-gates.ts'
+import { cleanPath } from './validate-config.ts'
+
+/**
+ * Decides what is mounted where: volumes of other containers, then binds, then mounts, then the
+ * image's and the user's anonymous volumes where nothing else is. Later kinds replace earlier ones.
+ */
+export function planMounts(
+  ctx: Context,
+  config: ContainerConfig,
+  host: HostConfig,
+  version: string,
+): MountRecord[] {
+  const byTarget = new Map<string, MountRecord>()
+  for (const from of host.VolumesFrom ?? [])
+    for (const record of volumesFrom(ctx, from)) byTarget.set(record.destination, record)
+  for (const record of ownMounts(host, version)) byTarget.set(record.destination, record)
+  for (const target of Object.keys(config.Volumes ?? {})) {
+    const record = anonymousVolume(target, host.VolumeDriver)
+    const taken = byTarget.has(record.destination) || hasTmpfs(host, record.destination)
+    if (!taken) byTarget.set(record.destination, record)
+  }
+  return [...byTarget.values()]
+}
+
+function ownMounts(host: HostConfig, version: string): MountRecord[] {
+  const records: MountRecord[] = []
+  const seen = new Set<string>()
+  const add = (record: MountRecord): void => {
+    if (seen.has(record.destination)) throw duplicateMountPoint(record.destination)
+    seen.add(record.destination)
+    records.push(record)
+  }
+  for (const text of host.Binds ?? []) {
+    const record = parseBind(text, host.VolumeDriver ?? '')
+    if (hasTmpfs(host, record.destination)) throw duplicateMountPoint(record.destination)
+    // Read-only binds were not recursive before 1.44.
+    if (olderThan(version, '1.44')) record.recursiveReadonly = false
+    add(record)
+  }
+  for (const mount of host.Mounts ?? []) add(mountFromSpec(mount))
+  return records
+}
+
+function hasTmpfs(host: HostConfig, target: string): boolean {
+  return Object.keys(host.Tmpfs ?? {}).some((key) => cleanPath(key) === target)
+}
+
+function anonymousVolume(target: string, driver: string | undefined): MountRecord {
+  if (!target.startsWith('/'))
+    throw invalidParameter(
+      `invalid volume specification: '${target}': invalid mount path: '${target}' mount path must be absolute`,
+    )
+  return parseBind(target, driver ?? '')
+}
+
+/** A volume shared again is not filled again. */
+function volumesFrom(ctx: Context, text: string): MountRecord[] {
+  const { container, readWrite } = parseVolumesFrom(text)
+  try {
+    return ctx.registry.get(container).detail.mounts.map((record) => ({
+      ...record,
+      readWrite: record.readWrite && readWrite,
+      copyData: false,
+    }))
+  } catch (error) {
+    throw invalidParameter(error instanceof EngineError ? error.message : String(error), error)
+  }
+}
+
+export interface AcquiredVolume {
+  handle: VolumeHandle
+  record: MountRecord
+}
+
+/** Finds or makes the volumes of `mounts`, writing names and mountpoints into the records. */
+export async function acquireVolumes(
+  ctx: Context,
+  host: HostConfig,
+  mounts: readonly MountRecord[],
+  scope: RollbackScope,
+): Promise<AcquiredVolume[]> {
+  const acquired: AcquiredVolume[] = []
+  for (const record of mounts) {
+    if (record.type !== 'volume' || record.source !== '') continue
+    const wish = host.Mounts?.find(
+      (mount) => mount.Type === 'volume' && cleanPath(mount.Target ?? '') === record.destination,
+    )?.VolumeOptions
+    const handle = await ctx.volumes.acquire({
+      name: record.name,
+      driver: record.driver,
+      labels: wish?.Labels ?? {},
+      options: wish?.DriverConfig?.Options ?? {},
+    })
+    if (handle.created) scope.undo('discard volume', () => handle.discard())
+    record.name = handle.name
+    record.driver = handle.driver
+    record.source = handle.mountpoint
+    acquired.push({ handle, record })
+  }
+  return acquired
+}
+
+/**
+ * Copy-up: fills empty volumes from the image's directories of the same path. The image is read
+ * through a descriptor of its layers, never through a path.
+ */
+export async function populateVolumes(
+  ctx: Context,
+  lowers: readonly string[],
+  volumes: readonly AcquiredVolume[],
+): Promise<void> {
+  const wanting = volumes.filter(({ record }) => record.copyData)
+  if (wanting.length === 0 || lowers.length === 0) return
+  const root = await openLayers(ctx, lowers)
+  try {
+    for (const { handle, record } of wanting) {
+      const path = record.destination
+      const stat = await ctx.native.statIn({ root, path, follow: true })
+      if (stat?.type === 'directory') await ctx.volumes.populate(handle, { root, path })
+      else if (stat && record.anonymous)
+        throw invalidParameter(
+          `cannot mount volume over existing file, file exists ${path}`,
+        )
+    }
+  } finally {
+    ctx.native.closeFd(root)
+  }
+}
+
+/** overlayfs without an upper directory needs two lower ones; a single layer is the tree itself. */
+async function openLayers(ctx: Context, lowers: readonly string[]): Promise<number> {
+  return lowers.length === 1
+    ? ctx.native.openRoot(lowers[0]!)
+    : await ctx.native.overlayOpen({ lowers })
+}

@@ -1,0 +1,210 @@
+import type { ExitRecord } from '@tdocker/kernel/shim/plan.ts'
+import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
+import type { NewEvent } from '../../event/event-log.ts'
+import type { Container, LiveContainer } from '../container.ts'
+import { type Context, inBackground } from '../context.ts'
+import { containerEvent } from '../events.ts'
+import { containerDirs } from '../paths.ts'
+import { removeContainer } from '../remove.ts'
+import { updateRow } from '../rows.ts'
+import { startLocked } from '../start/start.ts'
+import { wakeStopWaiters } from '../wait.ts'
+import { decideRestart } from './restart-policy.ts'
+
+/** Docker's code where nobody knows how the process ended. */
+export const EXIT_UNKNOWN_END = 255
+const EXIT_KILLED = 137
+
+/**
+ * Makes `c` live. `watch` begins to act on the exit: called when the start is committed, so that
+ * `die` never comes before `start`.
+ */
+export function watchExit(
+  ctx: Context,
+  c: Container,
+  shim: ShimProcess,
+  cgroup: string,
+): { live: LiveContainer; watch: () => void } {
+  const ended = Promise.withResolvers<void>()
+  const live: LiveContainer = {
+    shim,
+    pidfd: openInit(ctx, shim.pid),
+    cgroup,
+    ended: ended.promise,
+  }
+  c.live = live
+  shim.onDetach(() => {
+    inBackground(ctx, c.id, 'detach event', ctx.events.commit([], [containerEvent(c, 'detach')]))
+  })
+  const watch = (): void => {
+    const handled = shim.exited.then((record) => handleExit(ctx, c, live, record))
+    inBackground(ctx, c.id, 'exit handling', handled.finally(ended.resolve))
+  }
+  return { live, watch }
+}
+
+/** undefined when init is gone already: its exit is on the way. */
+function openInit(ctx: Context, pid: number): number | undefined {
+  try {
+    return ctx.native.pidfdOpen(pid)
+  } catch {
+    return undefined
+  }
+}
+
+async function handleExit(
+  ctx: Context,
+  c: Container,
+  live: LiveContainer,
+  record: ExitRecord | undefined,
+): Promise<void> {
+  const next = await ctx.locks.run(c.id, async () => {
+    if (c.live !== live) return 'rest'
+    await reapCgroup(ctx, c, live, record)
+    const oomKills = await ctx.cgroups.oomKills(live.cgroup).catch(() => 0)
+    await ctx.networks.release(c.id).catch(logged(ctx, c, 'release network'))
+    if (live.pidfd !== undefined) ctx.native.closeFd(live.pidfd)
+    live.shim.close()
+    const end = {
+      exitCode: record?.exitCode ?? EXIT_KILLED,
+      finishedNs: record?.finishedAtNs ?? ctx.clock.nowNs(),
+      oomKilled: oomKills > 0,
+    }
+    const decision = await enterStopped(ctx, c, end)
+    await ctx.cgroups.remove(live.cgroup).catch(logged(ctx, c, 'remove cgroup'))
+    return decision
+  })
+  if (next === 'remove')
+    await removeContainer(ctx, c, c.id, { force: true, volumes: true }).catch((error: unknown) => {
+      if (ctx.registry.has(c) && !c.removing) throw error
+    })
+}
+
+/** Without the shim, or with a pid namespace of others, what is left in the group must die. */
+async function reapCgroup(
+  ctx: Context,
+  c: Container,
+  live: LiveContainer,
+  record: ExitRecord | undefined,
+): Promise<void> {
+  if (record !== undefined && !c.hostConfig.PidMode) return
+  if (record === undefined) ctx.log.error({ container: c.id }, 'shim died before its container')
+  await ctx.cgroups.kill(live.cgroup).catch(logged(ctx, c, 'kill what is left'))
+}
+
+export interface ProcessEnd {
+  exitCode: number
+  finishedNs: bigint
+  oomKilled: boolean
+}
+
+/**
+ * Records the end of the process under the container's lock, wakes who waits, and says what comes
+ * next. The restart is scheduled here; removal is the caller's, outside the lock.
+ */
+export async function enterStopped(
+  ctx: Context,
+  c: Container,
+  end: ProcessEnd,
+): Promise<'rest' | 'restart' | 'remove'> {
+  const durationNs = end.finishedNs - (c.startedNs ?? end.finishedNs)
+  const decision = decideRestart({
+    policy: c.hostConfig.RestartPolicy ?? {},
+    cancelled: c.restart.cancelled,
+    manuallyStopped: c.detail.manuallyStopped || ctx.shuttingDown,
+    exitCode: end.exitCode,
+    restartCount: c.restartCount,
+    delayMs: c.restart.delayMs,
+    durationMs: Number(durationNs / 1_000_000n),
+  })
+  c.restart.delayMs = decision.delayMs
+  c.state = decision.restart ? 'restarting' : 'exited'
+  if (decision.restart) c.restartCount++
+  c.live = undefined
+  c.pid = 0
+  c.exitCode = end.exitCode
+  c.oomKilled = end.oomKilled
+  c.finishedNs = end.finishedNs
+  c.detail.ports = {}
+  clearEndpoints(c)
+  await commitStopped(ctx, c, durationNs)
+  wakeStopWaiters(c)
+  if (decision.restart) scheduleRestart(ctx, c)
+  const removes = !decision.restart && c.hostConfig.AutoRemove && !c.manualRestart
+  return decision.restart ? 'restart' : removes ? 'remove' : 'rest'
+}
+
+async function commitStopped(ctx: Context, c: Container, durationNs: bigint): Promise<void> {
+  const events: NewEvent[] = [
+    ...(c.oomKilled ? [containerEvent(c, 'oom')] : []),
+    containerEvent(c, 'die', {
+      exitCode: String(c.exitCode),
+      execDuration: String(durationNs / 1_000_000_000n),
+    }),
+  ]
+  try {
+    await ctx.events.commit([updateRow(c, ctx.config.bootId)], events)
+    const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id)
+    await ctx.native.removeTree(dirs.run)
+  } catch (err) {
+    // A full disk. Memory is right, and the exit record stays for the next daemon to find.
+    ctx.log.error({ container: c.id, err }, 'exit not recorded')
+  }
+}
+
+/** What `inspect` shows of a stopped container's networks: the wish without its results. */
+function clearEndpoints(c: Container): void {
+  for (const endpoint of Object.values(c.detail.endpoints))
+    Object.assign(endpoint, {
+      EndpointID: '',
+      Gateway: '',
+      IPAddress: '',
+      IPPrefixLen: 0,
+      IPv6Gateway: '',
+      GlobalIPv6Address: '',
+      GlobalIPv6PrefixLen: 0,
+      MacAddress: '',
+    })
+}
+
+export function scheduleRestart(ctx: Context, c: Container): void {
+  c.restart.timer = ctx.clock.after(c.restart.delayMs, () => {
+    c.restart.timer = undefined
+    inBackground(ctx, c.id, 'restart', restartNow(ctx, c))
+  })
+}
+
+async function restartNow(ctx: Context, c: Container): Promise<void> {
+  const removes = await ctx.locks.run(c.id, async () => {
+    if (c.state !== 'restarting' || c.removing || ctx.shuttingDown) return false
+    try {
+      await startLocked(ctx, c, { automatic: true })
+      return false
+    } catch {
+      // The reason is on the container; a start that fails is not tried again, as in Docker.
+      c.state = 'exited'
+      await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
+      wakeStopWaiters(c)
+      return c.hostConfig.AutoRemove ?? false
+    }
+  })
+  if (removes) await removeContainer(ctx, c, c.id, { force: true, volumes: true })
+}
+
+/** A user does not want it back: ends a waiting restart. Answers whether there was one. */
+export async function cancelRestart(ctx: Context, c: Container): Promise<boolean> {
+  c.restart.cancelled = true
+  return ctx.locks.run(c.id, async () => {
+    if (c.state !== 'restarting') return false
+    c.restart.timer?.()
+    c.restart.timer = undefined
+    c.state = 'exited'
+    await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
+    wakeStopWaiters(c)
+    return true
+  })
+}
+
+function logged(ctx: Context, c: Container, what: string): (err: unknown) => void {
+  return (err) => ctx.log.error({ container: c.id, err, what }, 'exit handling: step failed')
+}

@@ -1,0 +1,74 @@
+import { type Container } from './container.ts'
+import { ambiguousPrefix, invalidIdentifier, nameTaken, noSuchContainer } from './messages.ts'
+
+/** All containers by id and name. Memory only: rows are the caller's. */
+export class Registry {
+  readonly #byId = new Map<string, Container>()
+  /** Names in use, reserved ones (of creates under way) included. */
+  readonly #idByName = new Map<string, string>()
+
+  /** Takes a name for `id`. Throws conflict with Docker's sentence. */
+  reserve(name: string, id: string): void {
+    const holder = this.#idByName.get(name)
+    if (holder !== undefined && holder !== id) throw nameTaken(name, holder)
+    this.#idByName.set(name, id)
+  }
+
+  isFree(name: string): boolean {
+    return !this.#idByName.has(name)
+  }
+
+  release(name: string, id: string): void {
+    if (this.#idByName.get(name) === id) this.#idByName.delete(name)
+  }
+
+  /** Makes a container visible; its name must be reserved. */
+  add(container: Container): void {
+    this.#byId.set(container.id, container)
+  }
+
+  delete(container: Container): void {
+    this.#byId.delete(container.id)
+    this.release(container.name, container.id)
+  }
+
+  /**
+   * By full id, name (with or without the slash) or unique id prefix. Throws notFound,
+   * or invalidParameter for an ambiguous prefix.
+   */
+  get(reference: string): Container {
+    if (reference === '') throw invalidIdentifier(reference)
+    const found = this.find(reference)
+    if (found) return found
+    let match: Container | undefined
+    for (const [id, container] of this.#byId) {
+      if (!id.startsWith(reference)) continue
+      if (match) throw ambiguousPrefix(reference)
+      match = container
+    }
+    if (!match) throw noSuchContainer(reference)
+    return match
+  }
+
+  /** By full id or name. */
+  find(reference: string): Container | undefined {
+    const direct = this.#byId.get(reference)
+    if (direct) return direct
+    const name = reference.startsWith('/') ? reference.slice(1) : reference
+    const id = this.#idByName.get(name)
+    return id === undefined ? undefined : this.#byId.get(id)
+  }
+
+  /** True while this very record is registered. */
+  has(container: Container): boolean {
+    return this.#byId.get(container.id) === container
+  }
+
+  all(): Iterable<Container> {
+    return this.#byId.values()
+  }
+
+  get size(): number {
+    return this.#byId.size
+  }
+}

@@ -1,0 +1,124 @@
+import { conflict, EngineError, invalidParameter, system } from '../base/errors.ts'
+import { type Container, isRunning, visibleState } from './container.ts'
+import { type Context } from './context.ts'
+import { containerEvent } from './events.ts'
+import { killAndWait } from './kill.ts'
+import { quote, removalInProgress } from './messages.ts'
+import { containerDirs } from './paths.ts'
+import { deleteRow, updateRow } from './rows.ts'
+import { wakeAllWaiters } from './wait.ts'
+
+export interface RemoveOptions {
+  force: boolean
+  /** Anonymous volumes too. */
+  volumes: boolean
+}
+
+/** `DELETE /containers/{id}`. */
+export async function removeByReference(
+  ctx: Context,
+  reference: string,
+  o: RemoveOptions & { link: boolean },
+): Promise<void> {
+  const c = ctx.registry.get(reference)
+  await c.reconciled
+  if (o.link)
+    throw invalidParameter('Conflict, cannot remove the default link name of the container')
+  await removeContainer(ctx, c, reference, o)
+}
+
+/**
+ * Stops (with `force`), then removes directories, volumes and at last the row: a crash in between
+ * leaves a row that says `removing`, which the next daemon finishes.
+ */
+export async function removeContainer(
+  ctx: Context,
+  c: Container,
+  reference: string,
+  o: RemoveOptions,
+): Promise<void> {
+  if (c.removing) throw removalInProgress(reference)
+  if (!ctx.registry.has(c)) return
+  c.removing = true
+  try {
+    await stopForRemoval(ctx, c, o.force)
+    await ctx.locks.run(c.id, () => destroy(ctx, c, o.volumes))
+  } catch (error) {
+    const kind = error instanceof EngineError ? error.kind : 'system'
+    throw new EngineError(
+      kind,
+      `cannot remove container ${quote(reference)}: ${(error as Error).message}`,
+      { cause: error },
+    )
+  } finally {
+    c.removing = false
+  }
+}
+
+async function stopForRemoval(ctx: Context, c: Container, force: boolean): Promise<void> {
+  if (!isRunning(c)) return
+  if (!force && c.state === 'paused')
+    throw conflict('container is paused and must be unpaused first')
+  if (!force)
+    throw conflict(
+      `container is ${visibleState(c)}: stop the container before removing or force remove`,
+    )
+  // An automatic restart may begin between a kill and its exit handling.
+  while (isRunning(c)) {
+    try {
+      await killAndWait(ctx, c)
+    } catch (error) {
+      if (!isRunning(c)) return
+      throw system(`could not kill container: ${(error as Error).message}`, error)
+    }
+  }
+}
+
+/** Under the lock. Also finishes what an earlier daemon began. */
+export async function destroy(ctx: Context, c: Container, volumes: boolean): Promise<void> {
+  if (!ctx.registry.has(c)) return
+  if (isRunning(c)) throw conflict(`container is ${c.state}: it was started meanwhile`)
+  for (const client of c.pendingClients.splice(0)) ctx.native.closeFd(client.fd)
+  try {
+    await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
+    await removeDirectories(ctx, c.id)
+    if (volumes) await removeVolumes(ctx, c)
+    await ctx.events.commit([deleteRow(c.id)], [containerEvent(c, 'destroy')])
+  } catch (error) {
+    await enterDead(ctx, c, error)
+    throw error
+  }
+  ctx.execs.forgetContainer(c.id)
+  ctx.registry.delete(c)
+  wakeAllWaiters(c)
+}
+
+export async function removeDirectories(ctx: Context, id: string): Promise<void> {
+  const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, id)
+  await Promise.all([ctx.native.removeTree(dirs.home), ctx.native.removeTree(dirs.run)])
+}
+
+/** As in Docker, a volume that stays does not keep the container. */
+async function removeVolumes(ctx: Context, c: Container): Promise<void> {
+  const names = c.detail.mounts
+    .filter((record) => record.type === 'volume' && record.anonymous)
+    .map((record) => record.name)
+  if (names.length === 0) return
+  try {
+    await ctx.volumes.removeAnonymousOf(c.id, names)
+  } catch (err) {
+    ctx.log.error({ container: c.id, err }, 'anonymous volumes not removed')
+  }
+}
+
+async function enterDead(ctx: Context, c: Container, cause: unknown): Promise<void> {
+  c.state = 'dead'
+  c.error = cause instanceof Error ? cause.message : String(cause)
+  wakeAllWaiters(c)
+  try {
+    await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
+  } catch (err) {
+    ctx.log.error({ container: c.id, err }, 'dead state not recorded')
+  }
+}
+

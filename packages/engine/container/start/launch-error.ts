@@ -1,0 +1,128 @@
+import { EngineError, invalidParameter, system } from '../../base/errors.ts'
+import { LaunchError } from '@tdocker/kernel/shim/shim.ts'
+
+/** Exit codes that a failed start leaves behind, as Docker and its CLI use them. */
+export const EXIT_CANNOT_INVOKE = 126
+export const EXIT_NOT_FOUND = 127
+export const EXIT_UNKNOWN = 128
+
+export interface StartFailure {
+  exitCode: number
+  error: EngineError
+}
+
+const CREATE_PREFIX =
+  'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: '
+const EXEC_PREFIX =
+  'OCI runtime exec failed: exec failed: unable to start container process: '
+
+/**
+ * The sentence and exit code of a process that could not be started. The stage of a `LaunchError`
+ * names the step of the plan: `exec`, `cwd`, `mount /data`…
+ */
+export function startFailure(
+  error: unknown,
+  o: { verb: 'create' | 'exec'; command: string; cwd: string },
+): StartFailure {
+  if (!(error instanceof LaunchError)) return otherFailure(error)
+  const prefix = o.verb === 'create' ? CREATE_PREFIX : EXEC_PREFIX
+  const text = `${prefix}${launchReason(error, o)}: unknown`
+  return withExitCode(text, error.errno)
+}
+
+function otherFailure(error: unknown): StartFailure {
+  const known =
+    error instanceof EngineError
+      ? error
+      : system(error instanceof Error ? error.message : String(error), error)
+  return { exitCode: EXIT_UNKNOWN, error: known }
+}
+
+function launchReason(error: LaunchError, o: { command: string; cwd: string }): string {
+  const reason = errnoText(error.errno)
+  const [step = '', ...rest] = error.stage.split(' ')
+  const subject = rest.join(' ')
+  switch (step) {
+    case 'exec':
+      return `${inInit(o)}exec: ${JSON.stringify(o.command)}: ${execReason(error.errno, o.command)}`
+    case 'cwd':
+      return `${inInit(o)}chdir to cwd (${JSON.stringify(o.cwd)}) set in config.json failed: ${reason}`
+    case 'mount':
+      return `${inInit(o)}error mounting ${JSON.stringify(subject)} to rootfs at ${JSON.stringify(subject)}: ${reason}`
+    default:
+      return `${inInit(o)}${error.stage}: ${reason}`
+  }
+}
+
+function inInit(o: object): string {
+  return 'verb' in o && o.verb === 'exec' ? '' : 'error during container init: '
+}
+
+const ENOENT = 2
+const E2BIG = 7
+const ENOEXEC = 8
+const EACCES = 13
+const ENOTDIR = 20
+const EISDIR = 21
+
+/** A bare name was looked up in PATH; a path was tried as it is. */
+function execReason(errno: number, command: string): string {
+  if (errno === ENOENT && !command.includes('/')) return 'executable file not found in $PATH'
+  if (errno === ENOENT) return `stat ${command}: no such file or directory`
+  return errnoText(errno)
+}
+
+function withExitCode(text: string, errno: number): StartFailure {
+  switch (errno) {
+    case EACCES:
+      return { exitCode: EXIT_CANNOT_INVOKE, error: invalidParameter(text) }
+    case EISDIR:
+      // The CLI looks for "permission denied" to exit with 126.
+      return {
+        exitCode: EXIT_CANNOT_INVOKE,
+        error: invalidParameter(`${text}: permission denied`),
+      }
+    case ENOTDIR:
+      return {
+        exitCode: EXIT_NOT_FOUND,
+        error: invalidParameter(
+          `${text}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,
+        ),
+      }
+    case ENOENT:
+      return { exitCode: EXIT_NOT_FOUND, error: invalidParameter(text) }
+    default:
+      return { exitCode: EXIT_UNKNOWN, error: system(text) }
+  }
+}
+
+const TEXTS: Readonly<Record<number, string>> = {
+  1: 'operation not permitted',
+  [ENOENT]: 'no such file or directory',
+  5: 'input/output error',
+  [E2BIG]: 'argument list too long',
+  [ENOEXEC]: 'exec format error',
+  11: 'resource temporarily unavailable',
+  12: 'cannot allocate memory',
+  [EACCES]: 'permission denied',
+  16: 'device or resource busy',
+  17: 'file exists',
+  18: 'invalid cross-device link',
+  19: 'no such device',
+  [ENOTDIR]: 'not a directory',
+  [EISDIR]: 'is a directory',
+  22: 'invalid argument',
+  23: 'too many open files in system',
+  24: 'too many open files',
+  26: 'text file busy',
+  28: 'no space left on device',
+  30: 'read-only file system',
+  36: 'file name too long',
+  38: 'function not implemented',
+  40: 'too many levels of symbolic links',
+}
+
+/** Go's words for an errno, as Docker's messages carry them. */
+export function errnoText(errno: number): string {
+  return TEXTS[errno] ?? `errno ${errno}`
+}

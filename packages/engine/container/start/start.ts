@@ -1,0 +1,291 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import type { EngineError } from '../../base/errors.ts'
+import type { RollbackScope } from '../../base/scope.ts'
+import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
+import { type Container, isRunning, type LiveContainer } from '../container.ts'
+import { type Context, inBackground, rollback } from '../context.ts'
+import { makeDirectories } from '../create/create.ts'
+import { planLog } from '../create/log-config.ts'
+import { containerEvent } from '../events.ts'
+import { watchExit } from '../exit/exit.ts'
+import { alreadyRunning, startPaused, startRemoved } from '../messages.ts'
+import { type ContainerDirs, containerDirs } from '../paths.ts'
+import type { BuiltPlan } from '../plan/plan-input.ts'
+import { removeContainer } from '../remove.ts'
+import { updateRow } from '../rows.ts'
+import { FdScope } from './fd-scope.ts'
+import { openJoinedNamespaces } from './joined-namespaces.ts'
+import { startFailure } from './launch-error.ts'
+import { resolveMounts } from './mount-sources.ts'
+import { type NetworkSetup, setUpNetwork } from './sandbox.ts'
+import { settleAll } from './settle-all.ts'
+
+/** `POST /containers/{id}/start`. */
+export async function startContainer(ctx: Context, reference: string): Promise<void> {
+  const c = ctx.registry.get(reference)
+  await c.reconciled
+  assertStartable(c)
+  await ctx.locks.run(c.id, () => {
+    assertStartable(c)
+    return startLocked(ctx, c, { automatic: false })
+  })
+}
+
+export function assertStartable(c: Container): void {
+  if (c.state === 'paused') throw startPaused()
+  if (isRunning(c)) throw alreadyRunning()
+  if (c.removing || c.state === 'dead') throw startRemoved()
+}
+
+/**
+ * Starts under the container's lock. `automatic` for restart policies, which keep the restart
+ * count. A failure leaves exit code and error on the container, as Docker does.
+ */
+export async function startLocked(
+  ctx: Context,
+  c: Container,
+  o: { automatic: boolean },
+): Promise<void> {
+  try {
+    await launch(ctx, c, o)
+  } catch (error) {
+    const failure = startFailure(error, {
+      verb: 'create',
+      command: c.detail.path,
+      cwd: c.config.WorkingDir || '/',
+    })
+    await recordFailure(ctx, c, failure)
+    throw failure.error
+  }
+}
+
+async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Promise<void> {
+  await using scope = rollback(ctx, c.id)
+  using fds = new FdScope((fd) => ctx.native.closeFd(fd))
+  // Clients that attached before are served by the shim from here on, or closed with a failure.
+  const clients = c.pendingClients.splice(0)
+  for (const client of clients) fds.add(client.fd)
+
+  const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id)
+  makeDirectories(ctx, c.id)
+  mkdirSync(dirs.run, { recursive: true, mode: 0o700 })
+  scope.undo('remove runtime directory', () => ctx.native.removeTree(dirs.run))
+  const cgroup = cgroupPath(ctx, c)
+  const devices = ctx.planner.devices(c.hostConfig)
+
+  const [root, network, , seccomp] = await settleAll<
+    [{ rootFd: number; user: Awaited<ReturnType<Context['planner']['user']>> }, NetworkSetup, void, Uint8Array | undefined]
+  >([
+    openRoot(ctx, c, dirs, fds),
+    openNetwork(ctx, c, fds, scope),
+    makeCgroup(ctx, c, cgroup, devices, scope),
+    ctx.planner.seccomp(c.hostConfig, { exec: false, privileged: false }),
+  ])
+  writeNetworkFiles(c, dirs, network)
+
+  const built = ctx.planner.createPlan({
+    id: c.id,
+    name: c.name,
+    config: c.config,
+    hostConfig: c.hostConfig,
+    paths: planPaths(ctx, c, dirs, network),
+    rootFd: root.rootFd,
+    join: {
+      ...openJoinedNamespaces(ctx, c, fds),
+      ...(network.joinFd === undefined ? {} : { net: network.joinFd }),
+    },
+    netnsFd: network.netnsFd,
+    user: root.user,
+    mounts: resolveMounts(c),
+    devices,
+    cgroup: planCgroup(ctx, cgroup),
+    seccomp,
+    host: ctx.planner.host,
+    clients,
+    hold: network.hold,
+    log: planLog(c, dirs.log),
+    ...consoleSize(c),
+  })
+  const shim = await launchShim(ctx, built, cgroup, scope)
+  const live = enterRunning(ctx, c, shim, cgroup, network, o)
+  scope.undo('leave running', () => leaveRunning(ctx, c, live.live))
+  await ctx.events.commit([updateRow(c, ctx.config.bootId)], [containerEvent(c, 'start')])
+  scope.release()
+  live.watch()
+}
+
+/** Overlay root and, looked up in it, the user. */
+async function openRoot(
+  ctx: Context,
+  c: Container,
+  dirs: ContainerDirs,
+  fds: FdScope,
+): Promise<{ rootFd: number; user: Awaited<ReturnType<Context['planner']['user']>> }> {
+  c.lowers ??= (await ctx.images.resolve(c.imageId)).lowers
+  // Containers that go away with their process need no durable upper directory. overlayfs marks
+  // such a work directory and refuses it the next time, so a fresh one is made for a restart.
+  const volatile = c.hostConfig.AutoRemove ?? false
+  if (volatile && c.detail.startedBefore) {
+    await ctx.native.removeTree(dirs.work)
+    makeDirectories(ctx, c.id)
+  }
+  const rootFd = fds.add(
+    await ctx.native.overlayOpen({
+      lowers: c.lowers,
+      upper: dirs.diff,
+      work: dirs.work,
+      volatile,
+    }),
+  )
+  const user = await ctx.planner.user({
+    root: rootFd,
+    user: c.config.User ?? '',
+    groupAdd: c.hostConfig.GroupAdd ?? [],
+  })
+  return { rootFd, user }
+}
+
+async function openNetwork(
+  ctx: Context,
+  c: Container,
+  fds: FdScope,
+  scope: RollbackScope,
+): Promise<NetworkSetup> {
+  const network = await setUpNetwork(ctx, c, fds)
+  if (network.joinFd === undefined)
+    scope.undo('release network', () => ctx.networks.release(c.id))
+  return network
+}
+
+async function makeCgroup(
+  ctx: Context,
+  c: Container,
+  path: string,
+  devices: ReturnType<Context['planner']['devices']>,
+  scope: RollbackScope,
+): Promise<void> {
+  await ctx.cgroups.create({
+    path,
+    resources: ctx.planner.resources(c.hostConfig),
+    devices: ctx.planner.deviceRules(c.hostConfig, devices),
+  })
+  scope.undo('remove cgroup', () => ctx.cgroups.remove(path))
+}
+
+export function cgroupPath(ctx: Context, c: Container): string {
+  const parent = c.hostConfig.CgroupParent || ctx.config.cgroupParent
+  return `/${parent.split('/').filter((part) => part !== '' && part !== '.' && part !== '..').join('/')}/${c.id}`
+}
+
+export function planCgroup(ctx: Context, path: string): BuiltCgroup {
+  return {
+    version: ctx.cgroups.version,
+    procsFiles: ctx.cgroups.procsFiles(path),
+    shimProcsFiles: ctx.cgroups.shimProcsFiles(),
+    hierarchies: ctx.cgroups.hierarchies,
+  }
+}
+
+type BuiltCgroup = Parameters<Context['planner']['createPlan']>[0]['cgroup']
+
+/** The three files Docker binds over /etc. */
+function writeNetworkFiles(c: Container, dirs: ContainerDirs, network: NetworkSetup): void {
+  if (!network.contents) return
+  const { Hostname: host = '', Domainname: domain } = c.config
+  writeFileSync(dirs.hosts, network.contents.hosts, { mode: 0o644 })
+  writeFileSync(dirs.resolvConf, network.contents.resolvConf, { mode: 0o644 })
+  writeFileSync(dirs.hostname, `${domain ? `${host}.${domain}` : host}\n`, { mode: 0o644 })
+}
+
+function planPaths(
+  ctx: Context,
+  c: Container,
+  dirs: ContainerDirs,
+  network: NetworkSetup,
+): Parameters<Context['planner']['createPlan']>[0]['paths'] {
+  const mounted = new Set(c.detail.mounts.map((record) => record.destination))
+  const { hosts, hostname, resolvConf } = network.files
+  return {
+    socket: dirs.socket,
+    exitFile: dirs.exit,
+    ...(mounted.has('/etc/hosts') ? {} : { hosts }),
+    ...(mounted.has('/etc/hostname') ? {} : { hostname }),
+    ...(mounted.has('/etc/resolv.conf') ? {} : { resolvConf }),
+    ...(ctx.config.initPath === undefined ? {} : { init: ctx.config.initPath }),
+  }
+}
+
+function consoleSize(c: Container): { consoleSize?: readonly [number, number] } {
+  const [rows = 0, columns = 0] = c.hostConfig.ConsoleSize ?? []
+  return rows > 0 && columns > 0 ? { consoleSize: [rows, columns] } : {}
+}
+
+async function launchShim(
+  ctx: Context,
+  built: BuiltPlan,
+  cgroup: string,
+  scope: RollbackScope,
+): Promise<ShimProcess> {
+  const shim = await ctx.shims.launch(built.plan, built.fds)
+  scope.undo('kill container', async () => {
+    await ctx.cgroups.kill(cgroup)
+    await shim.exited
+    shim.close()
+  })
+  return shim
+}
+
+/** Memory first, so that reads see the pid while the row is on its way to disk. */
+function enterRunning(
+  ctx: Context,
+  c: Container,
+  shim: ShimProcess,
+  cgroup: string,
+  network: NetworkSetup,
+  o: { automatic: boolean },
+): { live: LiveContainer; watch: () => void } {
+  c.state = 'running'
+  c.pid = shim.pid
+  c.exitCode = 0
+  c.error = ''
+  c.oomKilled = false
+  c.startedNs = ctx.clock.nowNs()
+  c.manualRestart = false
+  c.detail.startedBefore = true
+  c.detail.endpoints = network.joinFd === undefined ? network.endpoints : {}
+  c.detail.ports = network.ports
+  if (!o.automatic) {
+    c.restartCount = 0
+    c.restart = { delayMs: 0, timer: undefined, cancelled: false }
+    c.detail.manuallyStopped = false
+  }
+  return watchExit(ctx, c, shim, cgroup)
+}
+
+function leaveRunning(ctx: Context, c: Container, live: LiveContainer): void {
+  if (live.pidfd !== undefined) ctx.native.closeFd(live.pidfd)
+  c.live = undefined
+  c.state = c.finishedNs === undefined ? 'created' : 'exited'
+  c.pid = 0
+}
+
+/** A container that did not start keeps the reason; with `--rm` it goes. */
+async function recordFailure(
+  ctx: Context,
+  c: Container,
+  failure: { exitCode: number; error: EngineError },
+): Promise<void> {
+  c.exitCode = failure.exitCode
+  c.error = failure.error.message
+  ctx.log.error({ container: c.id, err: failure.error }, 'start failed')
+  try {
+    await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
+  } catch (err) {
+    ctx.log.error({ container: c.id, err }, 'failed start not recorded')
+  }
+  if (!c.hostConfig.AutoRemove || c.removing) return
+  // The lock is ours until the caller returns; removal waits for it.
+  const removal = removeContainer(ctx, c, c.id, { force: true, volumes: true })
+  inBackground(ctx, c.id, 'remove after failed start', removal)
+}
+

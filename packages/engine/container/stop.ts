@@ -1,0 +1,62 @@
+import { EngineError } from '../base/errors.ts'
+import type { StopOptions } from '../backend-types.ts'
+import { type Container, isRunning } from './container.ts'
+import { type Context } from './context.ts'
+import { containerEvent } from './events.ts'
+import { ended, killAndWait, sendSignal } from './kill.ts'
+import { alreadyStopped } from './messages.ts'
+import { parseSignal, SIGTERM } from './signals.ts'
+
+/** What is waited for when the signal could not be sent. */
+const FAILED_SIGNAL_WAIT_MS = 2_000
+
+/** `POST /containers/{id}/stop`. Waits outside the lock: kill, rm and inspect pass by. */
+export async function stopContainer(
+  ctx: Context,
+  reference: string,
+  o: StopOptions,
+): Promise<void> {
+  const c = ctx.registry.get(reference)
+  await c.reconciled
+  if (!isRunning(c)) throw alreadyStopped()
+  try {
+    await stopAndWait(ctx, c, o)
+  } catch (error) {
+    const kind = error instanceof EngineError ? error.kind : 'system'
+    throw new EngineError(
+      kind === 'invalidParameter' ? kind : 'system',
+      `cannot stop container: ${reference}: ${(error as Error).message}`,
+      { cause: error },
+    )
+  }
+}
+
+/** Stop signal, wait, SIGKILL. Fine when it does not run. */
+export async function stopAndWait(ctx: Context, c: Container, o: StopOptions): Promise<void> {
+  if (!isRunning(c)) return
+  const signal = o.signal ? parseSignal(o.signal) : stopSignal(c)
+  const seconds = o.timeoutSeconds ?? c.config.StopTimeout ?? ctx.config.stopTimeoutSeconds
+  const live = c.live
+  let waitMs = seconds < 0 ? undefined : seconds * 1000
+  try {
+    await sendSignal(ctx, c, signal)
+  } catch (err) {
+    ctx.log.warn({ container: c.id, err, signal }, 'stop signal not sent')
+    waitMs = FAILED_SIGNAL_WAIT_MS
+  }
+  if (!(await ended(ctx, c, live, waitMs)) && isRunning(c) && c.live === live) {
+    ctx.log.info({ container: c.id, seconds, signal }, 'no exit after stop signal, killing')
+    await killAndWait(ctx, c).catch((error: unknown) => {
+      if (isRunning(c)) throw error
+    })
+  }
+  await ctx.events.commit([], [containerEvent(c, 'stop')])
+}
+
+function stopSignal(c: Container): number {
+  try {
+    return c.config.StopSignal ? parseSignal(c.config.StopSignal) : SIGTERM
+  } catch {
+    return SIGTERM
+  }
+}
