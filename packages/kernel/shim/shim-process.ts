@@ -1,0 +1,116 @@
+import type { Native } from '../native.ts'
+import { clientFields } from './encode.ts'
+import { LineBuffer, parseNotice } from './notice.ts'
+import type { ExitRecord, PlanClient, ShimNotice } from './plan.ts'
+import { requestShim } from './request.ts'
+import type { ShimProcess } from './shim.ts'
+
+const READ_MAX = 8192
+
+/** Reads a shim's notify pipe, from the first line to the end of the file. Owns the descriptor. */
+export class NoticeReader {
+  readonly #native: Native
+  readonly #fd: number
+  readonly #lines = new LineBuffer()
+  readonly #ready: ShimNotice[] = []
+  #watch: ReturnType<Native['waitReadable']> | undefined
+  #closed = false
+
+  constructor(native: Native, fd: number) {
+    this.#native = native
+    this.#fd = fd
+  }
+
+  /** undefined at the end: the shim is gone, or `close` was called. */
+  async next(): Promise<ShimNotice | undefined> {
+    while (!this.#closed) {
+      const notice = this.#ready.shift()
+      if (notice !== undefined) return notice
+      const chunk = this.#native.readFd(this.#fd, READ_MAX)
+      if (chunk === undefined) await this.#wait()
+      else if (chunk.length === 0) this.close()
+      else this.#ready.push(...this.#lines.push(chunk).map(parseNotice))
+    }
+    return undefined
+  }
+
+  async #wait(): Promise<void> {
+    this.#watch = this.#native.waitReadable(this.#fd)
+    await this.#watch.readable
+    this.#watch = undefined
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#watch?.cancel()
+    this.#native.closeFd(this.#fd)
+  }
+}
+
+export interface LiveShimOptions {
+  native: Native
+  pid: number
+  shimPid: number
+  socket: string
+  notices: NoticeReader
+  /** Read again when the pipe ends without an exit: the shim may have had no time to say it. */
+  readExitRecord: () => Promise<ExitRecord | undefined>
+}
+
+/** A shim that answered `started`, or that an earlier daemon left. */
+export class LiveShim implements ShimProcess {
+  readonly pid: number
+  readonly shimPid: number
+  readonly exited: Promise<ExitRecord | undefined>
+  readonly #o: LiveShimOptions
+  readonly #detachListeners: Array<() => void> = []
+  #closed = false
+
+  constructor(o: LiveShimOptions) {
+    this.#o = o
+    this.pid = o.pid
+    this.shimPid = o.shimPid
+    this.exited = this.#follow()
+  }
+
+  async #follow(): Promise<ExitRecord | undefined> {
+    for (;;) {
+      const notice = await this.#o.notices.next()
+      if (notice?.kind === 'exited') {
+        this.#o.notices.close()
+        return notice.exit
+      }
+      if (notice?.kind === 'detached') for (const listener of this.#detachListeners) listener()
+      if (notice !== undefined) continue
+      // A closed process says nothing more: whoever closed it does not wait for its exit.
+      return this.#closed ? new Promise(() => {}) : this.#o.readExitRecord()
+    }
+  }
+
+  onDetach(listener: () => void): void {
+    this.#detachListeners.push(listener)
+  }
+
+  async attach(client: Omit<PlanClient, 'fd'>, fd: number): Promise<{ logOffset: number }> {
+    const fields = ['attach', ...clientFields(client)]
+    const [offset = '0'] = await this.#request(fields, { fds: [fd], tail: client.head })
+    return { logOffset: Number(offset) }
+  }
+
+  async resize(rows: number, columns: number): Promise<void> {
+    await this.#request(['resize', String(rows), String(columns)])
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#o.notices.close()
+  }
+
+  #request(
+    fields: readonly string[],
+    o: { fds?: readonly number[]; tail?: Uint8Array } = {},
+  ): Promise<string[]> {
+    return requestShim(this.#o.native, this.#o.socket, fields, o)
+  }
+}
