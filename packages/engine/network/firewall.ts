@@ -1,0 +1,163 @@
+import type { Native } from '@tdocker/kernel'
+import {
+  addPortsText,
+  deletePortsText,
+  deleteTableText,
+  elementKey,
+  replacePortsText,
+  tableText,
+  type FirewallNetwork,
+  type PortElement,
+} from './firewall-rules.ts'
+
+/** Long enough for a burst of exits to share one transaction, each of which may cost 8–15 ms. */
+const DELETE_DELAY_MS = 50
+
+export interface FirewallLog {
+  warn(details: object, message: string): void
+}
+
+/**
+ * Our nftables table. Adds are immediate, deletes wait and go together; both pass through here,
+ * keyed by map element, so that an add that follows a delete of the same key always wins.
+ *
+ * `#live` is what the kernel's maps hold once the queue has run; `#waiting` are its elements whose
+ * owners are gone and which the next flush removes.
+ */
+export class Firewall {
+  readonly #native: Pick<Native, 'nft'>
+  readonly #table: string
+  readonly #log: FirewallLog
+  readonly #live = new Map<string, PortElement>()
+  readonly #waiting = new Set<string>()
+  #networks: readonly FirewallNetwork[] = []
+  #timer: NodeJS.Timeout | undefined
+  #tail: Promise<unknown> = Promise.resolve()
+
+  constructor(native: Pick<Native, 'nft'>, table: string, log: FirewallLog) {
+    this.#native = native
+    this.#table = table
+    this.#log = log
+  }
+
+  /** Table, rules and elements become exactly these, whatever was there. */
+  async reset(
+    networks: readonly FirewallNetwork[],
+    elements: readonly PortElement[],
+  ): Promise<void> {
+    this.#networks = networks
+    this.#live.clear()
+    this.#waiting.clear()
+    for (const element of elements) this.#live.set(elementKey(element), element)
+    await this.rebuild()
+  }
+
+  /** Writes the whole table again, e.g. after another program flushed the rule set. */
+  async rebuild(): Promise<void> {
+    await this.#run(() =>
+      [tableText(this.#table, this.#networks), replacePortsText(this.#table, this.#wanted())].join(
+        '\n',
+      ),
+    )
+  }
+
+  async add(elements: readonly PortElement[]): Promise<void> {
+    if (elements.length === 0) return
+    const lines: string[] = []
+    for (const element of elements) {
+      const key = elementKey(element)
+      const old = this.#live.get(key)
+      this.#waiting.delete(key)
+      this.#live.set(key, element)
+      if (old !== undefined && sameTarget(old, element)) continue
+      // The kernel refuses to add a key that is there with another value.
+      if (old !== undefined) lines.push(...deletePortsText(this.#table, [old]))
+      lines.push(...addPortsText(this.#table, [element]))
+    }
+    if (lines.length === 0) return
+    try {
+      await this.#run(() => lines.join('\n')).catch((error: unknown) => this.#heal(error))
+    } catch (error) {
+      for (const element of elements) this.#live.delete(elementKey(element))
+      throw error
+    }
+  }
+
+  /** Returns at once; the elements go within `DELETE_DELAY_MS`, unless somebody adds them again. */
+  removeLater(elements: readonly PortElement[]): void {
+    for (const element of elements) {
+      const live = this.#live.get(elementKey(element))
+      if (live !== undefined && sameTarget(live, element)) this.#waiting.add(elementKey(element))
+    }
+    if (this.#waiting.size === 0 || this.#timer !== undefined) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.flush().catch((error: unknown) =>
+        this.#log.warn({ err: error }, 'cannot remove published ports from nftables'),
+      )
+    }, DELETE_DELAY_MS)
+    this.#timer.unref()
+  }
+
+  /** Carries out waiting deletes now. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const keys = [...this.#waiting]
+    const gone = keys.map((key) => this.#live.get(key)).filter((element) => element !== undefined)
+    if (gone.length === 0) return
+    this.#waiting.clear()
+    for (const key of keys) this.#live.delete(key)
+    try {
+      await this.#run(() => deletePortsText(this.#table, gone).join('\n'))
+    } catch {
+      // One element that somebody else removed fails them all: write what is wanted instead.
+      await this.rebuild()
+    }
+  }
+
+  /** True while traffic to a former owner of this container address may still be sent there. */
+  isLeaving(containerAddress: string): boolean {
+    for (const key of this.#waiting) {
+      if (this.#live.get(key)?.containerAddress === containerAddress) return true
+    }
+    return false
+  }
+
+  /** Resolves when every transaction asked for so far is done. */
+  async settled(): Promise<void> {
+    await this.#tail
+  }
+
+  async remove(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#live.clear()
+    this.#waiting.clear()
+    await this.#run(() => deleteTableText(this.#table))
+  }
+
+  /** A missing table means that another program flushed the rule set under us: write it all again. */
+  async #heal(error: unknown): Promise<void> {
+    if ((error as { code?: string }).code !== 'ENOENT') throw error
+    this.#log.warn({ table: this.#table }, 'the nftables table is gone, writing it again')
+    await this.rebuild()
+  }
+
+  #wanted(): PortElement[] {
+    for (const key of this.#waiting) this.#live.delete(key)
+    this.#waiting.clear()
+    return [...this.#live.values()]
+  }
+
+  /** One transaction after the other; the text is made when its turn has come. */
+  #run(text: () => string): Promise<string> {
+    const turn = this.#tail.then(() => this.#native.nft(text()))
+    this.#tail = turn.catch(() => undefined)
+    return turn
+  }
+}
+
+function sameTarget(a: PortElement, b: PortElement): boolean {
+  return a.containerAddress === b.containerAddress && a.containerPort === b.containerPort
+}

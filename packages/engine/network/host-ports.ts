@@ -1,0 +1,236 @@
+import { KernelError, type Native } from '@tdocker/kernel'
+import { system } from '../base/errors.ts'
+import type { PortRequest, Protocol } from './port-request.ts'
+
+export const ANY_ADDRESS = '0.0.0.0'
+
+/** How often an automatic choice meets a port that a host program holds before we give up. */
+const MAX_EPHEMERAL_ATTEMPTS = 100
+/** A shim dies a moment after its container: its port may be held a little longer than its row. */
+const GRACE_MS = 1000
+const GRACE_STEP_MS = 5
+
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+  EPROTONOSUPPORT: 'protocol not supported',
+  EAFNOSUPPORT: 'address family not supported by protocol',
+}
+
+export interface HostPort {
+  protocol: Protocol
+  hostAddress: string
+  hostPort: number
+}
+
+export interface ReservedPort extends HostPort {
+  containerPort: number
+  /** The socket that holds the port. */
+  fd: number
+}
+
+/** The ports of the host that containers hold. */
+export class HostPorts {
+  readonly #native: Pick<Native, 'bindPort' | 'closeFd'>
+  readonly #ephemeral: () => EphemeralRange
+  readonly #taken = new Set<string>()
+  readonly #addresses = new Map<string, number>()
+  readonly #freed = new Map<string, number>()
+  readonly #lastOf = new Map<string, number>()
+
+  constructor(
+    native: Pick<Native, 'bindPort' | 'closeFd'>,
+    ephemeral: () => EphemeralRange = () => ({ first: 32768, last: 60999, reserved: new Set() }),
+  ) {
+    this.#native = native
+    this.#ephemeral = ephemeral
+  }
+
+  /** Notes a port that a running container already holds. */
+  adopt(port: HostPort): void {
+    this.#mark(port)
+  }
+
+  /**
+   * Reserves all requests or none. Throws moby's sentences: `Bind for A:P failed: port is already
+   * allocated`, `failed to bind host port A:P/tcp: address already in use`, `all ports are allocated`.
+   */
+  async reserve(requests: readonly PortRequest[], defaultAddress: string): Promise<ReservedPort[]> {
+    const reserved: ReservedPort[] = []
+    try {
+      for (const group of groupsOf(requests)) {
+        reserved.push(...(await this.#reserveGroup(group, defaultAddress)))
+      }
+      return reserved
+    } catch (error) {
+      for (const port of reserved) {
+        this.#native.closeFd(port.fd)
+        this.#unmark(port)
+      }
+      throw error
+    }
+  }
+
+  /** The port may be given to another container. Its sockets are the caller's business. */
+  release(port: HostPort): void {
+    this.#unmark(port)
+    const now = Date.now()
+    for (const [key, time] of this.#freed) if (now - time > GRACE_MS) this.#freed.delete(key)
+    this.#freed.set(keyOf(port), now)
+  }
+
+  /** One host port for all host addresses of the group. */
+  async #reserveGroup(group: PortRequest[], defaultAddress: string): Promise<ReservedPort[]> {
+    const [first] = group
+    if (first === undefined) return []
+    const addresses = group.map((request) => request.hostAddress || defaultAddress)
+    const fixed = first.first !== 0 && first.first === first.last
+    let attempts = 0
+    for (const hostPort of this.#candidates(first)) {
+      const clash = addresses.find((hostAddress) =>
+        this.#isTaken({ protocol: first.protocol, hostAddress, hostPort }),
+      )
+      if (clash !== undefined) {
+        if (!fixed) continue
+        throw system(`Bind for ${clash}:${hostPort} failed: port is already allocated`)
+      }
+      try {
+        return await this.#bindAll(first, addresses, hostPort)
+      } catch (error) {
+        attempts++
+        if (fixed || (first.first === 0 && attempts >= MAX_EPHEMERAL_ATTEMPTS)) throw error
+        if (!isInUse(error)) throw error
+      }
+    }
+    throw system('all ports are allocated')
+  }
+
+  async #bindAll(
+    request: PortRequest,
+    addresses: readonly string[],
+    hostPort: number,
+  ): Promise<ReservedPort[]> {
+    const bound: ReservedPort[] = []
+    const { protocol, port: containerPort } = request
+    // Marked before the first await: nobody else may choose it meanwhile.
+    for (const hostAddress of addresses) this.#mark({ protocol, hostAddress, hostPort })
+    try {
+      for (const hostAddress of addresses) {
+        const port = { protocol, hostAddress, hostPort }
+        bound.push({ ...port, containerPort, fd: await this.#bind(port) })
+      }
+    } catch (error) {
+      for (const { fd } of bound) this.#native.closeFd(fd)
+      for (const hostAddress of addresses) this.#unmark({ protocol, hostAddress, hostPort })
+      throw error
+    }
+    this.#lastOf.set(rangeKey(request), hostPort)
+    return bound
+  }
+
+  async #bind(port: HostPort): Promise<number> {
+    const { protocol, hostAddress: address, hostPort } = port
+    const patience = (this.#freed.get(keyOf(port)) ?? -Infinity) + GRACE_MS
+    while (true) {
+      try {
+        return this.#native.bindPort({ protocol, address, port: hostPort })
+      } catch (error) {
+        if (!(error instanceof KernelError)) throw error
+        if (error.code !== 'EADDRINUSE' || Date.now() > patience) {
+          const reason = SYSTEM_ERRORS[error.code] ?? error.code
+          throw system(
+            `failed to bind host port ${address}:${hostPort}/${protocol}: ${reason}`,
+            error,
+          )
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, GRACE_STEP_MS))
+    }
+  }
+
+  /** Ports to try, starting after the last one given out of the same range. */
+  *#candidates(request: PortRequest): Generator<number> {
+    const ephemeral = this.#ephemeral()
+    const automatic = request.first === 0
+    const first = automatic ? ephemeral.first : request.first
+    const last = automatic ? ephemeral.last : request.last
+    const count = last - first + 1
+    const start = (this.#lastOf.get(rangeKey(request)) ?? last) + 1
+    for (let i = 0; i < count; i++) {
+      const port = first + ((start - first + i) % count)
+      if (automatic && ephemeral.reserved.has(port)) continue
+      yield port
+    }
+  }
+
+  /** The wildcard address clashes with every address of the same port, and the other way round. */
+  #isTaken({ protocol, hostAddress, hostPort }: HostPort): boolean {
+    const others = hostAddress === ANY_ADDRESS ? this.#addresses.keys() : [hostAddress, ANY_ADDRESS]
+    for (const address of others) {
+      if (this.#taken.has(keyOf({ protocol, hostAddress: address, hostPort }))) return true
+    }
+    return false
+  }
+
+  #mark(port: HostPort): void {
+    const key = keyOf(port)
+    if (this.#taken.has(key)) return
+    this.#taken.add(key)
+    this.#addresses.set(port.hostAddress, (this.#addresses.get(port.hostAddress) ?? 0) + 1)
+  }
+
+  #unmark(port: HostPort): void {
+    if (!this.#taken.delete(keyOf(port))) return
+    const left = (this.#addresses.get(port.hostAddress) ?? 1) - 1
+    if (left > 0) this.#addresses.set(port.hostAddress, left)
+    else this.#addresses.delete(port.hostAddress)
+  }
+}
+
+/** The kernel's range for automatic choices (`ip_local_port_range`) and what it leaves out. */
+export interface EphemeralRange {
+  first: number
+  last: number
+  reserved: ReadonlySet<number>
+}
+
+/** Parses ip_local_port_range and ip_local_reserved_ports (ip(7), kernel ip-sysctl). */
+export function parseEphemeralRange(range: string, reserved: string): EphemeralRange {
+  const [first = 32768, last = 60999] = range.trim().split(/\s+/).map(Number)
+  const ports = new Set<number>()
+  for (const part of reserved.trim().split(',').filter(Boolean)) {
+    const [from = 0, to = from] = part.split('-').map(Number)
+    for (let port = from; port <= to; port++) ports.add(port)
+  }
+  return { first, last, reserved: ports }
+}
+
+/** Neighbours that differ only in their host address share one host port, as in Docker. */
+function groupsOf(requests: readonly PortRequest[]): PortRequest[][] {
+  const groups: PortRequest[][] = []
+  for (const request of requests) {
+    const group = groups.at(-1)
+    const [head] = group ?? []
+    const fits =
+      head !== undefined &&
+      head.port === request.port &&
+      rangeKey(head) === rangeKey(request) &&
+      !group?.some((other) => other.hostAddress === request.hostAddress)
+    if (fits) group?.push(request)
+    else groups.push([request])
+  }
+  return groups
+}
+
+function isInUse(error: unknown): boolean {
+  return ((error as Error).cause as { code?: string } | undefined)?.code === 'EADDRINUSE'
+}
+
+function rangeKey(request: PortRequest): string {
+  return `${request.protocol} ${request.first}-${request.last}`
+}
+
+function keyOf({ protocol, hostAddress, hostPort }: HostPort): string {
+  return `${protocol} ${hostAddress} ${hostPort}`
+}

@@ -1,0 +1,35 @@
+import type { AddressPool } from './ipam.ts'
+
+/** Name of the network that `bridge` and `default` mean. */
+export const DEFAULT_NETWORK = 'bridge'
+
+export interface NetworksConfig {
+  /** Device of the default bridge (`--bridge`); `none` for no bridge at all. */
+  bridge?: string
+  /** Its address in CIDR form (`--bip`). */
+  bip?: string
+  /** nftables table of this daemon. */
+  table?: string
+  /** `--mtu`; that of the default route's device, 1500 at most, without it. */
+  mtu?: number
+  /** Host address of ports published without one (`--ip`). */
+  hostAddress?: string
+  /** `default-address-pools`. */
+  pools?: readonly AddressPool[]
+  /** `--icc`, `--ip-masq`, `--ip-forward`: all true. */
+  interContainer?: boolean
+  masquerade?: boolean
+  ipForward?: boolean
+  /** What `host-gateway` stands for (`--host-gateway-ip`); the bridge's address without it. */
+  hostGateway?: string
+  /** Defaults of containers without settings of their own (`--dns`, `--dns-search`, `--dns-opt`). */
+  dns?: readonly string[]
+  dnsSearch?: readonly string[]
+  dnsOptions?: readonly string[]
+}
+
+export interface NetworksLog {
+  info(details: object, message: string): void
+  warn(details: object, message: string): void
+  error(details: object, message: string): void
+}
