@@ -1,0 +1,37 @@
+/** What the engine is told at its start; the daemon makes it of flags, environment and daemon.json. */
+export interface EngineConfig {
+  /** `/var/lib/tdocker`: state.db, layers/, content/, containers/, volumes/. */
+  dataRoot: string
+  /** On tmpfs: sockets, exit records, generated files of running containers. */
+  execRoot: string
+  /** Name of the default bridge; `none` for no default network. */
+  bridge: string
+  /** CIDR of the default bridge's address; chosen when absent. */
+  bip?: string
+  mtu?: number
+  /** Parent cgroup of containers, `/tdocker`. */
+  cgroupParent: string
+  /** Name of the engine's nft table. */
+  nftTable: string
+  registryMirrors: readonly string[]
+  insecureRegistries: readonly string[]
+  maxConcurrentDownloads: number
+  labels: readonly string[]
+  /** Defaults of HostConfig.LogConfig. */
+  logDriver: string
+  logOpts: Readonly<Record<string, string>>
+  dns: readonly string[]
+  dnsSearch: readonly string[]
+  dnsOptions: readonly string[]
+  /** Bytes of /dev/shm. */
+  defaultShmSize: number
+  /** Seconds between the stop signal and SIGKILL. */
+  defaultStopTimeout: number
+  defaultUlimits: Readonly<Record<string, { soft: number; hard: number }>>
+  noNewPrivileges: boolean
+  /** Containers go on when the daemon ends. */
+  liveRestore: boolean
+  /** Seconds for all containers to stop when they do not. */
+  shutdownTimeout: number
+  debug: boolean
+}
