@@ -1,0 +1,22 @@
+import type { Flag, FlagSet } from '../../flag/flag-set.ts'
+import { intFlag } from '../../flag/kinds.ts'
+import type { Action } from '../command.ts'
+import { containerPath, forEach } from './lifecycle.ts'
+
+/** Flags and work that `stop` and `restart` have in common. */
+export function stopAction(flags: FlagSet, verb: 'stop' | 'restart'): Action {
+  const signal = flags.string('signal', 's', '', 'Signal to send first')
+  const timeout = intFlag(flags, 'timeout', 'Seconds to wait before it is killed', {
+    shorthand: 't',
+  })
+  flags.alias('time', timeout as Flag<unknown>)
+  return (cli, names) =>
+    forEach(cli, names, async (name) => {
+      await cli.client.run('POST', `${containerPath(name)}/${verb}`, {
+        query: {
+          signal: signal.value || undefined,
+          t: timeout.changed ? timeout.value : undefined,
+        },
+      })
+    })
+}

@@ -1,0 +1,52 @@
+import type { ImageSummary } from '@tdocker/api'
+import type { FlagSet } from '../../flag/flag-set.ts'
+import { filterFlag, formatFlag } from '../../flag/kinds.ts'
+import { addFilter, filterQuery } from '../../flag/spec/filter.ts'
+import { imageFormat, imageHeaders, imageRows } from '../../format/image-row.ts'
+import { RowFormat } from '../../format/row.ts'
+import type { Action, Command } from '../command.ts'
+
+export const command: Command = {
+  use: '[OPTIONS] [REPOSITORY[:TAG]]',
+  short: 'List images',
+  aliases: ['image ls', 'image list', 'images'],
+  args: { kind: 'atMost', count: 1 },
+  define(flags: FlagSet): Action {
+    const all = flags.bool('all', 'a', false, 'Show intermediate images too')
+    const digests = flags.bool('digests', '', false, 'Show digests')
+    const filter = filterFlag(flags)
+    const format = formatFlag(flags, 'list')
+    const noTrunc = flags.bool('no-trunc', '', false, 'Show everything in full length')
+    const quiet = flags.bool('quiet', 'q', false, 'Show IDs only')
+    return async (cli, [name]) => {
+      const filters = name ? addFilter(`reference=${name}`, filter.value) : filter.value
+      const images = await cli.client.get<ImageSummary[]>('/images/json', {
+        query: { all: all.value || undefined, filters: filterQuery(filters) },
+      })
+      const configured = quiet.value ? '' : cli.config.data.imagesFormat
+      const wanted = imageFormat(format.value || configured || 'table', quiet.value, digests.value)
+      const now = Date.now()
+      const options = {
+        truncate: !noTrunc.value,
+        digests: digests.value || wanted.includes('{{.Digest}}'),
+        now,
+      }
+      cli.print(
+        new RowFormat(wanted).render(
+          images.flatMap((image) => imageRows(image, options)),
+          imageHeaders,
+          '*formatter.imageContext',
+        ),
+      )
+      if (images.length === 0 && name) hint(cli.printError.bind(cli), name)
+    }
+  },
+}
+
+const verbs = 'build history import inspect list load ls prune pull push rm save tag'.split(' ')
+
+/** `images ls` looks for an image of that name: say what was probably meant. */
+function hint(print: (text: string) => void, name: string): void {
+  if (!verbs.includes(name)) return
+  print(`No images found matching "${name}": did you mean "tdocker image ${name}"?\n`)
+}
