@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { createCgroupDriver, loadNative, type Native, shimPath } from '@tdocker/kernel'
+import { NativeShimLauncher } from '@tdocker/kernel/shim/launcher.ts'
+import type { ContainerBackend, ExecBackend } from './backend-types.ts'
+import type { EngineConfig } from './config.ts'
+import { type Containers, createContainers } from './container/containers.ts'
+import type { ContainersConfig } from './container/containers-config.ts'
+import type { Logger } from './container/context.ts'
+import { readHostFacts as readPlanFacts } from './container/plan/host-facts.ts'
+import { SeccompFilters } from './container/plan/seccomp-cache.ts'
+import { SqliteEventLog } from './event/sqlite-event-log.ts'
+import type { ImageBackend } from './image/image-backend.ts'
+import { createImages, type Images } from './image/images.ts'
+import { readLog } from './log/json-file-reader.ts'
+import { createNetworks, type Networks } from './network/index.ts'
+import { openStore } from './store/sqlite-store.ts'
+import { sql, type Store } from './store/store.ts'
+import { textOf } from './system/host.ts'
+import { System } from './system/system.ts'
+import { LocalVolumes } from './volume/volumes.ts'
+
+/** The whole engine: what the daemon's routes call, and its life. */
+export interface Engine {
+  readonly containers: ContainerBackend
+  readonly execs: ExecBackend
+  readonly images: ImageBackend
+  readonly system: System
+  readonly native: Native
+  /**
+   * Brings rows, kernel and disk back in line after a daemon's end, however it ended. Reads are
+   * answered meanwhile; verbs on a container wait for that container only.
+   */
+  restore(): Promise<void>
+  /** Takes over what may change while running (SIGHUP) and records the `reload` event. */
+  reload(config: EngineConfig): Promise<void>
+  /** Containers go on unless `stopContainers`; then each gets `shutdownTimeout` seconds. */
+  close(o: { stopContainers: boolean }): Promise<void>
+}
+
+export function openEngine(o: { config: EngineConfig; log: Logger }): Engine {
+  return new AssembledEngine(o.config, o.log)
+}
+
+/** Puts the rooms together; holds no logic of its own. */
+class AssembledEngine implements Engine {
+  readonly containers: ContainerBackend
+  readonly execs: ExecBackend
+  readonly images: ImageBackend
+  readonly system: System
+  readonly native: Native
+  readonly #store: Store
+  readonly #events: SqliteEventLog
+  readonly #networks: Networks
+  readonly #volumes: LocalVolumes
+  readonly #images: Images
+  readonly #containers: Containers
+  readonly #id: string
+  #config: EngineConfig
+
+  constructor(config: EngineConfig, log: Logger) {
+    this.#config = config
+    makeDirectories(config)
+    const native = loadNative()
+    const store = openStore({ path: join(config.dataRoot, 'state.db') })
+    const events = new SqliteEventLog(store)
+    const cgroups = createCgroupDriver({ native, parent: config.cgroupParent })
+    const networks = createNetworks({ native, store, config: networksConfig(config), log })
+    const volumes = new LocalVolumes({
+      native,
+      store,
+      events,
+      root: join(config.dataRoot, 'volumes'),
+    })
+    const images = createImages({
+      native,
+      store,
+      events,
+      config,
+      users: { usersOf: (imageId) => this.#containers.usersOf(imageId) },
+      log,
+    })
+    const host = readPlanFacts()
+    const containers = createContainers({
+      native,
+      shims: new NativeShimLauncher({ native, shimPath: shimPath() }),
+      cgroups,
+      store,
+      events,
+      images: images.source,
+      networks,
+      volumes,
+      host,
+      seccomp: new SeccompFilters({ native, host }),
+      readLog,
+      config: containersConfig(config),
+      log,
+    })
+    this.#id = engineId(store)
+    this.native = native
+    this.#store = store
+    this.#events = events
+    this.#networks = networks
+    this.#volumes = volumes
+    this.#images = images
+    this.#containers = containers
+    this.containers = containers.backend
+    this.execs = containers.execs
+    this.images = images.backend
+    this.system = new System({
+      id: this.#id,
+      config: () => this.#config,
+      cgroups,
+      events,
+      auth: (auth) => images.auth(auth),
+      counters: { containers: () => containers.counts(), images: () => images.count() },
+      warnings: () => [],
+    })
+  }
+
+  async restore(): Promise<void> {
+    // Networks come first: they ask which containers are alive, and verbs wait for them.
+    await this.#networks.restore(this.#containers.alive())
+    await Promise.all([
+      this.#containers.restore(),
+      this.#images.collectGarbage(),
+      this.#volumes.collectGarbage(),
+    ])
+  }
+
+  async reload(config: EngineConfig): Promise<void> {
+    this.#config = config
+    this.#images.reload(config)
+    await this.#events.commit(
+      [],
+      [
+        {
+          type: 'daemon',
+          action: 'reload',
+          actorId: this.#id,
+          attributes: {
+            name: 'tdocker',
+            debug: String(config.debug),
+            labels: JSON.stringify(config.labels),
+            'live-restore': String(config.liveRestore),
+            'max-concurrent-downloads': String(config.maxConcurrentDownloads),
+            'registry-mirrors': JSON.stringify(config.registryMirrors),
+            'insecure-registries': JSON.stringify(config.insecureRegistries),
+          },
+        },
+      ],
+    )
+  }
+
+  async close(o: { stopContainers: boolean }): Promise<void> {
+    await this.#containers.shutdown({
+      stopContainers: o.stopContainers,
+      timeoutSeconds: this.#config.shutdownTimeout,
+    })
+    await this.#images.close()
+    await this.#networks.shutdown()
+    await this.#store.close()
+  }
+}
+
+function makeDirectories(config: EngineConfig): void {
+  mkdirSync(config.dataRoot, { recursive: true, mode: 0o710 })
+  mkdirSync(config.execRoot, { recursive: true, mode: 0o710 })
+  for (const name of ['containers', 'content', 'layers'])
+    mkdirSync(join(config.dataRoot, name), { recursive: true, mode: 0o710 })
+}
+
+/** Made once, kept with the data. */
+function engineId(store: Store): string {
+  const row = store.get<{ value: string }>("SELECT value FROM meta WHERE key = 'engine-id'")
+  if (row) return row.value
+  const id = randomUUID()
+  void store.write([sql`INSERT OR IGNORE INTO meta(key, value) VALUES ('engine-id', ${id})`])
+  return id
+}
+
+function networksConfig(config: EngineConfig): Parameters<typeof createNetworks>[0]['config'] {
+  return {
+    bridge: config.bridge,
+    table: config.nftTable,
+    ...(config.bip === undefined ? {} : { bip: config.bip }),
+    ...(config.mtu === undefined ? {} : { mtu: config.mtu }),
+    dns: config.dns,
+    dnsSearch: config.dnsSearch,
+    dnsOptions: config.dnsOptions,
+  }
+}
+
+function containersConfig(config: EngineConfig): ContainersConfig {
+  return {
+    dataRoot: config.dataRoot,
+    execRoot: config.execRoot,
+    bootId: textOf('/proc/sys/kernel/random/boot_id').trim(),
+    machineName: textOf('/proc/sys/kernel/hostname').trim(),
+    runtimes: ['tdocker', 'runc', 'io.containerd.runc.v2'],
+    defaultRuntime: 'tdocker',
+    logConfig: { Type: config.logDriver, Config: { ...config.logOpts } },
+    shmSize: config.defaultShmSize,
+    ipcMode: 'private',
+    cgroupnsMode: undefined,
+    cgroupParent: config.cgroupParent,
+    stopTimeoutSeconds: config.defaultStopTimeout,
+    ulimits: Object.entries(config.defaultUlimits).map(([Name, { soft, hard }]) => ({
+      Name,
+      Soft: soft,
+      Hard: hard,
+    })),
+    initPath: undefined,
+    liveRestore: config.liveRestore,
+  }
+}
