@@ -3,7 +3,7 @@ import { readFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Native } from '@tdocker/kernel'
 import { type Store, sql } from '../store/store.ts'
-import { type ContentPaths, EMPTY_KEY, layerDirectory } from './content-paths.ts'
+import { EMPTY_KEY, layerDirectory } from './content-paths.ts'
 import type { LayerStore } from './layer-store.ts'
 
 /** Partial downloads older than this are given up. */

@@ -202,6 +202,7 @@ export class LayerStore {
 
   async #removeFiles(keys: readonly string[], blobs: readonly string[]): Promise<void> {
     for (const digest of blobs) {
+      if (this.#blobsHeld.has(digest)) continue
       if (this.#store.get('SELECT 1 FROM blob WHERE digest = ?', digest)) continue
       await this.#quietly(`blob ${digest}`, () => rm(this.paths.blob(digest), { force: true }))
     }

@@ -1,0 +1,66 @@
+/** What images offer to whoever speaks to clients; the daemon's routes ask for the same by structure. */
+import type { Readable } from 'node:stream'
+import type { AuthConfig, ImageDeleteResponseItem, ImageInspect, ImageSummary } from '@tdocker/api'
+
+export type Filters = ReadonlyMap<string, readonly string[]>
+
+/** One line of a progress stream. */
+export interface ProgressMessage {
+  status?: string
+  id?: string
+  progressDetail?: { current?: number; total?: number }
+}
+
+export type Progress = (message: ProgressMessage) => void
+
+export interface PullOptions {
+  reference: string
+  tag?: string
+  platform?: string
+  auth?: AuthConfig
+  signal: AbortSignal
+  progress: Progress
+}
+
+export interface ImportOptions {
+  /** A root file system as tar: plain, gzip or zstd. */
+  body: Readable
+  /** Empty for no name. */
+  repo: string
+  tag: string
+  message: string
+  /** Dockerfile instructions. */
+  changes: string[]
+  platform?: string
+  signal: AbortSignal
+  progress: Progress
+}
+
+export interface ListOptions {
+  all: boolean
+  filters: Filters
+  sharedSize: boolean
+  digests: boolean
+  version: string
+}
+
+export interface InspectOptions {
+  version: string
+  platform?: string
+  manifests?: boolean
+}
+
+export interface ImageBackend {
+  pull(o: PullOptions): Promise<void>
+  import(o: ImportOptions): Promise<void>
+  list(o: ListOptions): Promise<ImageSummary[]>
+  inspect(name: string, o: InspectOptions): Promise<ImageInspect>
+  tag(name: string, o: { repo: string; tag: string }): Promise<void>
+  remove(name: string, o: { force: boolean; noprune: boolean }): Promise<ImageDeleteResponseItem[]>
+}
+
+/** Containers as images see them. */
+export interface ImageUsers {
+  /** Containers made from an image, running ones among them. */
+  usersOf(imageId: string): ReadonlyArray<{ id: string; running: boolean }>
+}

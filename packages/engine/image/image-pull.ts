@@ -1,0 +1,408 @@
+/** `POST /images/create?fromImage=`: from a reference to an image in the store. */
+import {
+  type Descriptor,
+  type ImageConfig,
+  type ImageIndex,
+  type ImageManifest,
+  InvalidImageConfig,
+  InvalidManifest,
+  MEDIA_TYPE,
+  type Manifest,
+  type Platform,
+  type Reference,
+  canonicalString,
+  chainIds,
+  familiarName,
+  familiarString,
+  hostPlatform,
+  parseImageConfig,
+  parseManifest,
+  platformRank,
+  shortId,
+  withTag,
+} from '@tdocker/oci'
+import { EngineError, cancelled, invalidParameter, notFound, system } from '../base/errors.ts'
+import type { KeyedLock } from '../base/keyed-lock.ts'
+import type { LayerPuller, LayerProgress } from '../content/layer-puller.ts'
+import type { Layer, LayerStore } from '../content/layer-store.ts'
+import type { EventLog, NewEvent } from '../event/event-log.ts'
+import type { RegistryClient } from '../registry/registry-client.ts'
+import { MAX_CONFIG, type Repository } from '../registry/repository.ts'
+import type { Statement } from '../store/store.ts'
+import type { Progress, PullOptions } from './image-backend.ts'
+import { imageEvent } from './image-events.ts'
+import type { ImageLookup } from './image-lookup.ts'
+import {
+  type ImageRecords,
+  type StoredDocument,
+  addDigest,
+  insertImage,
+  setTag,
+} from './image-records.ts'
+import { messages } from './messages.ts'
+import { parsePlatformText, parsePull, refuseReserved } from './parse.ts'
+
+export interface PullContext {
+  registry: RegistryClient
+  records: ImageRecords
+  lookup: ImageLookup
+  layers: LayerStore
+  puller: LayerPuller
+  events: EventLog
+  lock: KeyedLock
+}
+
+/** One pull at work. */
+interface Pull {
+  repository: Repository
+  platform: Platform | undefined
+  signal: AbortSignal
+  progress: Progress
+}
+
+/** What a tag or digest led to. */
+interface Resolved {
+  manifest: ImageManifest
+  /** Digest of the manifest itself, and of the index that named it, if one did. */
+  manifestDigest: string
+  /** What the reference resolved to: the index's digest, if there is one. */
+  digest: string
+  documents: StoredDocument[]
+}
+
+const MAX_INDEX_DEPTH = 3
+/** The key under which changes of images are serialised. */
+export const IMAGES_LOCK = 'images'
+
+export async function pullImage(o: PullContext, options: PullOptions): Promise<void> {
+  const reference = parsePull(options.reference, options.tag)
+  refuseReserved(reference)
+  const platform = parsePlatformText(options.platform)
+  const { auth, signal, progress } = options
+  try {
+    await o.registry.withRepository(reference, { auth, signal }, (repository) =>
+      pullFrom(o, { repository, platform, signal, progress }, reference),
+    )
+    if (platform) warnOfPlatform(o, reference, platform, progress)
+  } catch (error) {
+    if (signal.aborted) throw cancelled('context canceled', error)
+    throw error
+  }
+}
+
+async function pullFrom(o: PullContext, pull: Pull, reference: Reference): Promise<void> {
+  let news = false
+  if (reference.tag === undefined && reference.digest === undefined) {
+    for (const tag of await pull.repository.tags(pull.signal)) {
+      const changed = await pullOne(o, pull, tagged(reference, tag), [])
+      news ||= changed
+    }
+    await o.events.commit([], [pullEvent(reference, undefined)])
+  } else {
+    news = await pullOne(o, pull, reference, [reference])
+  }
+  const what = familiarString(reference)
+  pull.progress({
+    status: news
+      ? `Status: Downloaded newer image for ${what}`
+      : `Status: Image is up to date for ${what}`,
+  })
+}
+
+/** Tags come from the registry; one that is none must not get further. */
+function tagged(reference: Reference, tag: string): Reference {
+  try {
+    return withTag(reference, tag)
+  } catch (error) {
+    throw system(error instanceof Error ? error.message : String(error), error)
+  }
+}
+
+function pullEvent(reference: Reference, config: ImageConfig | undefined): NewEvent {
+  const [actorId, name] = [familiarString(reference), familiarName(reference)]
+  return imageEvent('pull', { actorId, name, config })
+}
+
+/** Pulls one tag or digest; true when the name now means another image than before. */
+async function pullOne(
+  o: PullContext,
+  pull: Pull,
+  reference: Reference,
+  announce: readonly Reference[],
+): Promise<boolean> {
+  const resolved = await resolve(o, pull, reference)
+  const id = resolved.manifest.config.digest
+  const found = o.records.find(id, { removed: true })
+  // Held from before the look at the rows until they are written, so that no removal comes between.
+  const image = found ? undefined : await bringImage(o, pull, resolved)
+  try {
+    return await o.lock.run(IMAGES_LOCK, async () => {
+      const known = o.records.find(id, { removed: true })
+      if (!image && !known) throw system(`image ${id} was removed while it was pulled`)
+      pull.progress({ status: `Digest: ${resolved.digest}` })
+      const before = currentId(o, reference)
+      const config = image?.config ?? o.records.config(id)
+      const statements = [
+        ...insertImage({
+          id,
+          config,
+          documents: image ? [...resolved.documents, image.document] : resolved.documents,
+          manifestDigest: resolved.manifestDigest,
+          layerKeys: image?.layers.map((layer) => layer.key) ?? [],
+          size: image?.layers.reduce((sum, layer) => sum + layer.size, 0) ?? known?.size ?? 0,
+        }),
+        ...nameStatements(reference, resolved.digest, id),
+      ]
+      await o.events.commit(
+        statements,
+        announce.map((named) => pullEvent(named, config)),
+      )
+      return before !== id
+    })
+  } finally {
+    image?.layers.forEach((layer) => o.layers.unpin(layer.key))
+  }
+}
+
+function currentId(o: PullContext, reference: Reference): string | undefined {
+  return reference.digest === undefined
+    ? o.records.findTag(reference)
+    : o.records.findDigest(reference)[0]
+}
+
+function nameStatements(reference: Reference, digest: string, id: string): Statement[] {
+  const byDigest = addDigest(reference, digest, id)
+  return reference.digest === undefined ? [setTag(reference, id), byDigest] : [byDigest]
+}
+
+/** From the reference to one image manifest. */
+async function resolve(o: PullContext, pull: Pull, reference: Reference): Promise<Resolved> {
+  const target = reference.digest ?? reference.tag ?? ''
+  const top = await fetchManifest(o, pull, target, reference.digest === undefined)
+  pull.progress({
+    status: `Pulling from ${reference.path}`,
+    id: reference.digest === undefined ? target : canonicalString(reference),
+  })
+  const resolved = await descend(o, pull, reference, { ...top, depth: 0 })
+  return { ...resolved, digest: top.document.digest }
+}
+
+async function descend(
+  o: PullContext,
+  pull: Pull,
+  reference: Reference,
+  at: { manifest: Manifest; document: StoredDocument; depth: number },
+): Promise<Omit<Resolved, 'digest'>> {
+  const { manifest, document } = at
+  switch (manifest.kind) {
+    case 'schema1':
+      throw invalidParameter(messages.schema1(canonicalString(reference)))
+    case 'manifest':
+      checkManifest(manifest)
+      return { manifest, manifestDigest: document.digest, documents: [document] }
+    case 'index': {
+      if (at.depth === MAX_INDEX_DEPTH) throw system('image index is nested too deeply')
+      const chosen = choose(manifest, pull.platform)
+      const next = await fetchManifest(o, pull, chosen.digest, false, chosen)
+      const found = await descend(o, pull, reference, { ...next, depth: at.depth + 1 })
+      return { ...found, documents: [document, ...found.documents] }
+    }
+  }
+}
+
+/** The entry that runs best here; entries of no platform come last (an index of one image). */
+function choose(index: ImageIndex, wanted: Platform | undefined): Descriptor {
+  const platform = wanted ?? hostPlatform()
+  const ranked = index.manifests
+    .filter((entry) => isImage(entry))
+    .map((entry) => ({ entry, rank: entryRank(platform, entry) }))
+    .filter((candidate) => candidate.rank !== undefined)
+    .toSorted((a, b) => (a.rank ?? 0) - (b.rank ?? 0))
+  const best = ranked[0]
+  if (!best) throw notFound(messages.noMatchingManifest(platform))
+  return best.entry
+}
+
+function entryRank(platform: Platform, entry: Descriptor): number | undefined {
+  return entry.platform === undefined ? 1000 : platformRank(platform, entry.platform)
+}
+
+/** Signatures and attestations are listed among the images. */
+function isImage(entry: Descriptor): boolean {
+  const kinds: readonly string[] = [
+    MEDIA_TYPE.ociManifest,
+    MEDIA_TYPE.ociIndex,
+    MEDIA_TYPE.dockerManifest,
+    MEDIA_TYPE.dockerList,
+    MEDIA_TYPE.dockerSchema1,
+    MEDIA_TYPE.dockerSchema1Signed,
+    '',
+  ]
+  return (
+    kinds.includes(entry.mediaType) &&
+    entry.annotations?.['vnd.docker.reference.type'] !== 'attestation-manifest'
+  )
+}
+
+/** From the store where it is known, else from the registry. A tag is asked for its digest first. */
+async function fetchManifest(
+  o: PullContext,
+  pull: Pull,
+  target: string,
+  isTag: boolean,
+  expected?: Descriptor,
+): Promise<{ manifest: Manifest; document: StoredDocument }> {
+  const head = isTag ? await pull.repository.headManifest(target, pull.signal) : expected
+  const known = head && o.records.document(head.digest)
+  if (known) return { manifest: read(known.body, undefined), document: known }
+  const fetched = await pull.repository.getManifest(head?.digest ?? target, pull.signal)
+  if (expected && expected.size !== fetched.bytes.length) {
+    throw system(`manifest verification failed for digest ${expected.digest}`)
+  }
+  const manifest = read(fetched.bytes, expected?.mediaType || fetched.mediaType)
+  const { digest, bytes: body } = fetched
+  return { manifest, document: { digest, body, mediaType: manifest.mediaType } }
+}
+
+function read(bytes: Uint8Array, mediaType: string | undefined): Manifest {
+  try {
+    return parseManifest(bytes, mediaType)
+  } catch (error) {
+    if (error instanceof InvalidManifest) throw invalidParameter(error.message, error)
+    throw error
+  }
+}
+
+const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
+  MEDIA_TYPE.dockerConfig,
+  MEDIA_TYPE.ociConfig,
+  // Old registries and tools name these.
+  'application/octet-stream',
+  'application/json',
+  'text/html',
+  '',
+])
+
+function checkManifest(manifest: ImageManifest): void {
+  const type = manifest.config.mediaType
+  if (type.startsWith('application/vnd.docker.ai.')) {
+    throw invalidParameter(
+      'AI models are not yet supported by the Engine, please use "docker model pull/run" instead',
+    )
+  }
+  if (manifest.mediaType === MEDIA_TYPE.dockerManifest && !IMAGE_CONFIGS.has(type)) {
+    const kind = type === MEDIA_TYPE.dockerPlugin ? 'plugin' : 'unknown'
+    throw invalidParameter(`Encountered remote ${JSON.stringify(type)}(${kind}) when fetching`)
+  }
+  for (const descriptor of [manifest.config, ...manifest.layers]) checkMediaType(descriptor)
+}
+
+/** Artifacts that are no images say so by their types. */
+function checkMediaType({ mediaType }: Descriptor): void {
+  const type = mediaType.toLowerCase()
+  const prefixes = ['application/vnd.oci.image', 'application/vnd.docker']
+  const known = prefixes.some((prefix) => type === prefix || type.startsWith(`${prefix}.`))
+  if (!known && !IMAGE_CONFIGS.has(type)) {
+    throw invalidParameter(`unsupported media type ${mediaType}`)
+  }
+}
+
+interface BroughtImage {
+  config: ImageConfig
+  document: StoredDocument
+  /** Bottom first, pinned. */
+  layers: Layer[]
+}
+
+async function bringImage(
+  o: PullContext,
+  pull: Pull,
+  { manifest }: Resolved,
+): Promise<BroughtImage> {
+  const body = await pull.repository.getBlob(manifest.config, MAX_CONFIG, pull.signal)
+  const config = readConfig(body)
+  if (config.os !== '' && config.os !== 'linux') throw system('operating system is not supported')
+  if (config.rootfs.diff_ids.length !== manifest.layers.length) {
+    throw system(messages.rootfsMismatch)
+  }
+  const layers = await bringLayers(o, pull, manifest.layers, config)
+  const { digest, mediaType } = manifest.config
+  return { config, layers, document: { digest, mediaType, body } }
+}
+
+function readConfig(body: Uint8Array): ImageConfig {
+  try {
+    return parseImageConfig(body)
+  } catch (error) {
+    if (error instanceof InvalidImageConfig) throw system(error.message, error)
+    throw error
+  }
+}
+
+/** All layers at once; the first failure ends the others, and nothing half-done stays pinned. */
+async function bringLayers(
+  o: PullContext,
+  pull: Pull,
+  descriptors: readonly Descriptor[],
+  config: ImageConfig,
+): Promise<Layer[]> {
+  const diffIds = config.rootfs.diff_ids
+  const chain = chainIds(diffIds)
+  const stop = new AbortController()
+  const signal = AbortSignal.any([pull.signal, stop.signal])
+  const results: Promise<Layer>[] = []
+  let failure: unknown
+  for (const [at, descriptor] of descriptors.entries()) {
+    const result = o.puller.pull({
+      descriptor,
+      diffId: diffIds[at] ?? '',
+      chainId: chain[at] ?? '',
+      below: async () => (await Promise.all(results.slice(0, at))).toReversed(),
+      source: (offset, abort) => pull.repository.openBlob(descriptor.digest, offset, abort),
+      signal,
+      progress: layerProgress(pull.progress, descriptor),
+    })
+    result.catch((error: unknown) => {
+      failure ??= error
+      stop.abort(error)
+    })
+    results.push(result)
+  }
+  const settled = await Promise.allSettled(results)
+  const layers = settled.flatMap((s) => (s.status === 'fulfilled' ? [s.value] : []))
+  if (layers.length === descriptors.length) return layers
+  layers.forEach((layer) => o.layers.unpin(layer.key))
+  // Layers that came through before the failure are nobody's.
+  setImmediate(() => void o.layers.sweep().catch(() => {}))
+  throw failure instanceof Error ? failure : new EngineError('system', String(failure))
+}
+
+function layerProgress(progress: Progress, descriptor: Descriptor): (layer: LayerProgress) => void {
+  const id = shortId(descriptor.digest)
+  return ({ status, current, total }) =>
+    progress({
+      status,
+      progressDetail: {
+        ...(current !== undefined && { current }),
+        ...(total !== undefined && { total }),
+      },
+      id,
+    })
+}
+
+/** A single-platform image is taken as it is, with a warning. */
+function warnOfPlatform(
+  o: PullContext,
+  reference: Reference,
+  platform: Platform,
+  progress: Progress,
+): void {
+  const named = reference.tag === undefined && reference.digest === undefined
+  if (named) return
+  try {
+    o.lookup.get(familiarString(reference), platform)
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error
+    progress({ status: `WARNING: ${error.message}` })
+  }
+}

@@ -1,0 +1,271 @@
+/** Rows of images: what is there, and the statements that change it. Decides nothing. */
+import {
+  type ImageConfig,
+  type Reference,
+  canonicalName,
+  fromCanonicalName,
+  parseImageConfig,
+} from '@tdocker/oci'
+import { system } from '../base/errors.ts'
+import { type Statement, type Store, sql } from '../store/store.ts'
+
+export interface ImageRecord {
+  id: string
+  manifestDigest: string | undefined
+  os: string
+  architecture: string
+  variant: string
+  /** Unpacked bytes of all layers. */
+  size: number
+  /** Milliseconds since 1970; 0 when the config says none. */
+  createdAt: number
+}
+
+interface ImageRow {
+  id: string
+  manifest_digest: string | null
+  os: string
+  architecture: string
+  variant: string
+  size: number
+  created_at: number
+}
+
+export interface StoredDocument {
+  digest: string
+  mediaType: string
+  body: Uint8Array
+}
+
+export interface NewImage {
+  id: string
+  config: ImageConfig
+  /** The config and whatever named it: manifest, index. */
+  documents: readonly StoredDocument[]
+  manifestDigest: string | undefined
+  /** Bottom first. */
+  layerKeys: readonly string[]
+  size: number
+}
+
+const COLUMNS = 'id, manifest_digest, os, architecture, variant, size, created_at'
+
+export class ImageRecords {
+  readonly #store: Store
+  /** Configs never change, as their digest is the key. */
+  readonly #configs = new Map<string, ImageConfig>()
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** By full id; images removed by force are found only when asked for. */
+  find(id: string, o: { removed?: boolean } = {}): ImageRecord | undefined {
+    const row = this.#store.get<ImageRow>(
+      `SELECT ${COLUMNS} FROM image WHERE id = ? AND removed <= ?`,
+      id,
+      o.removed ? 1 : 0,
+    )
+    return row && fromRow(row)
+  }
+
+  all(): ImageRecord[] {
+    return this.#store.all<ImageRow>(`SELECT ${COLUMNS} FROM image WHERE removed = 0`).map(fromRow)
+  }
+
+  /** Ids that begin with `hex`, two at most: enough to tell whether it is unique. */
+  findByPrefix(hex: string): string[] {
+    return this.#store
+      .all<{ id: string }>(
+        `SELECT id FROM image WHERE removed = 0 AND substr(id, instr(id, ':') + 1, ?) = ? LIMIT 2`,
+        hex.length,
+        hex,
+      )
+      .map((row) => row.id)
+  }
+
+  findTag(reference: Reference): string | undefined {
+    return this.#store.get<{ image_id: string }>(
+      'SELECT image_id FROM image_tag WHERE repository = ? AND tag = ?',
+      canonicalName(reference),
+      reference.tag ?? '',
+    )?.image_id
+  }
+
+  /** Images of a digest: several when an index was pulled for several platforms; newest first. */
+  findDigest(reference: Reference): string[] {
+    return this.#store
+      .all<{ image_id: string }>(
+        `SELECT d.image_id FROM image_digest d JOIN image i ON i.id = d.image_id
+         WHERE d.repository = ? AND d.digest = ? AND i.removed = 0
+         ORDER BY i.pulled_at DESC`,
+        canonicalName(reference),
+        reference.digest ?? '',
+      )
+      .map((row) => row.image_id)
+  }
+
+  /** Tags and digests of an image, each in order of name. */
+  references(id: string): Reference[] {
+    const tags = this.#store.all<{ repository: string; tag: string }>(
+      'SELECT repository, tag FROM image_tag WHERE image_id = ? ORDER BY repository, tag',
+      id,
+    )
+    const digests = this.#store.all<{ repository: string; digest: string }>(
+      'SELECT repository, digest FROM image_digest WHERE image_id = ? ORDER BY repository, digest',
+      id,
+    )
+    return [
+      ...tags.map(({ repository, tag }) => ({ ...fromCanonicalName(repository), tag })),
+      ...digests.map(({ repository, digest }) => ({ ...fromCanonicalName(repository), digest })),
+    ]
+  }
+
+  lastTaggedAt(id: string): number | undefined {
+    const row = this.#store.get<{ at: number | null }>(
+      'SELECT max(tagged_at) AS at FROM image_tag WHERE image_id = ?',
+      id,
+    )
+    return row?.at ?? undefined
+  }
+
+  /** Bottom first. */
+  layers(id: string): Array<{ key: string; size: number }> {
+    return this.#store.all(
+      `SELECT l.key, l.size FROM image_layer i JOIN layer l ON l.key = i.layer_key
+       WHERE i.image_id = ? ORDER BY i.position`,
+      id,
+    )
+  }
+
+  /** How many images hold each layer. */
+  layerUse(): Map<string, number> {
+    const rows = this.#store.all<{ layer_key: string; n: number }>(
+      'SELECT layer_key, count(DISTINCT image_id) AS n FROM image_layer GROUP BY layer_key',
+    )
+    return new Map(rows.map((row) => [row.layer_key, row.n]))
+  }
+
+  /** Layers that only this image holds. */
+  ownLayers(id: string): string[] {
+    return this.#store
+      .all<{ key: string }>(
+        `SELECT DISTINCT layer_key AS key FROM image_layer a WHERE image_id = ?
+         AND NOT EXISTS (SELECT 1 FROM image_layer b
+                         WHERE b.layer_key = a.layer_key AND b.image_id <> a.image_id)`,
+        id,
+      )
+      .map((row) => row.key)
+  }
+
+  removed(): string[] {
+    return this.#store
+      .all<{ id: string }>('SELECT id FROM image WHERE removed = 1')
+      .map((row) => row.id)
+  }
+
+  imagesWithLayer(key: string): string[] {
+    return this.#store
+      .all<{ image_id: string }>(
+        'SELECT DISTINCT image_id FROM image_layer WHERE layer_key = ?',
+        key,
+      )
+      .map((row) => row.image_id)
+  }
+
+  document(digest: string): StoredDocument | undefined {
+    const row = this.#store.get<{ media_type: string; body: Uint8Array }>(
+      'SELECT media_type, body FROM document WHERE digest = ?',
+      digest,
+    )
+    return row && { digest, mediaType: row.media_type, body: row.body }
+  }
+
+  /** The parsed config of an image that is there. */
+  config(id: string): ImageConfig {
+    const known = this.#configs.get(id)
+    if (known) return known
+    const document = this.document(id)
+    if (!document) throw system(`configuration of image ${id} is missing`)
+    const config = parseImageConfig(document.body)
+    if (this.#configs.size >= 512) this.#configs.clear()
+    this.#configs.set(id, config)
+    return config
+  }
+}
+
+function fromRow(row: ImageRow): ImageRecord {
+  return {
+    id: row.id,
+    manifestDigest: row.manifest_digest ?? undefined,
+    os: row.os,
+    architecture: row.architecture,
+    variant: row.variant,
+    size: row.size,
+    createdAt: row.created_at,
+  }
+}
+
+export function createdAt(config: ImageConfig): number {
+  const time = Date.parse(config.created ?? '')
+  return Number.isNaN(time) ? 0 : time
+}
+
+/** Makes the image, or brings one back that was removed by force. */
+export function insertImage(image: NewImage): Statement[] {
+  const now = Date.now()
+  const { id, config } = image
+  return [
+    ...image.documents.map(
+      (d) => sql`INSERT INTO document (digest, media_type, body)
+        VALUES (${d.digest}, ${d.mediaType}, ${d.body}) ON CONFLICT (digest) DO NOTHING`,
+    ),
+    sql`INSERT INTO image (id, manifest_digest, os, architecture, variant, size, created_at, pulled_at, last_used_at)
+        VALUES (${id}, ${image.manifestDigest ?? null}, ${config.os || 'linux'}, ${config.architecture},
+                ${config.variant ?? ''}, ${image.size}, ${createdAt(config)}, ${now}, ${now})
+        ON CONFLICT (id) DO UPDATE SET removed = 0, pulled_at = excluded.pulled_at,
+          manifest_digest = coalesce(image.manifest_digest, excluded.manifest_digest)`,
+    ...image.layerKeys.map(
+      (key, position) => sql`INSERT INTO image_layer (image_id, position, layer_key)
+        VALUES (${id}, ${position}, ${key}) ON CONFLICT DO NOTHING`,
+    ),
+  ]
+}
+
+export function setTag(reference: Reference, id: string): Statement {
+  return sql`INSERT INTO image_tag (repository, tag, image_id, tagged_at)
+    VALUES (${canonicalName(reference)}, ${reference.tag ?? ''}, ${id}, ${Date.now()})
+    ON CONFLICT (repository, tag) DO UPDATE
+      SET image_id = excluded.image_id, tagged_at = excluded.tagged_at`
+}
+
+export function addDigest(reference: Reference, digest: string, id: string): Statement {
+  return sql`INSERT INTO image_digest (repository, digest, image_id)
+    VALUES (${canonicalName(reference)}, ${digest}, ${id}) ON CONFLICT DO NOTHING`
+}
+
+export function dropReference(reference: Reference, id: string): Statement {
+  const repository = canonicalName(reference)
+  return reference.digest === undefined
+    ? sql`DELETE FROM image_tag WHERE repository = ${repository} AND tag = ${reference.tag ?? ''}`
+    : sql`DELETE FROM image_digest WHERE repository = ${repository}
+          AND digest = ${reference.digest} AND image_id = ${id}`
+}
+
+export function dropImage(id: string): Statement[] {
+  return [
+    sql`DELETE FROM image_tag WHERE image_id = ${id}`,
+    sql`DELETE FROM image WHERE id = ${id}`,
+    sql`DELETE FROM document WHERE digest NOT IN (
+          SELECT id FROM image UNION SELECT manifest_digest FROM image WHERE manifest_digest IS NOT NULL
+          UNION SELECT digest FROM image_digest)`,
+  ]
+}
+
+export function hideImage(id: string): Statement[] {
+  return [
+    sql`DELETE FROM image_tag WHERE image_id = ${id}`,
+    sql`DELETE FROM image_digest WHERE image_id = ${id}`,
+    sql`UPDATE image SET removed = 1 WHERE id = ${id}`,
+  ]
+}

@@ -1,0 +1,190 @@
+/** Untagging and deleting, with moby's rules (daemon/images/image_delete.go). */
+import type { ImageDeleteResponseItem } from '@tdocker/api'
+import {
+  type Reference,
+  canonicalName,
+  chainIds,
+  familiarString,
+  parseReference,
+  withDefaultTag,
+} from '@tdocker/oci'
+import { conflict } from '../base/errors.ts'
+import type { LayerStore } from '../content/layer-store.ts'
+import type { EventLog, NewEvent } from '../event/event-log.ts'
+import type { Statement } from '../store/store.ts'
+import type { ImageUsers } from './image-backend.ts'
+import { imageEvent } from './image-events.ts'
+import type { ImageLookup } from './image-lookup.ts'
+import { type ImageRecords, dropImage, dropReference, hideImage } from './image-records.ts'
+import { messages } from './messages.ts'
+
+export interface RemoveContext {
+  records: ImageRecords
+  lookup: ImageLookup
+  layers: LayerStore
+  events: EventLog
+  users: ImageUsers
+}
+
+/** What one removal will do, gathered before anything is done. */
+interface Removal {
+  statements: Statement[]
+  events: NewEvent[]
+  items: ImageDeleteResponseItem[]
+}
+
+/** The caller holds the lock of images. */
+export async function removeImage(
+  o: RemoveContext,
+  name: string,
+  force: boolean,
+): Promise<ImageDeleteResponseItem[]> {
+  const { id } = o.lookup.get(name)
+  const references = o.records.references(id)
+  const removal: Removal = { statements: [], events: [], items: [] }
+  if (isIdPrefix(id, name)) {
+    refuseReferencedById(o, id, references, force)
+    untag(o, removal, id, references)
+    return deleteImage(o, removal, id)
+  }
+  const left = removeByName(o, removal, { id, name, references, force })
+  if (left.length > 0) return commit(o, removal)
+  const why = deleteConflict(o, id, { force, references: [] })
+  // The name is gone, which is what was asked for; who still uses the image keeps it.
+  if (why !== undefined) return commit(o, removal)
+  return deleteImage(o, removal, id)
+}
+
+/** Takes the name away, and with a repository's last tag its digests. Answers what is left. */
+function removeByName(
+  o: RemoveContext,
+  removal: Removal,
+  image: { id: string; name: string; references: readonly Reference[]; force: boolean },
+): Reference[] {
+  const { id, name, references, force } = image
+  const [user] = o.users.usersOf(id)
+  if (!force && user && isSingle(references)) {
+    throw conflict(messages.referenceInUse(name, user.id, id))
+  }
+  const asked = withDefaultTag(parseReference(name))
+  const target: Reference =
+    asked.digest === undefined
+      ? asked
+      : { domain: asked.domain, path: asked.path, digest: asked.digest }
+  untag(o, removal, id, [target])
+  const left = references.filter((r) => familiarString(r) !== familiarString(target))
+  if (target.digest !== undefined) return left
+  const sameRepository = (r: Reference): boolean => canonicalName(r) === canonicalName(target)
+  if (left.some((r) => r.tag !== undefined && sameRepository(r))) return left
+  const digests = left.filter(sameRepository)
+  for (const reference of digests) {
+    removal.statements.push(dropReference(reference, id))
+    removal.items.push({ Untagged: familiarString(reference) })
+  }
+  return left.filter((r) => !sameRepository(r))
+}
+
+function untag(
+  o: RemoveContext,
+  removal: Removal,
+  id: string,
+  references: readonly Reference[],
+): void {
+  for (const reference of references) {
+    removal.statements.push(dropReference(reference, id))
+    removal.events.push(
+      imageEvent('untag', { actorId: id, name: id, config: o.records.config(id) }),
+    )
+    removal.items.push({ Untagged: familiarString(reference) })
+  }
+}
+
+/** An id that stands for one repository only may take its names with it; more need force. */
+function refuseReferencedById(
+  o: RemoveContext,
+  id: string,
+  references: readonly Reference[],
+  force: boolean,
+): void {
+  const remaining = isSingle(references) ? [] : references
+  const why = deleteConflict(o, id, { force, references: remaining })
+  if (why !== undefined) throw conflict(why)
+}
+
+function deleteConflict(
+  o: RemoveContext,
+  id: string,
+  { force, references }: { force: boolean; references: readonly Reference[] },
+): string | undefined {
+  const users = o.users.usersOf(id)
+  const running = users.find((user) => user.running)
+  if (running) return messages.cannotDelete(id, true, messages.usedByRunning(running.id))
+  if (force) return undefined
+  if (references.length > 0) return messages.cannotDelete(id, false, messages.severalRepositories)
+  const [stopped] = users
+  return stopped && messages.cannotDelete(id, false, messages.usedByStopped(stopped.id))
+}
+
+/** All references lie in one repository, with at most one tag. */
+function isSingle(references: readonly Reference[]): boolean {
+  if (references.length <= 1) return references.length === 1
+  const tags = references.filter((r) => r.tag !== undefined)
+  const digests = references.filter((r) => r.digest !== undefined)
+  if (tags.length > 1) return false
+  const name = canonicalName(tags[0] ?? digests[0] ?? { domain: '', path: '' })
+  return digests.length > 0 && digests.every((r) => canonicalName(r) === name)
+}
+
+function isIdPrefix(id: string, name: string): boolean {
+  return id.startsWith(name) || id.slice(id.indexOf(':') + 1).startsWith(name)
+}
+
+async function commit(o: RemoveContext, removal: Removal): Promise<ImageDeleteResponseItem[]> {
+  await o.events.commit(removal.statements, removal.events)
+  return removal.items
+}
+
+/** The image's row and the layers that only it held; a used one is hidden instead. */
+async function deleteImage(
+  o: RemoveContext,
+  removal: Removal,
+  id: string,
+): Promise<ImageDeleteResponseItem[]> {
+  const config = o.records.config(id)
+  removal.events.push(imageEvent('delete', { actorId: id, name: id, config }))
+  removal.items.push({ Deleted: id })
+  if (o.users.usersOf(id).length > 0) {
+    removal.statements.push(...hideImage(id))
+    return commit(o, removal)
+  }
+  const chain = chainIds(config.rootfs.diff_ids)
+  const keys = o.records.layers(id).map((layer) => layer.key)
+  const release = o.layers.release(o.records.ownLayers(id))
+  removal.statements.push(...dropImage(id), ...release.statements)
+  for (const [position, chainId] of [...chain.entries()].toReversed()) {
+    if (release.keys.includes(keys[position] ?? '')) removal.items.push({ Deleted: chainId })
+  }
+  let committed = false
+  try {
+    await o.events.commit(removal.statements, removal.events)
+    committed = true
+  } finally {
+    await release.finish(committed)
+  }
+  return removal.items
+}
+
+/** Frees images that were removed by force, once no container uses them any more. */
+export async function sweepRemoved(o: RemoveContext): Promise<void> {
+  for (const id of o.records.removed()) {
+    if (o.users.usersOf(id).length > 0) continue
+    const release = o.layers.release(o.records.ownLayers(id))
+    let committed = false
+    try {
+      await o.events.commit([...dropImage(id), ...release.statements], [])
+      committed = true
+    } finally {
+      await release.finish(committed)
+    }
+  }
+}

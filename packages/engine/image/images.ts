@@ -1,0 +1,179 @@
+/** Images: pulled, imported, named, listed, removed, and resolved for containers. */
+import type { AuthConfig, AuthResponse } from '@tdocker/api'
+import type { Native } from '@tdocker/kernel'
+import { familiarName, familiarString, isDigest } from '@tdocker/oci'
+import { EngineError, invalidParameter } from '../base/errors.ts'
+import { KeyedLock } from '../base/keyed-lock.ts'
+import type { ImageSource, ResolvedImage } from '../container/needs.ts'
+import { ContentPaths } from '../content/content-paths.ts'
+import { collectContentGarbage, layersLostByReboot } from '../content/garbage.ts'
+import { LayerPuller } from '../content/layer-puller.ts'
+import { LayerStore } from '../content/layer-store.ts'
+import type { EventLog } from '../event/event-log.ts'
+import { RegistryClient, type RegistryClientOptions } from '../registry/registry-client.ts'
+import type { RegistryConfig } from '../registry/registry-config.ts'
+import type { Store } from '../store/store.ts'
+import type { ImageBackend, ImageUsers } from './image-backend.ts'
+import { imageEvent } from './image-events.ts'
+import { importImage } from './image-import.ts'
+import { inspectImage } from './image-inspect.ts'
+import { listImages } from './image-list.ts'
+import { ImageLookup } from './image-lookup.ts'
+import { IMAGES_LOCK, pullImage } from './image-pull.ts'
+import { type ImageRecord, ImageRecords, dropImage, setTag } from './image-records.ts'
+import { removeImage, sweepRemoved } from './image-remove.ts'
+import { messages } from './messages.ts'
+import { parsePlatformText, parseRepoTag } from './parse.ts'
+
+export interface ImagesOptions {
+  native: Native
+  store: Store
+  events: EventLog
+  config: {
+    dataRoot: string
+    maxConcurrentDownloads: number
+  } & RegistryClientOptions
+  users: ImageUsers
+  /** Hears of what failed in the background or while undoing. */
+  log(what: string, error: unknown): void
+}
+
+export interface Images {
+  backend: ImageBackend
+  source: ImageSource
+  /** `POST /auth` */
+  auth(config: AuthConfig): Promise<AuthResponse>
+  /** For `info`: mirrors and insecure registries as they are in force. */
+  registryConfig: RegistryConfig
+  /** How many images there are, for `info`. */
+  count(): number
+  /** Call once at start, and again when a container of a removed image went. */
+  collectGarbage(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Throws invalidParameter when mirrors or insecure registries do not parse. */
+export function createImages(o: ImagesOptions): Images {
+  const { native, store, events, users, log: onError } = o
+  const lock = new KeyedLock()
+  const records = new ImageRecords(store)
+  const lookup = new ImageLookup(records)
+  const registry = new RegistryClient(o.config)
+  const paths = new ContentPaths(o.config.dataRoot)
+  const layers = new LayerStore({ paths, store, native, onError })
+  const puller = new LayerPuller({
+    layers,
+    store,
+    native,
+    maxConcurrentDownloads: o.config.maxConcurrentDownloads,
+    backoffMs: o.config.backoffMs ?? 1000,
+    onError,
+  })
+  const context = {
+    native,
+    records,
+    lookup,
+    registry,
+    layers,
+    puller,
+    events,
+    users,
+    lock,
+    onError,
+  }
+  const closing = new AbortController()
+  return {
+    backend: {
+      pull: (options) => pullImage(context, options),
+      import: (options) => importImage(context, options),
+      list: async (options) => listImages(context, options),
+      inspect: async (name, { platform }) =>
+        inspectImage(context, lookup.get(name, parsePlatformText(platform))),
+      tag: (name, target) => lock.run(IMAGES_LOCK, () => tagImage(context, name, target)),
+      remove: async (name, { force }) => {
+        const items = await lock.run(IMAGES_LOCK, () => removeImage(context, name, force))
+        await lock.run(IMAGES_LOCK, () => sweepRemoved(context))
+        return items
+      },
+    },
+    source: { resolve: async (reference, platform) => resolve(context, reference, platform) },
+    auth: (config) =>
+      registry.login(config, AbortSignal.any([closing.signal, AbortSignal.timeout(30_000)])),
+    registryConfig: registry.config,
+    count: () => records.all().length,
+    collectGarbage: async () => {
+      await dropLostLayers(context, store)
+      await lock.run(IMAGES_LOCK, () => sweepRemoved(context))
+      await collectContentGarbage({ store, native, layers, onError })
+      layers.scheduleSync()
+    },
+    close: async () => {
+      closing.abort()
+      await layers.close()
+      await registry.close()
+    },
+  }
+}
+
+interface Context {
+  records: ImageRecords
+  lookup: ImageLookup
+  layers: LayerStore
+  events: EventLog
+  users: ImageUsers
+  onError(what: string, error: unknown): void
+}
+
+/** A container holds on to its image by full id even when the image was removed by force. */
+function resolve(o: Context, reference: string, platform: string | undefined): ResolvedImage {
+  const kept = isDigest(reference) ? o.records.find(reference, { removed: true }) : undefined
+  const image: ImageRecord = kept ?? o.lookup.get(reference, parsePlatformText(platform))
+  const keys = o.records.layers(image.id).map((layer) => layer.key)
+  return { id: image.id, config: o.records.config(image.id), lowers: o.layers.lowers(keys) }
+}
+
+async function tagImage(
+  o: Context,
+  name: string,
+  { repo, tag }: { repo: string; tag: string },
+): Promise<void> {
+  const reference = parseTarget(repo, tag)
+  const { id } = o.lookup.get(name)
+  await o.events.commit(
+    [setTag(reference, id)],
+    [
+      imageEvent('tag', {
+        actorId: id,
+        name: familiarString(reference),
+        config: o.records.config(id),
+      }),
+    ],
+  )
+}
+
+function parseTarget(repo: string, tag: string): NonNullable<ReturnType<typeof parseRepoTag>> {
+  let reference
+  try {
+    reference = parseRepoTag(repo, tag)
+  } catch (error) {
+    const isDigested = error instanceof EngineError && error.message.includes('digest reference')
+    throw isDigested ? invalidParameter(messages.tagDigest, error) : error
+  }
+  if (!reference) throw invalidParameter('invalid reference format')
+  if (familiarName(reference) === 'sha256') throw invalidParameter(messages.tagAlgorithm)
+  return reference
+}
+
+/** After a power loss, images whose layers may be torn are given up, to be pulled again. */
+async function dropLostLayers(o: Context, store: Store): Promise<void> {
+  for (const key of await layersLostByReboot(store)) {
+    for (const id of o.records.imagesWithLayer(key)) {
+      if (o.users.usersOf(id).length > 0) {
+        o.onError(`layer ${key} of image ${id} may be damaged`, undefined)
+        continue
+      }
+      await store.write(dropImage(id))
+      o.onError(`image ${id} was not safe on disk when the machine went down`, undefined)
+    }
+  }
+}
