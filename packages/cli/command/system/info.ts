@@ -29,7 +29,7 @@ const clientInfo = {
 }
 
 async function showPage(cli: Cli): Promise<void> {
-  cli.print(`Client:\n Version:    ${clientVersion}\n Debug Mode: false\n\nServer:\n`)
+  cli.print(`Client:\n Version:    ${clientVersion}\n Context:    default\n Debug Mode: false\n\nServer:\n`)
   let info: SystemInfo
   try {
     info = await cli.client.get<SystemInfo>('/info')

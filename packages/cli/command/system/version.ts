@@ -69,6 +69,7 @@ async function describeClient(cli: Cli, connected: boolean): Promise<ClientVersi
     NodeVersion: process.version,
     Os: process.platform,
     Arch: arch() === 'x64' ? 'amd64' : arch(),
+    Context: 'default',
   }
 }
 
@@ -82,7 +83,7 @@ function formatted(
   const engine = server
     ? { APIVersion: server.ApiVersion, ...server, Components: components(server) }
     : null
-  return template.execute(asStruct({ Client: api, Server: engine, ...(server ? {} : {}) }), {
+  return template.execute(asStruct({ Client: api, Server: engine }), {
     typeName: 'system.versionInfo',
   })
 }
@@ -98,6 +99,7 @@ function page(client: ClientVersion, server?: ServerVersion): string {
     ` API version:\t${client['ApiVersion']}${downgraded}`,
     ` Node version:\t${client['NodeVersion']}`,
     ` OS/Arch:\t${client['Os']}/${client['Arch']}`,
+    ` Context:\t${client['Context']}`,
   ]
   const text = [...lines, ...(server ? ['', ...serverLines(server)] : [])].join('\n')
   return tabulate(`${text}\n`, { minWidth: 20, padding: 1 })
