@@ -64,7 +64,9 @@ bool TakeTyped(Client* client, const char* bytes, size_t count) {
 }
 
 void TakeInput(Client* client, const char* bytes, size_t count) {
-  if (count == 0 || monitor.stdin_fd < 0 || monitor.close_stdin_when_empty) return;
+  // Before there is a process its input gathers here.
+  const bool closed = monitor.pid > 0 && monitor.stdin_fd < 0;
+  if (count == 0 || closed || monitor.close_stdin_when_empty) return;
   if (!monitor.stdio.tty || client->key_count == 0) {
     monitor.pending_stdin.Append(bytes, count);
   } else if (TakeTyped(client, bytes, count)) {
