@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
 import { main } from './command/main.ts'
 
 void main(process.argv.slice(2))

@@ -50,9 +50,10 @@ async function runLine(args: readonly string[]): Promise<void> {
   }
   const [first, second] = words
   if (first === 'help' && second !== undefined) return dispatch(cli, [...words.slice(1), '--help'])
-  if (globals.help.value || first === undefined || first === 'help') {
-    cli.print(rootHelp(flags, helpWidth()))
-    return
+  if (first === undefined && !globals.help.value)
+    return cli.printError(rootHelp(flags, helpWidth()))
+  if (first === undefined || first === 'help' || globals.help.value) {
+    return cli.print(rootHelp(flags, helpWidth()))
   }
   try {
     await dispatch(cli, words)
@@ -71,7 +72,8 @@ async function dispatch(cli: ProcessCli, words: readonly string[]): Promise<void
 function showGroup(cli: ProcessCli, name: string, group: Group, rest: readonly string[]): void {
   const help = rest.some((word) => word === '--help' || word === '-h')
   const [word] = rest
-  if (help || word === undefined) return cli.print(groupHelp(name, group))
+  if (help) return cli.print(groupHelp(name, group))
+  if (word === undefined) return cli.printError(groupHelp(name, group))
   if (word.startsWith('-')) {
     parseOrExplain(new FlagSet(), rest, `${programName} ${name}`, `${programName} ${name}`)
   }
@@ -100,6 +102,7 @@ async function runLeaf(cli: ProcessCli, path: string, leaf: Leaf, rest: string[]
   const usage = usageLine(path, command)
   const name = `${programName} ${path}`
   const positional = parseOrExplain(flags, rest, usage, name)
+  for (const notice of flags.deprecations) cli.print(`${notice}\n`)
   if (help.value === true) return cli.print(commandHelp(path, command, flags, helpWidth()))
   const refusal = checkArgs(command.args, positional.length)
   if (refusal) {

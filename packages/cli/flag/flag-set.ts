@@ -65,9 +65,14 @@ export class FlagSet {
     return flag
   }
 
+  /** What to say when an old name was used. */
+  readonly deprecations: string[] = []
+  private readonly deprecated = new Set<string>()
+
   /** Another, hidden name for a flag (`--net` for `--network`). */
-  alias(name: string, flag: Flag<never> | Flag<unknown>): void {
+  alias<T>(name: string, flag: Flag<T>, options: { readonly deprecated?: true } = {}): void {
     this.flags.set(name, flag as Flag<unknown>)
+    if (options.deprecated) this.deprecated.add(name)
   }
 
   bool(name: string, shorthand: string, initial: boolean, usage: string): Flag<boolean> {
@@ -140,6 +145,9 @@ export class FlagSet {
     const name = equals < 0 ? text : text.slice(0, equals)
     const flag = this.flags.get(name)
     if (!flag) throw new FlagError(`unknown flag: --${name}`)
+    if (this.deprecated.has(name)) {
+      this.deprecations.push(`Flag --${name} has been deprecated, use --${flag.spec.name} instead`)
+    }
     if (equals >= 0) return flag.set(text.slice(equals + 1))
     if (flag.spec.noValue !== undefined) return flag.set(flag.spec.noValue)
     const next = rest.shift()

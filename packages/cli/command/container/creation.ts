@@ -7,7 +7,7 @@ import { terminalSize } from '../../terminal/tty.ts'
 import type { Cli } from '../cli.ts'
 import { StatusError } from '../cli.ts'
 import { programName } from '../program.ts'
-import { familiarName } from '../../format/reference.ts'
+import { familiarName, parseReference } from '../../format/reference.ts'
 import type { ContainerFlags } from './options.ts'
 import { createRequest, environmentOf } from './request.ts'
 import type { CreateRequest } from './request.ts'
@@ -79,6 +79,7 @@ export async function createContainer(
   request: CreateRequest,
 ): Promise<string> {
   const { pull } = flags.creation
+  checkImageName(request.config.Image ?? '')
   const cidfile = openCidFile(flags.metadata.cidfile.value)
   try {
     if (pull.value === 'always') await pullFor(cli, flags, request)
@@ -112,6 +113,11 @@ async function createOrPull(
   }
   await pullFor(cli, flags, request)
   return postCreate(cli, flags, request)
+}
+
+/** Refuses what can be neither a name nor an ID, before anything is made. */
+function checkImageName(image: string): void {
+  if (!isId(image)) parseReference(image)
 }
 
 /** A digest or ID cannot be pulled. */

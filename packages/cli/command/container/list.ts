@@ -56,7 +56,14 @@ export const command: Command = {
 }
 
 // Fields are methods that read on demand: a container without properties is enough to name them.
-const sample = { Id: '', Image: '', ImageID: '', Command: '', Status: '', Created: 0 } as ContainerSummary
+const sample = {
+  Id: '',
+  Image: '',
+  ImageID: '',
+  Command: '',
+  Status: '',
+  Created: 0,
+} as ContainerSummary
 
 /** A field that does not exist is refused before the daemon is asked. */
 function checkFormat(format: string): void {

@@ -1,5 +1,5 @@
 import { env } from 'node:process'
-import type { Flag, FlagSet } from '../../flag/flag-set.ts'
+import type { FlagSet } from '../../flag/flag-set.ts'
 import { bytesFlag, durationFlag, intFlag, mapFlag, structFlag } from '../../flag/kinds.ts'
 import { parseCpus, parseSwapBytes, parseUint16, parseUint64 } from '../../flag/scalar.ts'
 import {
@@ -165,9 +165,9 @@ function networkFlags(flags: FlagSet) {
     'Another name of the container within the network',
   )
   const dnsOption = flags.list('dns-option', '', 'Option of the resolver')
-  flags.alias('net', network as Flag<unknown>)
-  flags.alias('net-alias', aliases as Flag<unknown>)
-  flags.alias('dns-opt', dnsOption as Flag<unknown>)
+  flags.alias('net', network)
+  flags.alias('net-alias', aliases)
+  flags.alias('dns-opt', dnsOption)
   return {
     addHost: flags.list('add-host', '', 'Add a name to /etc/hosts (host:ip)', checkExtraHost),
     dns: flags.list('dns', '', 'DNS server of the container', checkAddress),

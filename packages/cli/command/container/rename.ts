@@ -13,7 +13,14 @@ export const command: Command = {
       if (oldName === '' || newName === '') {
         throw new Error('Error: Neither old nor new names may be empty')
       }
-      await cli.client.run('POST', `${containerPath(oldName)}/rename`, { query: { name: newName } })
+      try {
+        await cli.client.run('POST', `${containerPath(oldName)}/rename`, {
+          query: { name: newName },
+        })
+      } catch (error) {
+        cli.printError(`${(error as Error).message}\n`)
+        throw new Error(`Error: failed to rename container named ${oldName}`)
+      }
     }
   },
 }

@@ -49,7 +49,7 @@ async function startAll(cli: Cli, names: readonly string[]): Promise<void> {
       failed.push(name)
     }
   }
-  if (failed.length > 0) throw new Error(`failed to start containers: ${failed.join(', ')}`)
+  if (failed.length > 0) throw new Error(`Error: failed to start containers: ${failed.join(', ')}`)
 }
 
 async function startAttached(cli: Cli, name: string, options: AttachOptions): Promise<void> {

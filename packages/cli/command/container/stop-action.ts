@@ -1,4 +1,4 @@
-import type { Flag, FlagSet } from '../../flag/flag-set.ts'
+import type { FlagSet } from '../../flag/flag-set.ts'
 import { intFlag } from '../../flag/kinds.ts'
 import type { Action } from '../command.ts'
 import { containerPath, forEach } from './lifecycle.ts'
@@ -9,7 +9,7 @@ export function stopAction(flags: FlagSet, verb: 'stop' | 'restart'): Action {
   const timeout = intFlag(flags, 'timeout', 'Seconds to wait before it is killed', {
     shorthand: 't',
   })
-  flags.alias('time', timeout as Flag<unknown>)
+  flags.alias('time', timeout, { deprecated: true })
   return (cli, names) =>
     forEach(cli, names, async (name) => {
       await cli.client.run('POST', `${containerPath(name)}/${verb}`, {

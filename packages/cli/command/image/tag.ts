@@ -25,7 +25,7 @@ function checked(target: string): ReturnType<typeof parseReference> {
     return parseReference(target)
   } catch (error) {
     throw new Error(
-      `error parsing reference: "${target}" is not a valid repository/tag: ${(error as Error).message}`,
+      `Error parsing reference: "${target}" is not a valid repository/tag: ${(error as Error).message}`,
     )
   }
 }

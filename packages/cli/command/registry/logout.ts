@@ -13,10 +13,6 @@ export const command: Command = {
       // Files written by other programs have the address with its scheme.
       const keys = key === hubKey ? [key] : [key, `http://${key}`, `https://${key}`]
       const stored = keys.filter((name) => isStored(cli.config.data, name))
-      if (stored.length === 0) {
-        cli.print(`Not logged in to ${key}\n`)
-        return
-      }
       cli.print(`Removing login credentials for ${key}\n`)
       for (const name of stored) {
         try {

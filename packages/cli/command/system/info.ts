@@ -7,7 +7,7 @@ import { toJson } from '../../format/template/value.ts'
 import type { Cli } from '../cli.ts'
 import { StatusError } from '../cli.ts'
 import type { Action, Command } from '../command.ts'
-import { clientVersion } from '../program.ts'
+import { clientVersion, maxApiVersion } from '../program.ts'
 
 export const command: Command = {
   use: '[OPTIONS]',
@@ -23,13 +23,17 @@ export const command: Command = {
 const clientInfo = {
   Debug: false,
   Version: clientVersion,
+  DefaultAPIVersion: maxApiVersion,
+  Os: process.platform,
   Context: 'default',
   Plugins: [],
   Warnings: null,
 }
 
 async function showPage(cli: Cli): Promise<void> {
-  cli.print(`Client:\n Version:    ${clientVersion}\n Context:    default\n Debug Mode: false\n\nServer:\n`)
+  cli.print(
+    `Client:\n Version:    ${clientVersion}\n Context:    default\n Debug Mode: false\n\nServer:\n`,
+  )
   let info: SystemInfo
   try {
     info = await cli.client.get<SystemInfo>('/info')
@@ -45,7 +49,11 @@ async function showFormatted(cli: Cli, format: string): Promise<void> {
   const template = format === 'json' ? undefined : parse(format)
   const info = await cli.client.get<SystemInfo>('/info')
   const data = { ...info, ClientInfo: clientInfo }
-  cli.print(`${template ? template.execute(data, { strict: true }) : toJson(data)}\n`)
+  try {
+    cli.print(template ? template.execute(data, { strict: true }) : toJson(data))
+  } finally {
+    cli.print('\n')
+  }
 }
 
 function parse(format: string): Template {

@@ -47,8 +47,17 @@ async function version(cli: Cli, format: string): Promise<void> {
   }
   const client = await describeClient(cli, server !== undefined)
   if (format === '') cli.print(page(client, server))
-  else cli.print(`${formatted(template, client, server)}\n`)
+  else printFormatted(cli, () => formatted(template, client, server))
   if (failure) throw failure
+}
+
+/** Docker ends the line also where the template failed. */
+function printFormatted(cli: Cli, text: () => string): void {
+  try {
+    cli.print(text())
+  } finally {
+    cli.print('\n')
+  }
 }
 
 function parse(format: string): Template {
@@ -78,11 +87,10 @@ function formatted(
   client: ClientVersion,
   server?: ServerVersion,
 ): string {
-  if (!template) return toJson({ Client: client, Server: server ?? null })
+  const described = server ? { ...server, Components: components(server) } : null
+  if (!template) return toJson({ Client: client, Server: described })
   const api = { APIVersion: client['ApiVersion'], ...client }
-  const engine = server
-    ? { APIVersion: server.ApiVersion, ...server, Components: components(server) }
-    : null
+  const engine = server ? { APIVersion: server.ApiVersion, ...described } : null
   return template.execute(asStruct({ Client: api, Server: engine }), {
     typeName: 'system.versionInfo',
   })
@@ -112,7 +120,7 @@ function serverLines(server: ServerVersion): string[] {
 
 /** Old daemons list no components: they are the engine. */
 function components(server: ServerVersion): readonly Component[] {
-  const listed = server.Components ?? []
+  const listed = (server.Components ?? []).map(readableBuildTime)
   if (listed.some(({ Name }) => Name === 'Engine')) return listed
   const { ApiVersion, MinAPIVersion = '' } = server
   const detail = (key: string): string => String(server[key] ?? '')
@@ -124,6 +132,12 @@ function components(server: ServerVersion): readonly Component[] {
       Details: { ApiVersion, MinAPIVersion, Os: detail('Os'), Arch: detail('Arch') },
     },
   ]
+}
+
+function readableBuildTime(component: Component): Component {
+  const { BuildTime } = component.Details ?? {}
+  if (BuildTime === undefined) return component
+  return { ...component, Details: { ...component.Details, BuildTime: ansicTime(BuildTime) } }
 }
 
 function componentLines({ Name, Version, Details = {} }: Component): string[] {
@@ -142,7 +156,7 @@ function componentLines({ Name, Version, Details = {} }: Component): string[] {
     `  API version:\t${detail('ApiVersion')} (minimum version ${detail('MinAPIVersion')})`,
     `  Go version:\t${detail('GoVersion')}`,
     `  Git commit:\t${detail('GitCommit')}`,
-    `  Built:\t${ansicTime(detail('BuildTime'))}`,
+    `  Built:\t${detail('BuildTime')}`,
     `  OS/Arch:\t${detail('Os')}/${detail('Arch')}`,
     `  Experimental:\t${detail('Experimental')}`,
   ]

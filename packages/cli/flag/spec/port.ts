@@ -106,6 +106,14 @@ function portNumber(text: string, which: 'start' | 'end'): number {
   return port
 }
 
+/** The reason in the words of Go's strconv, as docker gives it here. */
+function exposeReason(text: string, { message }: Error): string {
+  const wrong = text.split('-').find((part) => !/^[0-9]+$/.test(part) || Number(part) > 65535)
+  if (wrong === undefined) return message
+  const reason = /^[0-9]+$/.test(wrong) ? 'value out of range' : 'invalid syntax'
+  return `strconv.ParseUint: parsing "${wrong}": ${reason}`
+}
+
 /** `--expose 80`, `--expose 7000-7009/udp` → the names of the ports. */
 export function parseExposed(spec: string): string[] {
   const fail = (reason: string): Error =>
@@ -116,7 +124,7 @@ export function parseExposed(spec: string): string[] {
   try {
     range = parsePortRange(text)
   } catch (error) {
-    throw fail((error as Error).message)
+    throw fail(exposeReason(text, error as Error))
   }
   if (!protocols.has(protocol)) throw new Error(`invalid proto: ${protocol}`)
   const ports: string[] = []
