@@ -1,0 +1,266 @@
+/**
+ * The cases: each runs a few iterations of one user-visible action against one engine's socket and
+ * records its samples. `main.ts` interleaves engines, so that a drifting machine hits all alike.
+ */
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import net from 'node:net'
+import { basename } from 'node:path'
+import type { ApiClient } from '../lib/api-client.ts'
+import { now, type Results, timed } from './measure.ts'
+
+export interface Engine {
+  name: string
+  api: ApiClient
+  /** Pid of the daemon and of whatever serves it (containerd). */
+  pids: readonly number[]
+  /** Starts a second daemon with empty state and resolves at its first `_ping`; milliseconds. */
+  coldStart?: () => Promise<number>
+}
+
+export interface BenchOptions {
+  image: string
+  /** `host:port/repository:tag` to pull from. */
+  pullReference: string | undefined
+  clients: readonly string[]
+  iterations: number
+}
+
+export type Case = (engine: Engine, results: Results, o: BenchOptions) => Promise<void>
+
+const API = '/v1.41'
+
+export const cases: Readonly<Record<string, Case>> = {
+  async ping(engine, results, { iterations }) {
+    results.add('_ping, 1 connection', '/s', engine.name, [
+      await pingRate(engine, 1, iterations * 200),
+    ])
+    results.add('_ping, 32 connections', '/s', engine.name, [
+      await pingRate(engine, 32, iterations * 400),
+    ])
+  },
+
+  async 'run-none'(engine, results, o) {
+    await lifecycle(engine, results, o, 'none')
+  },
+
+  async 'run-bridge'(engine, results, o) {
+    await lifecycle(engine, results, o, 'bridge')
+  },
+
+  async cli(engine, results, o) {
+    for (const client of o.clients)
+      for (const mode of ['none', 'bridge']) {
+        const samples: number[] = []
+        for (let i = 0; i < Math.ceil(o.iterations / 2); i++)
+          samples.push(
+            await timed(() =>
+              command(client, ['run', '--rm', '--network', mode, o.image, 'true'], engine),
+            ),
+          )
+        results.add(`${client.split('/').at(-1)} run --rm, ${mode}`, 'ms', engine.name, samples)
+      }
+  },
+
+  async exec(engine, results, o) {
+    const id = await create(engine, o, 'none', ['sleep', '600'])
+    await post(engine, `/containers/${id}/start`, 204)
+    const samples: number[] = []
+    for (let i = 0; i < o.iterations; i++) samples.push(await timed(() => execTrue(engine, id)))
+    results.add('exec create+start+inspect', 'ms', engine.name, samples)
+    await remove(engine, id)
+  },
+
+  async pull(engine, results, o) {
+    if (o.pullReference === undefined) return
+    const at = o.pullReference.lastIndexOf(':')
+    const query = new URLSearchParams({
+      fromImage: o.pullReference.slice(0, at),
+      tag: o.pullReference.slice(at + 1),
+    })
+    const samples: number[] = []
+    for (let i = 0; i < 3; i++) {
+      await engine.api.delete(`${API}/images/${o.pullReference}?force=1`)
+      samples.push(
+        await timed(async () => {
+          const { status, text } = await engine.api.post(`${API}/images/create?${query}`)
+          if (status !== 200 || text.includes('"error"'))
+            throw new Error(`pull: ${status} ${text.slice(-300)}`)
+        }),
+      )
+    }
+    results.add('pull', 'ms', engine.name, samples)
+    await engine.api.delete(`${API}/images/${o.pullReference}?force=1`)
+  },
+
+  async memory(engine, results, o) {
+    const count = 20
+    const before = engineMemory(engine)
+    const ids: string[] = []
+    for (let i = 0; i < count; i++) {
+      const id = await create(engine, o, 'bridge', ['sleep', '600'])
+      await post(engine, `/containers/${id}/start`, 204)
+      ids.push(id)
+    }
+    const after = engineMemory(engine)
+    results.add('daemon RSS, 20 containers', 'MiB', engine.name, [after.daemonRss])
+    results.add('PSS per idle container', 'MiB', engine.name, [
+      (after.monitorsPss - before.monitorsPss) / count,
+    ])
+    await Promise.all(ids.map((id) => remove(engine, id)))
+  },
+
+  async 'cold-start'(engine, results) {
+    if (!engine.coldStart) return
+    const samples: number[] = []
+    for (let i = 0; i < 5; i++) samples.push(await engine.coldStart())
+    results.add('cold start to first _ping', 'ms', engine.name, samples)
+  },
+}
+
+async function lifecycle(
+  engine: Engine,
+  results: Results,
+  o: BenchOptions,
+  mode: string,
+): Promise<void> {
+  const steps = { create: [], start: [], 'create+start+wait+remove': [] } as Record<
+    string,
+    number[]
+  >
+  for (let i = 0; i < o.iterations; i++) {
+    const begin = now()
+    const id = await create(engine, o, mode, ['true'])
+    const created = now()
+    await post(engine, `/containers/${id}/start`, 204)
+    const started = now()
+    await post(engine, `/containers/${id}/wait`, 200)
+    await remove(engine, id)
+    steps['create']!.push(created - begin)
+    steps['start']!.push(started - created)
+    steps['create+start+wait+remove']!.push(now() - begin)
+  }
+  for (const [step, samples] of Object.entries(steps))
+    results.add(`${step}, ${mode}`, 'ms', engine.name, samples)
+}
+
+async function create(
+  engine: Engine,
+  o: BenchOptions,
+  mode: string,
+  cmd: string[],
+): Promise<string> {
+  const { status, body, text } = await engine.api.post<{ Id: string }>(`${API}/containers/create`, {
+    Image: o.image,
+    Cmd: cmd,
+    HostConfig: { NetworkMode: mode },
+  })
+  if (status !== 201) throw new Error(`create: ${status} ${text}`)
+  return body.Id
+}
+
+async function execTrue(engine: Engine, id: string): Promise<void> {
+  const created = await engine.api.post<{ Id: string }>(`${API}/containers/${id}/exec`, {
+    Cmd: ['true'],
+    AttachStdout: true,
+    AttachStderr: true,
+  })
+  const { socket } = await engine.api.upgrade(`${API}/exec/${created.body.Id}/start`, {})
+  await new Promise((resolve, reject) => {
+    socket.on('close', resolve).on('error', reject).resume()
+    socket.on('end', () => socket.end())
+  })
+  const { body } = await engine.api.get<{ ExitCode: number | null }>(
+    `${API}/exec/${created.body.Id}/json`,
+  )
+  if (body.ExitCode !== 0) throw new Error(`exec ended with ${body.ExitCode}`)
+}
+
+async function post(engine: Engine, path: string, wanted: number): Promise<void> {
+  const { status, text } = await engine.api.post(`${API}${path}`)
+  if (status !== wanted) throw new Error(`${path}: ${status} ${text}`)
+}
+
+async function remove(engine: Engine, id: string): Promise<void> {
+  await engine.api.delete(`${API}/containers/${id}?force=1&v=1`)
+}
+
+/** Requests per second, one in flight on each of `connections`; raw sockets, to measure the engine. */
+function pingRate(engine: Engine, connections: number, total: number): Promise<number> {
+  const request = Buffer.from(`GET ${API}/_ping HTTP/1.1\r\nHost: bench\r\n\r\n`)
+  return new Promise((resolve, reject) => {
+    const begin = now()
+    let sent = 0
+    let answered = 0
+    const sockets = Array.from({ length: connections }, () => net.connect(engine.api.socketPath))
+    const finish = (error?: Error): void => {
+      for (const socket of sockets) socket.destroy()
+      if (error) reject(error)
+      else resolve((answered / (now() - begin)) * 1000)
+    }
+    for (const socket of sockets) {
+      const next = (): void => {
+        if (sent < total) {
+          sent++
+          socket.write(request)
+        }
+      }
+      let text = ''
+      socket.on('connect', next)
+      socket.on('error', finish)
+      socket.on('data', (part) => {
+        text += part.toString('latin1')
+        if (!text.endsWith('\r\n\r\nOK')) return
+        text = ''
+        if (++answered === total) finish()
+        else next()
+      })
+    }
+  })
+}
+
+function command(program: string, args: readonly string[], engine: Engine): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      env: { ...process.env, DOCKER_HOST: `unix://${engine.api.socketPath}` },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let stderr = ''
+    child.stderr.on('data', (part: Buffer) => (stderr += part.toString()))
+    child.on('error', reject)
+    child.on('close', (code) =>
+      code === 0 ? resolve() : reject(new Error(`${program} ended with ${code}: ${stderr}`)),
+    )
+  })
+}
+
+/** MiB: resident size of the daemon's processes; proportional size of what it runs per container. */
+function engineMemory(engine: Engine): { daemonRss: number; monitorsPss: number } {
+  let monitorsPss = 0
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid) || engine.pids.includes(Number(pid))) continue
+    if (/^(tdocker-shim|containerd-shim|docker-proxy)/.test(programOf(pid)))
+      monitorsPss += memoryOf(pid, 'Pss')
+  }
+  return {
+    daemonRss: engine.pids.reduce((sum, pid) => sum + memoryOf(String(pid), 'Rss'), 0),
+    monitorsPss,
+  }
+}
+
+function programOf(pid: string): string {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`))
+  } catch {
+    return ''
+  }
+}
+
+function memoryOf(pid: string, field: 'Rss' | 'Pss'): number {
+  try {
+    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+    return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) / 1024
+  } catch {
+    return 0
+  }
+}

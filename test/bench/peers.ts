@@ -1,0 +1,228 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ApiClient } from '../lib/api-client.ts'
+import { busyboxTar } from '../lib/busybox.ts'
+import type { Engine } from './cases.ts'
+import { timed } from './measure.ts'
+
+const root = join(import.meta.dirname, '../..')
+const unpacked = join(root, '.runtime/peers')
+const PORT = 5987
+const REPOSITORY = `127.0.0.1:${PORT}/bench/debian:latest`
+
+export interface Peers extends AsyncDisposable {
+  engines: Engine[]
+  pullReference: string
+  clients: string[]
+}
+
+/** Starts dockerd (reference) and tdockerd with busybox and a registry that has a Debian image. */
+export async function startPeers(): Promise<Peers> {
+  unpackDebianPackages()
+  const id = `tb${randomBytes(3).toString('hex')}`
+  const base = mkdtempSync(`/dev/shm/${id}-`)
+  const undo: Array<() => unknown> = [() => rmSync(base, { recursive: true, force: true })]
+  const stop = async (): Promise<void> => {
+    for (const step of undo.reverse()) await step()
+  }
+  try {
+    spawnSync('ip', ['netns', 'add', id])
+    undo.push(() => spawnSync('ip', ['netns', 'delete', id]))
+    spawnSync('ip', ['-n', id, 'link', 'set', 'lo', 'up'])
+    const dockerd = await startDockerd(id, base, undo)
+    const tdockerd = await startTdockerd(id, base, undo)
+    for (const inside of [[], ['ip', 'netns', 'exec', id]]) await startRegistry(base, inside, undo)
+    for (const engine of [dockerd, tdockerd]) await importTar(engine, busyboxTar(), 'busybox')
+    await pushDebian(dockerd, base)
+    const docker = spawnSync('sh', ['-c', 'command -v docker'], { encoding: 'utf8' }).stdout.trim()
+    return {
+      engines: [dockerd, tdockerd],
+      pullReference: REPOSITORY,
+      clients: [
+        docker === '' ? join(unpacked, 'usr/bin/docker') : docker,
+        join(root, 'packages/cli/dist/tdocker'),
+      ],
+      [Symbol.asyncDispose]: stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Unpacked beside the project: installing them would start a dockerd on the host. */
+function unpackDebianPackages(): void {
+  if (existsSync(join(unpacked, 'usr/sbin/dockerd'))) return
+  mkdirSync(unpacked, { recursive: true })
+  const script = `set -e
+    apt-get install -y -qq --no-install-recommends libdevmapper1.02.1 iptables iproute2 docker-registry debootstrap tini >/dev/null
+    scratch=$(mktemp -d); cd "$scratch"; apt-get download -qq docker.io containerd runc
+    for package in *.deb; do dpkg-deb -x "$package" ${unpacked}; done; rm -rf "$scratch"`
+  const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`peers could not be unpacked: ${stderr}`)
+}
+
+async function startDockerd(id: string, base: string, undo: Array<() => unknown>): Promise<Engine> {
+  const dir = join(base, 'dockerd')
+  mkdirSync(dir)
+  const socket = join(dir, 'd.sock')
+  const args = [
+    ...[
+      '-H',
+      `unix://${socket}`,
+      '--data-root',
+      join(dir, 'data'),
+      '--exec-root',
+      join(dir, 'run'),
+    ],
+    ...['--pidfile', join(dir, 'pid'), '--cgroup-parent', `/${id}`, '--storage-driver', 'overlay2'],
+  ]
+  const child = daemon(
+    'ip',
+    ['netns', 'exec', id, join(unpacked, 'usr/sbin/dockerd'), ...args],
+    dir,
+    {
+      PATH: `${unpacked}/usr/sbin:${unpacked}/usr/bin:${process.env['PATH']}`,
+    },
+  )
+  undo.push(() => end(child))
+  const api = new ApiClient(socket)
+  await answers(api, dir)
+  const containerd = Number(readFileSync(join(dir, 'run/containerd/containerd.pid'), 'utf8'))
+  return { name: 'dockerd', api, pids: [child.pid!, containerd] }
+}
+
+async function startTdockerd(
+  id: string,
+  base: string,
+  undo: Array<() => unknown>,
+): Promise<Engine> {
+  const dir = join(base, 'tdockerd')
+  mkdirSync(dir)
+  const program = join(root, 'node_modules/.bin/tdockerd')
+  const start = (directory: string, bridge: string): ChildProcess =>
+    daemon(
+      program,
+      [
+        ...['-H', `unix://${join(directory, 'd.sock')}`, '--config-file', '/dev/null'],
+        ...['--data-root', join(directory, 'data'), '--exec-root', join(directory, 'run')],
+        ...[
+          '--pidfile',
+          join(directory, 'pid'),
+          '--cgroup-parent',
+          `/${bridge}`,
+          '--bridge',
+          bridge,
+        ],
+      ],
+      directory,
+    )
+  const child = start(dir, `${id}t`)
+  undo.push(() => end(child))
+  const api = new ApiClient(join(dir, 'd.sock'))
+  await answers(api, dir)
+  const coldStart = async (): Promise<number> => {
+    const scratch = mkdtempSync(join(base, 'cold-'))
+    const second = new ApiClient(join(scratch, 'd.sock'))
+    let process_: ChildProcess | undefined
+    const milliseconds = await timed(async () => {
+      process_ = start(scratch, `${id}c`)
+      await answers(second, scratch)
+    })
+    second.close()
+    await end(process_!)
+    return milliseconds
+  }
+  return { name: 'tdocker', api, pids: [child.pid!], coldStart }
+}
+
+async function startRegistry(
+  base: string,
+  inside: string[],
+  undo: Array<() => unknown>,
+): Promise<void> {
+  const config = join(base, 'registry.yml')
+  writeFileSync(
+    config,
+    `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${join(base, 'registry')}\nhttp:\n  addr: 127.0.0.1:${PORT}\n`,
+  )
+  const [program = '', ...args] = [...inside, 'docker-registry', 'serve', config]
+  const child = daemon(program, args, base)
+  undo.push(() => end(child))
+  const [command = '', ...probe] = [...inside, 'bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${PORT}`]
+  for (let i = 0; i < 500; i++) {
+    if (spawnSync(command, probe).status === 0) return
+    await delay(20)
+  }
+  throw new Error('the registry did not start')
+}
+
+/** A Debian of about 120 MB made by debootstrap, pushed to the registry by dockerd. */
+async function pushDebian(dockerd: Engine, base: string): Promise<void> {
+  const cache = join(root, '.runtime/debian.tar')
+  if (!existsSync(cache)) {
+    const tree = join(base, 'debian')
+    const script = `debootstrap --variant=minbase bookworm ${tree} >/dev/null && rm -rf ${tree}/var/cache/apt/archives/*.deb ${tree}/var/lib/apt/lists/* && tar --numeric-owner --xattrs -cf ${cache} -C ${tree} . && rm -rf ${tree}`
+    const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' })
+    if (status !== 0) throw new Error(`debootstrap: ${stderr}`)
+  }
+  const at = REPOSITORY.lastIndexOf(':')
+  await importTar(dockerd, readFileSync(cache), REPOSITORY.slice(0, at))
+  const pushed = await dockerd.api.request(
+    'POST',
+    `/images/${REPOSITORY.slice(0, at)}/push?tag=latest`,
+    undefined,
+    { 'X-Registry-Auth': 'e30=' },
+  )
+  if (pushed.status !== 200 || pushed.text.includes('"error"'))
+    throw new Error(`push: ${pushed.text.slice(-400)}`)
+}
+
+async function importTar(engine: Engine, tar: Buffer, repo: string): Promise<void> {
+  const query = new URLSearchParams({ fromSrc: '-', repo, tag: 'latest', changes: 'CMD ["sh"]' })
+  const answer = await engine.api.request('POST', `/images/create?${query}`, tar, {
+    'Content-Type': 'application/x-tar',
+  })
+  if (answer.status !== 200 || answer.text.includes('"error"'))
+    throw new Error(`import into ${engine.name}: ${answer.text.slice(-400)}`)
+}
+
+function daemon(
+  program: string,
+  args: readonly string[],
+  dir: string,
+  env: NodeJS.ProcessEnv = {},
+): ChildProcess {
+  const log = openSync(join(dir, 'log'), 'a')
+  return spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } })
+}
+
+async function answers(api: ApiClient, dir: string): Promise<void> {
+  for (let i = 0; i < 30_000; i++) {
+    const ok = await api.get('/_ping').then(
+      ({ status }) => status === 200,
+      () => false,
+    )
+    if (ok) return
+    await delay(1)
+  }
+  throw new Error(`no answer; log:\n${readFileSync(join(dir, 'log'), 'utf8').slice(-3000)}`)
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  await exited
+}
