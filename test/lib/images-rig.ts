@@ -1,0 +1,117 @@
+/** Images of an engine without a daemon: a store and a data root on tmpfs. */
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { EngineEvent } from '@tdocker/engine/event/event-log.ts'
+import { SqliteEventLog } from '@tdocker/engine/event/sqlite-event-log.ts'
+import type { ProgressMessage, PullOptions } from '@tdocker/engine/image/image-backend.ts'
+import { type Images, type ImagesOptions, createImages } from '@tdocker/engine/image/images.ts'
+import { openStore } from '@tdocker/engine/store/sqlite-store.ts'
+import type { Store } from '@tdocker/engine/store/store.ts'
+import { type Native, loadNative } from '@tdocker/kernel'
+
+export interface ImagesRig extends AsyncDisposable {
+  images: Images
+  store: Store
+  native: Native
+  dataRoot: string
+  /** Failures told in the background. */
+  problems: string[]
+  /** Containers that images are told of. */
+  users: Map<string, Array<{ id: string; running: boolean }>>
+  /** Pulls and answers every message. */
+  pull(reference: string, o?: Partial<PullOptions>): Promise<ProgressMessage[]>
+  events(): Array<Pick<EngineEvent, 'action' | 'actorId' | 'attributes'>>
+  /** What lies below the data root beside the database: layers, blobs, partial downloads. */
+  files(): Promise<{ layers: string[]; blobs: string[]; partials: string[] }>
+  /** Closes and opens again over the same data root. */
+  restart(): Promise<void>
+}
+
+export async function imagesRig(
+  o: { config?: Partial<ImagesOptions['config']>; native?: Native } = {},
+): Promise<ImagesRig> {
+  const dataRoot = await mkdtemp('/dev/shm/tdocker-images-')
+  const native = o.native ?? loadNative()
+  const users: ImagesRig['users'] = new Map()
+  const problems: string[] = []
+  const open = (): { store: Store; images: Images } => {
+    const store = openStore({ path: join(dataRoot, 'state.db') })
+    const images = createImages({
+      native,
+      store,
+      events: new SqliteEventLog(store),
+      config: {
+        dataRoot,
+        registryMirrors: [],
+        insecureRegistries: [],
+        maxConcurrentDownloads: 3,
+        backoffMs: 5,
+        stallTimeoutMs: 2000,
+        ...o.config,
+      },
+      users: { usersOf: (id) => users.get(id) ?? [] },
+      log: (what, error) => problems.push(`${what}: ${String(error)}`),
+    })
+    return { store, images }
+  }
+  let state = open()
+  await state.images.collectGarbage()
+  const shut = async (): Promise<void> => {
+    await state.images.close()
+    await state.store.close()
+  }
+  return {
+    get images() {
+      return state.images
+    },
+    get store() {
+      return state.store
+    },
+    native,
+    dataRoot,
+    problems,
+    users,
+    pull: async (reference, options = {}) => {
+      const told: ProgressMessage[] = []
+      await state.images.backend.pull({
+        reference,
+        signal: new AbortController().signal,
+        progress: (message) => told.push(message),
+        ...options,
+      })
+      return told
+    },
+    events: () =>
+      state.store
+        .all<{ action: string; actor_id: string; attributes_json: string }>(
+          'SELECT action, actor_id, attributes_json FROM event ORDER BY seq',
+        )
+        .map((row) => ({
+          action: row.action,
+          actorId: row.actor_id,
+          attributes: JSON.parse(row.attributes_json) as Record<string, string>,
+        })),
+    files: async () => ({
+      layers: await list(join(dataRoot, 'layers')),
+      blobs: await list(join(dataRoot, 'content', 'blobs', 'sha256')),
+      partials: await list(join(dataRoot, 'content', 'partial')),
+    }),
+    restart: async () => {
+      await shut()
+      state = open()
+      await state.images.collectGarbage()
+    },
+    async [Symbol.asyncDispose]() {
+      await shut()
+      await rm(dataRoot, { recursive: true, force: true })
+    },
+  }
+}
+
+async function list(directory: string): Promise<string[]> {
+  try {
+    return (await readdir(directory)).toSorted()
+  } catch {
+    return []
+  }
+}
