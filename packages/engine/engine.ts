@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { createCgroupDriver, loadNative, type Native, shimPath } from '@tdocker/kernel'
+import { loadNative, type Native, shimPath } from '@tdocker/kernel'
+import { createCgroupDriver } from '@tdocker/kernel/cgroup/create-driver.ts'
 import { NativeShimLauncher } from '@tdocker/kernel/shim/launcher.ts'
 import type { ContainerBackend, ExecBackend } from './backend-types.ts'
 import type { EngineConfig } from './config.ts'
@@ -79,7 +80,7 @@ class AssembledEngine implements Engine {
       events,
       config,
       users: { usersOf: (imageId) => this.#containers.usersOf(imageId) },
-      log,
+      log: (what, err) => log.warn({ err, what }, 'images'),
     })
     const host = readPlanFacts()
     const containers = createContainers({
@@ -120,9 +121,8 @@ class AssembledEngine implements Engine {
   }
 
   async restore(): Promise<void> {
-    // Networks come first: they ask which containers are alive, and verbs wait for them.
-    await this.#networks.restore(this.#containers.alive())
     await Promise.all([
+      // Adopts what lives, then has the networks restored around it.
       this.#containers.restore(),
       this.#images.collectGarbage(),
       this.#volumes.collectGarbage(),
@@ -131,7 +131,6 @@ class AssembledEngine implements Engine {
 
   async reload(config: EngineConfig): Promise<void> {
     this.#config = config
-    this.#images.reload(config)
     await this.#events.commit(
       [],
       [
@@ -154,10 +153,7 @@ class AssembledEngine implements Engine {
   }
 
   async close(o: { stopContainers: boolean }): Promise<void> {
-    await this.#containers.shutdown({
-      stopContainers: o.stopContainers,
-      timeoutSeconds: this.#config.shutdownTimeout,
-    })
+    await this.#containers.shutdown({ killAll: o.stopContainers })
     await this.#images.close()
     await this.#networks.shutdown()
     await this.#store.close()

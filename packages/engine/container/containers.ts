@@ -1,0 +1,132 @@
+import { hostname } from 'node:os'
+import type { ContainerBackend, ExecBackend } from '../backend-types.ts'
+import { KeyedLock } from '../base/keyed-lock.ts'
+import { createExec } from '../exec/create-exec.ts'
+import { ExecRegistry } from '../exec/exec-registry.ts'
+import { inspectExec, resizeExec } from '../exec/exec-verbs.ts'
+import { startExec } from '../exec/start-exec.ts'
+import { readLog } from '../log/json-file-reader.ts'
+import { attachContainer } from './attach.ts'
+import { systemClock } from './clock.ts'
+import { isRunning } from './container.ts'
+import type { ContainersConfig } from './containers-config.ts'
+import type { ContainerDeps, Context } from './context.ts'
+import { createContainer } from './create/create.ts'
+import { inspectContainer } from './inspect/inspect.ts'
+import { killContainer } from './kill.ts'
+import { listContainers } from './list/list.ts'
+import { containerLogs } from './logs.ts'
+import { Registry } from './registry.ts'
+import { removeByReference } from './remove.ts'
+import { renameContainer } from './rename.ts'
+import { resizeContainer } from './resize.ts'
+import { restartContainer } from './restart.ts'
+import { loadContainers, restoreContainers } from './restore/restore.ts'
+import { shutdownContainers } from './shutdown.ts'
+import { startContainer } from './start/start.ts'
+import { stopContainer } from './stop.ts'
+import { topContainer } from './top.ts'
+import { waitContainer } from './wait.ts'
+
+/** Containers and their execs. */
+export interface Containers {
+  backend: ContainerBackend
+  execs: ExecBackend
+  /**
+   * Finds out what became of the containers of an earlier daemon; verbs on a container wait for
+   * its turn, reads do not. Call once, before or after the API opens.
+   */
+  restore(): Promise<void>
+  /** `killAll` stops every container; else they run on, and the next daemon finds them. */
+  shutdown(o: { killAll: boolean }): Promise<void>
+  /** Containers made from an image, for those who would remove it. */
+  usersOf(imageId: string): Array<{ id: string; running: boolean }>
+  counts(): { containers: number; running: number; paused: number; stopped: number }
+}
+
+/** What may be left out: clock and log reader are there for tests. */
+export type ContainersOptions = Omit<ContainerDeps, 'clock' | 'readLog'> &
+  Partial<Pick<ContainerDeps, 'clock' | 'readLog'>>
+
+/** Loads the rows at once, so that reads answer from the first moment. */
+export function createContainers(o: ContainersOptions): Containers {
+  const ctx: Context = {
+    clock: systemClock,
+    readLog,
+    ...o,
+    registry: new Registry(),
+    execs: new ExecRegistry(),
+    locks: new KeyedLock(),
+    shuttingDown: false,
+  }
+  const loaded = loadContainers(ctx)
+  return {
+    backend: containerBackend(ctx),
+    execs: execBackend(ctx),
+    restore: () => restoreContainers(ctx, loaded),
+    shutdown: (options) => shutdownContainers(ctx, options),
+    usersOf: (imageId) =>
+      [...ctx.registry.all()]
+        .filter((c) => c.imageId === imageId)
+        .map((c) => ({ id: c.id, running: isRunning(c) })),
+    counts: () => counts(ctx),
+  }
+}
+
+function containerBackend(ctx: Context): ContainerBackend {
+  return {
+    create: (o) => createContainer(ctx, o),
+    list: (o) => listContainers(ctx, o),
+    inspect: (id, o) => inspectContainer(ctx, id, o),
+    start: (id) => startContainer(ctx, id),
+    stop: (id, o) => stopContainer(ctx, id, o),
+    restart: (id, o) => restartContainer(ctx, id, o),
+    kill: (id, o) => killContainer(ctx, id, o),
+    rename: (id, name) => renameContainer(ctx, id, name),
+    resize: (id, o) => resizeContainer(ctx, id, o),
+    remove: (id, o) => removeByReference(ctx, id, o),
+    top: (id, psArgs) => topContainer(ctx, id, psArgs),
+    wait: (id, o) => waitContainer(ctx, id, o),
+    logs: (id, o) => containerLogs(ctx, id, o),
+    attach: (id, o, hijack) => attachContainer(ctx, id, o, hijack),
+  }
+}
+
+function execBackend(ctx: Context): ExecBackend {
+  return {
+    create: (containerId, body) => createExec(ctx, containerId, body),
+    start: (id, body, hijack) => startExec(ctx, id, body, hijack),
+    resize: (id, o) => resizeExec(ctx, id, o),
+    inspect: (id) => Promise.try(() => inspectExec(ctx, id)),
+  }
+}
+
+function counts(ctx: Context): ReturnType<Containers['counts']> {
+  const all = [...ctx.registry.all()]
+  const paused = all.filter((c) => c.state === 'paused').length
+  const running = all.filter(isRunning).length - paused
+  return { containers: all.length, running, paused, stopped: all.length - running - paused }
+}
+
+const MIB = 1024 * 1024
+
+/** A configuration with dockerd's defaults; `over` says what is different. */
+export function containersConfig(
+  over: Pick<ContainersConfig, 'dataRoot' | 'execRoot' | 'bootId'> & Partial<ContainersConfig>,
+): ContainersConfig {
+  return {
+    machineName: hostname(),
+    runtimes: ['runc', 'io.containerd.runc.v2'],
+    defaultRuntime: 'runc',
+    logConfig: { Type: 'json-file', Config: {} },
+    shmSize: 64 * MIB,
+    ipcMode: 'private',
+    cgroupnsMode: undefined,
+    cgroupParent: '/tdocker',
+    stopTimeoutSeconds: 10,
+    ulimits: [],
+    initPath: undefined,
+    liveRestore: true,
+    ...over,
+  }
+}
