@@ -20,8 +20,8 @@ export interface ContainersConfig {
   /** Parent of the containers' groups, e.g. `/tdocker`. */
   cgroupParent: string
   stopTimeoutSeconds: number
-  maskedPaths: readonly string[]
-  readonlyPaths: readonly string[]
+  /** `default-ulimits`: taken where a container names none of that kind. */
+  ulimits: ReadonlyArray<{ Name: string; Soft: number; Hard: number }>
   /** Host path of docker-init, for `Init`. */
   initPath: string | undefined
   /** Containers outlive the daemon. */

@@ -37,8 +37,13 @@ export interface Containers {
    * its turn, reads do not. Call once, before or after the API opens.
    */
   restore(): Promise<void>
-  /** `killAll` stops every container; else they run on, and the next daemon finds them. */
-  shutdown(o: { killAll: boolean }): Promise<void>
+  /**
+   * `stopContainers` gives each its own stop timeout, all of them at most `timeoutSeconds`; else
+   * they run on, and the next daemon finds them.
+   */
+  shutdown(o: { stopContainers: boolean; timeoutSeconds: number }): Promise<void>
+  /** Containers made of an image. */
+  usersOf(imageId: string): ReadonlyArray<{ id: string; running: boolean }>
   /** Containers made from an image, for those who would remove it. */
   usersOf(imageId: string): Array<{ id: string; running: boolean }>
   counts(): { containers: number; running: number; paused: number; stopped: number }
@@ -70,6 +75,7 @@ export function createContainers(o: ContainersOptions): Containers {
         .filter((c) => c.imageId === imageId)
         .map((c) => ({ id: c.id, running: isRunning(c) })),
     counts: () => counts(ctx),
+    usersOf: (imageId) => ctx.registry.usersOf(imageId),
   }
 }
 
@@ -97,7 +103,7 @@ function execBackend(ctx: Context): ExecBackend {
     create: (containerId, body) => createExec(ctx, containerId, body),
     start: (id, body, hijack) => startExec(ctx, id, body, hijack),
     resize: (id, o) => resizeExec(ctx, id, o),
-    inspect: (id) => Promise.try(() => inspectExec(ctx, id)),
+    inspect: async (id) => inspectExec(ctx, id),
   }
 }
 

@@ -1,23 +1,17 @@
 import type { Readable } from 'node:stream'
-import type { HostConfig } from '@tdocker/api'
-import type { CgroupDriver, CgroupResources } from '@tdocker/kernel/cgroup/driver.ts'
-import type { DeviceRule, Native } from '@tdocker/kernel/native.ts'
-import type { PlanDevice } from '@tdocker/kernel/shim/plan.ts'
+import type { CgroupDriver } from '@tdocker/kernel/cgroup/driver.ts'
+import type { Native } from '@tdocker/kernel/native.ts'
 import type { ShimLauncher } from '@tdocker/kernel/shim/shim.ts'
 import type { KeyedLock } from '../base/keyed-lock.ts'
 import { RollbackScope } from '../base/scope.ts'
 import type { EventLog } from '../event/event-log.ts'
+import type { ReadLogOptions } from '../log/json-file-reader.ts'
 import type { Store } from '../store/store.ts'
 import type { Clock } from './clock.ts'
 import type { ContainersConfig } from './containers-config.ts'
 import type { ImageSource, NetworkSandboxes, Volumes } from './needs.ts'
-import type {
-  BuiltPlan,
-  ContainerPlanInput,
-  ExecPlanInput,
-  HostFacts,
-  ResolvedUser,
-} from './plan/plan-input.ts'
+import type { HostFacts } from './plan/plan-input.ts'
+import type { SeccompFilters } from './plan/seccomp-cache.ts'
 import type { Registry } from './registry.ts'
 import type { ExecRegistry } from '../exec/exec-registry.ts'
 
@@ -31,7 +25,9 @@ export interface ContainerDeps {
   images: ImageSource
   networks: NetworkSandboxes
   volumes: Volumes
-  planner: Planner
+  /** Facts of the machine that plans are made with. */
+  host: HostFacts
+  seccomp: Pick<SeccompFilters, 'forContainer'>
   readLog: ReadLog
   config: ContainersConfig
   log: Logger
@@ -47,6 +43,7 @@ export type ContainerNative = Pick<
   | 'overlayOpen'
   | 'pidfdOpen'
   | 'pidfdSendSignal'
+  | 'readFileIn'
   | 'removeTree'
   | 'socketPair'
   | 'statIn'
@@ -60,38 +57,7 @@ export interface Logger {
   error(fields: object, message: string): void
 }
 
-/** container/plan: decides what a container may do, as data. */
-export interface Planner {
-  readonly host: HostFacts
-  /** Throws invalidParameter for security options, capabilities or sysctls that make no sense. */
-  check(host: HostConfig): void
-  createPlan(input: ContainerPlanInput): BuiltPlan
-  execPlan(input: ExecPlanInput): BuiltPlan
-  /** `user` as in `Config.User`, looked up in the tree behind `root`. */
-  user(o: { root: number; user: string; groupAdd: readonly string[] }): Promise<ResolvedUser>
-  devices(host: HostConfig): PlanDevice[]
-  deviceRules(host: HostConfig, devices: readonly PlanDevice[]): DeviceRule[]
-  resources(host: HostConfig): CgroupResources
-  /** undefined for unconfined. */
-  seccomp(host: HostConfig, o: { exec: boolean; privileged: boolean }): Promise<Uint8Array | undefined>
-}
-
-/** log/: docker frames, or raw bytes with `tty`. */
-export type ReadLog = (o: {
-  path: string
-  stdout: boolean
-  stderr: boolean
-  follow: boolean
-  tail?: number
-  sinceNs?: bigint
-  untilNs?: bigint
-  timestamps: boolean
-  details: boolean
-  /** Settles when nothing will be written any more. */
-  ended: Promise<void>
-  signal: AbortSignal
-  tty: boolean
-}) => Readable
+export type ReadLog = (o: ReadLogOptions) => Readable
 
 export interface Context extends ContainerDeps {
   readonly registry: Registry
@@ -103,9 +69,7 @@ export interface Context extends ContainerDeps {
 
 /** A rollback scope whose failing undos are logged. */
 export function rollback(ctx: Context, container: string): RollbackScope {
-  return new RollbackScope((what, err) =>
-    ctx.log.warn({ container, err, what }, 'undo failed'),
-  )
+  return new RollbackScope((what, err) => ctx.log.warn({ container, err, what }, 'undo failed'))
 }
 
 /** For work that goes on after the answer: failures are logged, never thrown. */

@@ -5,7 +5,8 @@ import { containerEvent } from './events.ts'
 import { cancelRestart } from './exit/exit.ts'
 import { notRunning } from './messages.ts'
 import { updateRow } from './rows.ts'
-import { isKnownSignal, parseSignal, SIGKILL } from './signals.ts'
+import { parseSignal } from './plan/signals.ts'
+import { isKnownSignal, SIGKILL } from './signals.ts'
 import { waitFor } from './wait.ts'
 
 /** How long a SIGKILL may take before the whole group is killed, then before giving up. */

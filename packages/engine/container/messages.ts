@@ -23,9 +23,7 @@ export const nameTaken = (name: string, id: string): EngineError =>
       'You have to remove (or rename) that container to be able to reuse that name.',
   )
 export const invalidName = (name: string): EngineError =>
-  invalidParameter(
-    `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-  )
+  invalidParameter(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`)
 export const notRunning = (id: string): EngineError => conflict(`container ${id} is not running`)
 export const isRestarting = (id: string): EngineError =>
   conflict(`Container ${id} is restarting, wait until the container is running`)

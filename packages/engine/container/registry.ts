@@ -1,4 +1,4 @@
-import { type Container } from './container.ts'
+import { type Container, isRunning } from './container.ts'
 import { ambiguousPrefix, invalidIdentifier, nameTaken, noSuchContainer } from './messages.ts'
 
 /** All containers by id and name. Memory only: rows are the caller's. */
@@ -6,6 +6,9 @@ export class Registry {
   readonly #byId = new Map<string, Container>()
   /** Names in use, reserved ones (of creates under way) included. */
   readonly #idByName = new Map<string, string>()
+  readonly #byImage = new Map<string, Set<Container>>()
+  /** Images of creates under way: image id by container id. */
+  readonly #imageHolds = new Map<string, string>()
 
   /** Takes a name for `id`. Throws conflict with Docker's sentence. */
   reserve(name: string, id: string): void {
@@ -25,10 +28,33 @@ export class Registry {
   /** Makes a container visible; its name must be reserved. */
   add(container: Container): void {
     this.#byId.set(container.id, container)
+    const { imageId } = container
+    const users = this.#byImage.get(imageId) ?? new Set()
+    this.#byImage.set(imageId, users.add(container))
+  }
+
+  /** Keeps an image from being removed while a container is made of it. */
+  holdImage(containerId: string, imageId: string): Disposable {
+    this.#imageHolds.set(containerId, imageId)
+    return { [Symbol.dispose]: () => this.#imageHolds.delete(containerId) }
+  }
+
+  /** Containers made of an image, those being made included. */
+  usersOf(imageId: string): Array<{ id: string; running: boolean }> {
+    const users = [...(this.#byImage.get(imageId) ?? [])].map((c) => ({
+      id: c.id,
+      running: isRunning(c),
+    }))
+    for (const [id, held] of this.#imageHolds)
+      if (held === imageId && !this.#byId.has(id)) users.push({ id, running: false })
+    return users
   }
 
   delete(container: Container): void {
     this.#byId.delete(container.id)
+    const users = this.#byImage.get(container.imageId)
+    users?.delete(container)
+    if (users?.size === 0) this.#byImage.delete(container.imageId)
     this.release(container.name, container.id)
   }
 

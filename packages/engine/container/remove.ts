@@ -121,4 +121,3 @@ async function enterDead(ctx: Context, c: Container, cause: unknown): Promise<vo
     ctx.log.error({ container: c.id, err }, 'dead state not recorded')
   }
 }
-

@@ -5,7 +5,7 @@ import { type Context } from './context.ts'
 import { containerEvent } from './events.ts'
 import { ended, killAndWait, sendSignal } from './kill.ts'
 import { alreadyStopped } from './messages.ts'
-import { parseSignal, SIGTERM } from './signals.ts'
+import { parseSignal, stopSignal } from './plan/signals.ts'
 
 /** What is waited for when the signal could not be sent. */
 const FAILED_SIGNAL_WAIT_MS = 2_000
@@ -34,7 +34,7 @@ export async function stopContainer(
 /** Stop signal, wait, SIGKILL. Fine when it does not run. */
 export async function stopAndWait(ctx: Context, c: Container, o: StopOptions): Promise<void> {
   if (!isRunning(c)) return
-  const signal = o.signal ? parseSignal(o.signal) : stopSignal(c)
+  const signal = o.signal ? parseSignal(o.signal) : stopSignal(c.config.StopSignal)
   const seconds = o.timeoutSeconds ?? c.config.StopTimeout ?? ctx.config.stopTimeoutSeconds
   const live = c.live
   let waitMs = seconds < 0 ? undefined : seconds * 1000
@@ -51,12 +51,4 @@ export async function stopAndWait(ctx: Context, c: Container, o: StopOptions): P
     })
   }
   await ctx.events.commit([], [containerEvent(c, 'stop')])
-}
-
-function stopSignal(c: Container): number {
-  try {
-    return c.config.StopSignal ? parseSignal(c.config.StopSignal) : SIGTERM
-  } catch {
-    return SIGTERM
-  }
 }

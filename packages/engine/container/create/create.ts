@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import type {
   ContainerConfig,
   ContainerCreateResponse,
@@ -16,19 +17,14 @@ import { invalidName, nameTaken } from '../messages.ts'
 import { generateName, isValidName } from '../names/generate.ts'
 import type { ResolvedImage } from '../needs.ts'
 import { containerDirs } from '../paths.ts'
+import { validateForPlan } from '../plan/validate.ts'
 import { blankState, deleteRow, insertRow } from '../rows.ts'
 import { sandboxRequest } from '../start/sandbox.ts'
-import {
-  applyDefaults,
-  defaultHostname,
-  pinJoinedContainers,
-  setDefaultPaths,
-} from './defaults.ts'
+import { applyDefaults, defaultHostname, pinJoinedContainers, setDefaultPaths } from './defaults.ts'
 import { mergeConfig } from './merge-config.ts'
 import { acquireVolumes, planMounts, populateVolumes } from './resolve-mounts.ts'
 import { validateConfig } from './validate-config.ts'
 import { validateHostConfig, validateNetworkMode } from './validate-host-config.ts'
-import { validateResources } from './validate-resources.ts'
 import { applyVersionGates } from './version-gates.ts'
 
 /** `POST /containers/create`. The row is committed before the directories are made. */
@@ -37,12 +33,13 @@ export async function createContainer(
   o: CreateOptions,
 ): Promise<ContainerCreateResponse> {
   const wish = validateWish(ctx, o)
+  const id = newId()
   const image = await ctx.images.resolve(wish.config.Image ?? '', o.platform)
+  using _hold = ctx.registry.holdImage(id, image.id)
   const config = mergeConfig(wish.config, image.config.config ?? {})
-  setDefaultPaths(wish.host, ctx.config)
+  setDefaultPaths(wish.host, ctx.host)
 
   await using scope = rollback(ctx, o.name ?? '')
-  const id = newId()
   const name = reserveName(ctx, o.name, id)
   scope.undo('release name', () => ctx.registry.release(name, id))
   const container = newContainer(ctx, { ...wish, config, id, name, image })
@@ -78,9 +75,18 @@ function validateWish(ctx: Context, o: CreateOptions): Wish {
   validateNetworkMode(config, host)
   validateConfig(config)
   validateHostConfig(host)
-  const warnings = validateResources(host, ctx.cgroups)
+  // 0 and every negative number stand for no limit.
+  if ((host.PidsLimit ?? 1) <= 0) delete host.PidsLimit
+  const warnings = validateForPlan(config, host, {
+    facts: ctx.host,
+    limits: {
+      features: ctx.cgroups.features,
+      cpusAvailable: ctx.cgroups.cpusAvailable,
+      memsAvailable: ctx.cgroups.memsAvailable,
+      cpus: availableParallelism(),
+    },
+  })
   applyDefaults(host, ctx)
-  ctx.planner.check(host)
   refuseUnsupported(config, host)
   if (host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0)
     warnings.push('Published ports are discarded when using host network mode')

@@ -3,6 +3,8 @@ import type { CgroupDriver } from '@tdocker/kernel/cgroup/driver.ts'
 import { invalidParameter } from '../../base/errors.ts'
 import type { ContainersConfig } from '../containers-config.ts'
 import { joinedContainer } from '../container.ts'
+import { defaultMaskedPaths, defaultReadonlyPaths } from '../plan/create-plan.ts'
+import type { HostFacts } from '../plan/plan-input.ts'
 import type { Registry } from '../registry.ts'
 import { mergeLogConfig } from './log-config.ts'
 import { portKey } from './ports.ts'
@@ -45,15 +47,15 @@ function defaultCgroupns(
 }
 
 /** Masked and read-only paths, unless given or privileged. */
-export function setDefaultPaths(host: HostConfig, config: ContainersConfig): void {
+export function setDefaultPaths(host: HostConfig, facts: HostFacts): void {
   const unconfined = host.SecurityOpt?.some((option) => option === 'systempaths=unconfined')
   if (unconfined) {
     host.MaskedPaths ??= []
     host.ReadonlyPaths ??= []
   }
   if (host.Privileged) return
-  host.MaskedPaths ??= [...config.maskedPaths]
-  host.ReadonlyPaths ??= [...config.readonlyPaths]
+  host.MaskedPaths ??= defaultMaskedPaths(host, facts)
+  host.ReadonlyPaths ??= defaultReadonlyPaths(host)
 }
 
 /** `container:name` → `container:ID`, so that a rename of the other does not break the tie. */

@@ -55,7 +55,10 @@ function mergeCommand(
     entrypoint ??= image.Entrypoint
   }
   if (entrypoint?.length === 1 && entrypoint[0] === '') entrypoint = undefined
-  return { ...(cmd ? { Cmd: [...cmd] } : {}), ...(entrypoint ? { Entrypoint: [...entrypoint] } : {}) }
+  return {
+    ...(cmd ? { Cmd: [...cmd] } : {}),
+    ...(entrypoint ? { Entrypoint: [...entrypoint] } : {}),
+  }
 }
 
 type Healthcheck = NonNullable<ContainerConfig['Healthcheck']>

@@ -25,9 +25,9 @@ export function parseBind(text: string, volumeDriver: string): MountRecord {
   const propagation = options.find((option) => PROPAGATIONS.has(option))
   const isBind = source.startsWith('/')
   const reason = isBind
-    ? targetProblem(target) ?? pathProblem(source)
-    : (propagation !== undefined ? 'field BindOptions must not be specified' : undefined) ??
-      targetProblem(target)
+    ? (targetProblem(target) ?? pathProblem(source))
+    : ((propagation !== undefined ? 'field BindOptions must not be specified' : undefined) ??
+      targetProblem(target))
   if (reason !== undefined)
     throw invalidParameter(
       `${invalidSpec(text)}: invalid mount config for type "${isBind ? 'bind' : 'volume'}": ${reason}`,
@@ -70,8 +70,7 @@ function isMode(mode: string): boolean {
 
 /** `VolumesFrom`: `container[:ro|rw|z|Z]`. */
 export function parseVolumesFrom(text: string): { container: string; readWrite: boolean } {
-  if (text === '')
-    throw invalidParameter('volumes-from specification cannot be an empty string')
+  if (text === '') throw invalidParameter('volumes-from specification cannot be an empty string')
   const colon = text.indexOf(':')
   if (colon < 0) return { container: text, readWrite: true }
   const mode = text.slice(colon + 1)
@@ -95,7 +94,8 @@ export function mountFromSpec(mount: Mount): MountRecord {
     record.recursive = !mount.BindOptions?.NonRecursive
     record.recursiveReadonly =
       !record.readWrite &&
-      (!mount.BindOptions?.ReadOnlyNonRecursive || mount.BindOptions.ReadOnlyForceRecursive === true)
+      (!mount.BindOptions?.ReadOnlyNonRecursive ||
+        mount.BindOptions.ReadOnlyForceRecursive === true)
   } else if (mount.Type === 'volume') {
     record.name = mount.Source ?? ''
     record.anonymous = record.name === ''
@@ -198,10 +198,4 @@ function tmpfsProblem(mount: Mount): string | undefined {
     if (option[0] !== 'exec' && option[0] !== 'noexec') return `invalid option: ${option[0]}`
   }
   return undefined
-}
-
-/** A key of `HostConfig.Tmpfs`. */
-export function checkTmpfsTarget(target: string): void {
-  const reason = targetProblem(target)
-  if (reason !== undefined) throw invalidParameter(reason)
 }

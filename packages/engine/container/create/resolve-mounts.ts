@@ -127,9 +127,7 @@ export async function populateVolumes(
       const stat = await ctx.native.statIn({ root, path, follow: true })
       if (stat?.type === 'directory') await ctx.volumes.populate(handle, { root, path })
       else if (stat && record.anonymous)
-        throw invalidParameter(
-          `cannot mount volume over existing file, file exists ${path}`,
-        )
+        throw invalidParameter(`cannot mount volume over existing file, file exists ${path}`)
     }
   } finally {
     ctx.native.closeFd(root)

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { ContainerConfig, HostConfig } from '@tdocker/api'
 import { invalidParameter } from '../../base/errors.ts'
 import { checkHostPort, checkPortKey } from './ports.ts'
-import { checkTmpfsTarget, validateMount } from './mount-spec.ts'
+import { validateMount } from './mount-spec.ts'
 
 /** Checks that need neither image nor machine, in Docker's words. Throws invalidParameter. */
 export function validateHostConfig(host: HostConfig): void {
@@ -16,18 +16,11 @@ export function validateHostConfig(host: HostConfig): void {
     for (const binding of bindings ?? []) checkHostPort(binding.HostPort ?? '')
   }
   validateRestartPolicy(host.RestartPolicy)
-  validateModes(host)
+  checkIsolation(host)
   if ('' in (host.Annotations ?? {}))
     throw invalidParameter(
       'invalid Annotations: the empty string is not permitted as an annotation key',
     )
-  if ((host.ShmSize ?? 0) < 0) throw invalidParameter('SHM size can not be less than 0')
-  const score = host.OomScoreAdj ?? 0
-  if (score < -1000 || score > 1000)
-    throw invalidParameter(
-      `Invalid value ${score}, range for oom score adj is [-1000, 1000]`,
-    )
-  for (const target of Object.keys(host.Tmpfs ?? {})) checkTmpfsTarget(target)
 }
 
 export function validateRestartPolicy(policy: HostConfig['RestartPolicy']): void {
@@ -54,26 +47,10 @@ export function validateRestartPolicy(policy: HostConfig['RestartPolicy']): void
   }
 }
 
-function validateModes(host: HostConfig): void {
+function checkIsolation(host: HostConfig): void {
   const isolation = host.Isolation ?? ''
   if (isolation !== '' && isolation !== 'default')
-    throw invalidParameter(
-      `invalid isolation (${isolation}): linux only supports 'default'`,
-    )
-  const ipc = host.IpcMode ?? ''
-  if (!['', 'none', 'private', 'host', 'shareable'].includes(ipc) && !ipc.startsWith('container:'))
-    throw invalidParameter(`invalid IPC mode: ${ipc}`)
-  const pid = host.PidMode ?? ''
-  if (pid !== '' && pid !== 'host' && !/^container:./.test(pid))
-    throw invalidParameter(`invalid PID mode: ${pid}`)
-  const uts = host.UTSMode ?? ''
-  if (uts !== '' && uts !== 'host') throw invalidParameter(`invalid UTS mode: ${uts}`)
-  const cgroupns = host.CgroupnsMode ?? ''
-  if (!['', 'private', 'host'].includes(cgroupns))
-    throw invalidParameter(`invalid cgroup namespace mode: ${cgroupns}`)
-  const userns = host.UsernsMode ?? ''
-  if (userns !== '' && userns !== 'host')
-    throw invalidParameter(`invalid user namespace mode: ${userns}`)
+    throw invalidParameter(`invalid isolation (${isolation}): linux only supports 'default'`)
 }
 
 function checkExtraHost(entry: string): void {
@@ -102,9 +79,7 @@ function validateJoinedNetwork(config: ContainerConfig, host: HostConfig, mode: 
     throw invalidParameter(`conflicting options: ${what}`)
   }
   if (mode.slice('container:'.length) === '')
-    throw invalidParameter(
-      'invalid network mode: invalid container format container:<name|id>',
-    )
+    throw invalidParameter('invalid network mode: invalid container format container:<name|id>')
   if (config.Hostname) refuse('hostname and the network mode')
   if (host.Links?.length)
     refuse(

@@ -9,8 +9,7 @@ import type { FdScope } from './fd-scope.ts'
 export function openJoinedNamespaces(ctx: Context, c: Container, fds: FdScope): NamespaceFds {
   const join: NamespaceFds = {}
   const pidDonor = joinedContainer(c.hostConfig.PidMode)
-  if (pidDonor !== undefined)
-    join.pid = fds.add(ctx.native.nsOpen(donor(ctx, pidDonor).pid, 'pid'))
+  if (pidDonor !== undefined) join.pid = fds.add(ctx.native.nsOpen(donor(ctx, pidDonor).pid, 'pid'))
   const ipcDonor = joinedContainer(c.hostConfig.IpcMode)
   if (ipcDonor !== undefined) {
     const other = donor(ctx, ipcDonor)

@@ -13,8 +13,7 @@ export interface StartFailure {
 
 const CREATE_PREFIX =
   'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: '
-const EXEC_PREFIX =
-  'OCI runtime exec failed: exec failed: unable to start container process: '
+const EXEC_PREFIX = 'OCI runtime exec failed: exec failed: unable to start container process: '
 
 /**
  * The sentence and exit code of a process that could not be started. The stage of a `LaunchError`

@@ -5,8 +5,10 @@
 export async function settleAll<T extends readonly unknown[]>(
   steps: readonly [...{ [K in keyof T]: Promise<T[K]> }],
 ): Promise<T> {
-  const results = await Promise.allSettled(steps)
-  const failed = results.find((result) => result.status === 'rejected')
-  if (failed) throw failed.reason
-  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as never
+  const results: PromiseSettledResult<unknown>[] = await Promise.allSettled(steps)
+  const values = results.map((result) => {
+    if (result.status === 'rejected') throw result.reason
+    return result.value
+  })
+  return values as unknown as T
 }

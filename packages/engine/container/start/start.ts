@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
+import type { HostConfig } from '@tdocker/api'
 import type { EngineError } from '../../base/errors.ts'
 import type { RollbackScope } from '../../base/scope.ts'
 import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
@@ -10,7 +11,11 @@ import { containerEvent } from '../events.ts'
 import { watchExit } from '../exit/exit.ts'
 import { alreadyRunning, startPaused, startRemoved } from '../messages.ts'
 import { type ContainerDirs, containerDirs } from '../paths.ts'
-import type { BuiltPlan } from '../plan/plan-input.ts'
+import { buildCreatePlan } from '../plan/create-plan.ts'
+import { deviceRules, type ResolvedDevices, resolveDevices } from '../plan/devices.ts'
+import type { BuiltPlan, ContainerPaths, PlanCgroup, ResolvedUser } from '../plan/plan-input.ts'
+import { cgroupResources } from '../plan/resources.ts'
+import { resolveUser } from '../plan/user.ts'
 import { removeContainer } from '../remove.ts'
 import { updateRow } from '../rows.ts'
 import { FdScope } from './fd-scope.ts'
@@ -71,23 +76,23 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   mkdirSync(dirs.run, { recursive: true, mode: 0o700 })
   scope.undo('remove runtime directory', () => ctx.native.removeTree(dirs.run))
   const cgroup = cgroupPath(ctx, c)
-  const devices = ctx.planner.devices(c.hostConfig)
+  const devices = await resolveDevices(c.hostConfig)
 
   const [root, network, , seccomp] = await settleAll<
-    [{ rootFd: number; user: Awaited<ReturnType<Context['planner']['user']>> }, NetworkSetup, void, Uint8Array | undefined]
+    [Root, NetworkSetup, void, Uint8Array | undefined]
   >([
     openRoot(ctx, c, dirs, fds),
     openNetwork(ctx, c, fds, scope),
     makeCgroup(ctx, c, cgroup, devices, scope),
-    ctx.planner.seccomp(c.hostConfig, { exec: false, privileged: false }),
+    ctx.seccomp.forContainer(c.hostConfig),
   ])
   writeNetworkFiles(c, dirs, network)
 
-  const built = ctx.planner.createPlan({
+  const built = buildCreatePlan({
     id: c.id,
     name: c.name,
     config: c.config,
-    hostConfig: c.hostConfig,
+    hostConfig: withUlimits(ctx, c),
     paths: planPaths(ctx, c, dirs, network),
     rootFd: root.rootFd,
     join: {
@@ -97,10 +102,10 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
     netnsFd: network.netnsFd,
     user: root.user,
     mounts: resolveMounts(c),
-    devices,
+    devices: devices.devices,
     cgroup: planCgroup(ctx, cgroup),
     seccomp,
-    host: ctx.planner.host,
+    host: ctx.host,
     clients,
     hold: network.hold,
     log: planLog(c, dirs.log),
@@ -114,13 +119,18 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   live.watch()
 }
 
+interface Root {
+  rootFd: number
+  user: ResolvedUser
+}
+
 /** Overlay root and, looked up in it, the user. */
 async function openRoot(
   ctx: Context,
   c: Container,
   dirs: ContainerDirs,
   fds: FdScope,
-): Promise<{ rootFd: number; user: Awaited<ReturnType<Context['planner']['user']>> }> {
+): Promise<Root> {
   c.lowers ??= (await ctx.images.resolve(c.imageId)).lowers
   // Containers that go away with their process need no durable upper directory. overlayfs marks
   // such a work directory and refuses it the next time, so a fresh one is made for a restart.
@@ -137,9 +147,10 @@ async function openRoot(
       volatile,
     }),
   )
-  const user = await ctx.planner.user({
+  const user = await resolveUser({
+    native: ctx.native,
     root: rootFd,
-    user: c.config.User ?? '',
+    spec: c.config.User ?? '',
     groupAdd: c.hostConfig.GroupAdd ?? [],
   })
   return { rootFd, user }
@@ -152,8 +163,7 @@ async function openNetwork(
   scope: RollbackScope,
 ): Promise<NetworkSetup> {
   const network = await setUpNetwork(ctx, c, fds)
-  if (network.joinFd === undefined)
-    scope.undo('release network', () => ctx.networks.release(c.id))
+  if (network.joinFd === undefined) scope.undo('release network', () => ctx.networks.release(c.id))
   return network
 }
 
@@ -161,32 +171,40 @@ async function makeCgroup(
   ctx: Context,
   c: Container,
   path: string,
-  devices: ReturnType<Context['planner']['devices']>,
+  devices: ResolvedDevices,
   scope: RollbackScope,
 ): Promise<void> {
   await ctx.cgroups.create({
     path,
-    resources: ctx.planner.resources(c.hostConfig),
-    devices: ctx.planner.deviceRules(c.hostConfig, devices),
+    resources: cgroupResources(c.hostConfig),
+    devices: deviceRules(c.hostConfig, devices),
   })
   scope.undo('remove cgroup', () => ctx.cgroups.remove(path))
 }
 
 export function cgroupPath(ctx: Context, c: Container): string {
   const parent = c.hostConfig.CgroupParent || ctx.config.cgroupParent
-  return `/${parent.split('/').filter((part) => part !== '' && part !== '.' && part !== '..').join('/')}/${c.id}`
+  return `/${parent
+    .split('/')
+    .filter((part) => part !== '' && part !== '.' && part !== '..')
+    .join('/')}/${c.id}`
 }
 
-export function planCgroup(ctx: Context, path: string): BuiltCgroup {
+export function planCgroup(ctx: Context, path: string): PlanCgroup {
   return {
     version: ctx.cgroups.version,
     procsFiles: ctx.cgroups.procsFiles(path),
     shimProcsFiles: ctx.cgroups.shimProcsFiles(),
-    hierarchies: ctx.cgroups.hierarchies,
+    mounts: ctx.cgroups.mountPoints(path),
   }
 }
 
-type BuiltCgroup = Parameters<Context['planner']['createPlan']>[0]['cgroup']
+/** The daemon's default ulimits, where the container names none of that kind. */
+function withUlimits(ctx: Context, c: Container): HostConfig {
+  const own = c.hostConfig.Ulimits ?? []
+  const missing = ctx.config.ulimits.filter((limit) => !own.some(({ Name }) => Name === limit.Name))
+  return missing.length === 0 ? c.hostConfig : { ...c.hostConfig, Ulimits: [...own, ...missing] }
+}
 
 /** The three files Docker binds over /etc. */
 function writeNetworkFiles(c: Container, dirs: ContainerDirs, network: NetworkSetup): void {
@@ -202,7 +220,7 @@ function planPaths(
   c: Container,
   dirs: ContainerDirs,
   network: NetworkSetup,
-): Parameters<Context['planner']['createPlan']>[0]['paths'] {
+): ContainerPaths {
   const mounted = new Set(c.detail.mounts.map((record) => record.destination))
   const { hosts, hostname, resolvConf } = network.files
   return {
@@ -288,4 +306,3 @@ async function recordFailure(
   const removal = removeContainer(ctx, c, c.id, { force: true, volumes: true })
   inBackground(ctx, c.id, 'remove after failed start', removal)
 }
-

@@ -1,0 +1,28 @@
+import type { PortSummary } from '@tdocker/api'
+import type { Container } from '../container.ts'
+
+/** Published and exposed ports, in the order Docker's clients expect. */
+export function portSummaries(c: Container): PortSummary[] {
+  const ports: PortSummary[] = []
+  for (const [key, bindings] of Object.entries(c.detail.ports)) {
+    const [number = '', type = 'tcp'] = key.split('/')
+    const common = { PrivatePort: Number(number), Type: type as PortSummary['Type'] }
+    if (!bindings || bindings.length === 0) ports.push(common)
+    for (const binding of bindings ?? [])
+      ports.push({
+        ...(binding.HostIp ? { IP: binding.HostIp } : {}),
+        ...common,
+        PublicPort: Number(binding.HostPort),
+      })
+  }
+  return ports.sort(compare)
+}
+
+function compare(a: PortSummary, b: PortSummary): number {
+  return (
+    a.PrivatePort - b.PrivatePort ||
+    a.Type.localeCompare(b.Type) ||
+    (a.PublicPort ?? 0) - (b.PublicPort ?? 0) ||
+    (a.IP ?? '').localeCompare(b.IP ?? '')
+  )
+}

@@ -1,0 +1,225 @@
+import { readdirSync } from 'node:fs'
+import type { ExitRecord } from '@tdocker/kernel/shim/plan.ts'
+import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
+import { type Container, isRunning } from '../container.ts'
+import { type Context, inBackground } from '../context.ts'
+import { containerEvent } from '../events.ts'
+import { enterStopped, EXIT_UNKNOWN_END, scheduleRestart, watchExit } from '../exit/exit.ts'
+import { decideRestart } from '../exit/restart-policy.ts'
+import { containerDirs, runDir } from '../paths.ts'
+import { destroy, removeContainer, removeDirectories } from '../remove.ts'
+import { deleteRow, loadRows, type StoredContainer, updateRow } from '../rows.ts'
+import { cgroupPath, startLocked } from '../start/start.ts'
+import { stopAndWait } from '../stop.ts'
+import { collectGarbage } from './garbage.ts'
+import { restoreExecs } from './restore-execs.ts'
+
+/** How many containers are looked at side by side. */
+const PARALLEL = 16
+
+export interface Loaded {
+  rows: StoredContainer[]
+  /** Lets verbs pass once a container's fate is known. */
+  gates: Map<string, PromiseWithResolvers<void>>
+}
+
+/** Puts what the rows say into memory. Half-made containers never become visible. */
+export function loadContainers(ctx: Context): Loaded {
+  const rows = loadRows(ctx.store)
+  const gates = new Map<string, PromiseWithResolvers<void>>()
+  for (const { container: c, state } of rows) {
+    if (state === 'creating') continue
+    if (c.name !== '') ctx.registry.reserve(c.name, c.id)
+    if (state === 'removing') {
+      c.state = 'exited'
+      c.removing = true
+    }
+    ctx.registry.add(c)
+    const gate = Promise.withResolvers<void>()
+    c.reconciled = gate.promise
+    gates.set(c.id, gate)
+  }
+  return { rows, gates }
+}
+
+/** What was found of a container. */
+interface Finding {
+  stored: StoredContainer
+  shim: ShimProcess | undefined
+  record: ExitRecord | undefined
+}
+
+/**
+ * Adopts running containers first, for the network must know who lives before it frees anything;
+ * then ends, restarts, removals and garbage, object by object.
+ */
+export async function restoreContainers(ctx: Context, loaded: Loaded): Promise<void> {
+  const runDirs = listRunDirs(ctx)
+  const findings = await eachOf(loaded.rows, (stored) => look(ctx, stored, runDirs))
+  const alive = new Map<string, { pid: number }>()
+  for (const { stored, shim } of findings)
+    if (shim) alive.set(stored.container.id, { pid: shim.pid })
+  await ctx.networks.restore(alive)
+  await eachOf(findings, async (finding) => {
+    const c = finding.stored.container
+    await reconcile(ctx, finding).catch((err: unknown) =>
+      ctx.log.error({ container: c.id, err }, 'container not reconciled'),
+    )
+    c.reconciled = undefined
+    loaded.gates.get(c.id)?.resolve()
+  })
+  await restoreExecs(ctx)
+  await collectGarbage(ctx)
+  await applyPolicies(ctx, findings)
+}
+
+function listRunDirs(ctx: Context): Set<string> {
+  try {
+    return new Set(readdirSync(runDir(ctx.config.execRoot)))
+  } catch {
+    return new Set()
+  }
+}
+
+async function look(
+  ctx: Context,
+  stored: StoredContainer,
+  runDirs: ReadonlySet<string>,
+): Promise<Finding> {
+  const { id } = stored.container
+  const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, id)
+  const nothing = { stored, shim: undefined, record: undefined }
+  if (!runDirs.has(dirs.run.slice(runDir(ctx.config.execRoot).length + 1))) return nothing
+  try {
+    const files = { socket: dirs.socket, exitFile: dirs.exit }
+    const shim = await ctx.shims.adopt(files)
+    if (shim) return { stored, shim, record: undefined }
+    return { stored, shim, record: await ctx.shims.readExitRecord(dirs.exit) }
+  } catch (err) {
+    ctx.log.error({ container: id, err }, 'shim does not answer')
+    return nothing
+  }
+}
+
+async function reconcile(ctx: Context, finding: Finding): Promise<void> {
+  const { stored, shim, record } = finding
+  const c = stored.container
+  if (stored.state === 'creating') {
+    await removeDirectories(ctx, c.id)
+    await ctx.events.commit([deleteRow(c.id)], [])
+    return
+  }
+  if (stored.state === 'removing') return finishRemoval(ctx, c)
+  if (shim) return goOn(ctx, c, shim)
+  await ctx.locks.run(c.id, () => settle(ctx, c, record))
+}
+
+async function finishRemoval(ctx: Context, c: Container): Promise<void> {
+  await ctx.locks.run(c.id, () => destroy(ctx, c, c.hostConfig.AutoRemove ?? false))
+  c.removing = false
+}
+
+/** The shim lives: the container went on without a daemon. */
+async function goOn(ctx: Context, c: Container, shim: ShimProcess): Promise<void> {
+  const known = isRunning(c) && c.pid === shim.pid
+  const { watch } = watchExit(ctx, c, shim, cgroupPath(ctx, c))
+  if (!known) {
+    // The daemon died between the launch and its commit.
+    c.state = 'running'
+    c.pid = shim.pid
+    c.startedNs = ctx.clock.nowNs()
+    c.exitCode = 0
+    c.error = ''
+    c.detail.startedBefore = true
+    await ctx.events.commit([updateRow(c, ctx.config.bootId)], [containerEvent(c, 'start')])
+  }
+  watch()
+  if (!ctx.config.liveRestore) await stopAndWait(ctx, c, {})
+}
+
+/** No shim: its exit record is the last word; without one nobody knows. Under the lock. */
+async function settle(ctx: Context, c: Container, record: ExitRecord | undefined): Promise<void> {
+  const unheard = record !== undefined && record.finishedAtNs !== c.finishedNs
+  if (c.state === 'restarting' && !unheard) return scheduleRestart(ctx, c)
+  if (!isRunning(c) && !unheard) return
+  c.startedNs ??= record?.finishedAtNs
+  c.detail.startedBefore = true
+  await ctx.cgroups.kill(cgroupPath(ctx, c)).catch(() => {})
+  const oomKills = await ctx.cgroups.oomKills(cgroupPath(ctx, c)).catch(() => 0)
+  const next = await enterStopped(ctx, c, {
+    exitCode: record?.exitCode ?? EXIT_UNKNOWN_END,
+    finishedNs: record?.finishedAtNs ?? ctx.clock.nowNs(),
+    oomKilled: oomKills > 0,
+  })
+  await ctx.cgroups.remove(cgroupPath(ctx, c))
+  if (next === 'remove')
+    inBackground(
+      ctx,
+      c.id,
+      'auto-remove',
+      removeContainer(ctx, c, c.id, { force: true, volumes: true }),
+    )
+}
+
+/**
+ * What Docker starts with its daemon: `always`, `unless-stopped` unless a user stopped it, failed
+ * `on-failure` ones. Those that join others come after the others.
+ */
+async function applyPolicies(ctx: Context, findings: readonly Finding[]): Promise<void> {
+  const waiting = findings
+    .map(({ stored }) => stored.container)
+    .filter((c) => ctx.registry.has(c) && c.state === 'exited' && !c.removing)
+  for (const c of waiting.filter((candidate) => candidate.hostConfig.AutoRemove))
+    inBackground(
+      ctx,
+      c.id,
+      'auto-remove',
+      removeContainer(ctx, c, c.id, { force: true, volumes: true }).catch((error: unknown) => {
+        if (ctx.registry.has(c) && !c.removing) throw error
+      }),
+    )
+  const wanted = waiting.filter((c) => c.detail.startedBefore && wantsStart(c))
+  const joins = (c: Container): boolean =>
+    [c.hostConfig.NetworkMode, c.hostConfig.PidMode, c.hostConfig.IpcMode].some((mode) =>
+      mode?.startsWith('container:'),
+    )
+  await eachOf(
+    wanted.filter((c) => !joins(c)),
+    (c) => startAgain(ctx, c),
+  )
+  await eachOf(wanted.filter(joins), (c) => startAgain(ctx, c))
+}
+
+function wantsStart(c: Container): boolean {
+  return decideRestart({
+    policy: c.hostConfig.RestartPolicy ?? {},
+    cancelled: false,
+    manuallyStopped: c.detail.manuallyStopped,
+    exitCode: c.exitCode,
+    restartCount: c.restartCount,
+    delayMs: 0,
+    durationMs: 0,
+  }).restart
+}
+
+async function startAgain(ctx: Context, c: Container): Promise<void> {
+  await ctx.locks
+    .run(c.id, async () => {
+      if (c.state === 'exited' && !c.removing) await startLocked(ctx, c, { automatic: false })
+    })
+    .catch((err: unknown) =>
+      ctx.log.error({ container: c.id, err }, 'restart at daemon start failed'),
+    )
+}
+
+/** Runs `work` for all, a bounded number at a time, and keeps the order of answers. */
+async function eachOf<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  let next = 0
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < items.length; index = next++)
+      results[index] = await work(items[index]!)
+  }
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, worker))
+  return results
+}

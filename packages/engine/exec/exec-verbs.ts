@@ -1,0 +1,55 @@
+import type { ExecInspect } from '@tdocker/api'
+import { invalidParameter, system } from '../base/errors.ts'
+import type { Context } from '../container/context.ts'
+import { noSuchExec } from '../container/messages.ts'
+import { requireActive } from './create-exec.ts'
+
+const START_WAIT_MS = 10_000
+
+/** `GET /exec/{id}/json`. */
+export function inspectExec(ctx: Context, id: string): ExecInspect {
+  const exec = ctx.execs.get(id)
+  if (!ctx.registry.has(exec.container)) throw noSuchExec(id)
+  const [entrypoint = '', ...args] = exec.spec.cmd
+  return {
+    ID: exec.id,
+    Running: exec.state === 'running',
+    ExitCode: exec.exitCode ?? null,
+    ProcessConfig: {
+      tty: exec.spec.tty,
+      entrypoint,
+      arguments: args,
+      privileged: exec.spec.privileged,
+      user: exec.spec.user,
+    },
+    OpenStdin: exec.spec.openStdin,
+    OpenStderr: exec.spec.openStderr,
+    OpenStdout: exec.spec.openStdout,
+    CanRemove: exec.canRemove,
+    ContainerID: exec.container.id,
+    // Go prints bytes as base64.
+    DetachKeys: Buffer.from(exec.spec.detachKeys).toString('base64'),
+    Pid: exec.pid,
+  }
+}
+
+/** `POST /exec/{id}/resize`: waits for a start that is under way. */
+export async function resizeExec(
+  ctx: Context,
+  id: string,
+  o: { rows: number; columns: number },
+): Promise<void> {
+  const exec = ctx.execs.get(id)
+  requireActive(exec.container, exec.container.id)
+  const timeout = Promise.withResolvers<never>()
+  const cancel = ctx.clock.after(START_WAIT_MS, () =>
+    timeout.reject(system('timeout waiting for exec session ready')),
+  )
+  try {
+    await Promise.race([exec.started.promise, timeout.promise])
+  } finally {
+    cancel()
+  }
+  if (!exec.shim) throw invalidParameter('exec process is not started')
+  await exec.shim.resize(o.rows, o.columns)
+}

@@ -1,0 +1,141 @@
+import { mkdirSync } from 'node:fs'
+import type { ExecStartRequest } from '@tdocker/api'
+import type { Hijack } from '../backend-types.ts'
+import { conflict } from '../base/errors.ts'
+import { stdoutFrame, writeToClient } from '../container/client-stream.ts'
+import type { LiveContainer } from '../container/container.ts'
+import { type Context, inBackground } from '../container/context.ts'
+import { parseDetachKeys } from '../container/detach-keys.ts'
+import { noSuchContainer, notRunning } from '../container/messages.ts'
+import { execPaths } from '../container/paths.ts'
+import { buildExecPlan } from '../container/plan/exec-plan.ts'
+import type { ClientConnection } from '../container/plan/plan-input.ts'
+import { EXIT_CANNOT_INVOKE, startFailure } from '../container/start/launch-error.ts'
+import { planCgroup } from '../container/start/start.ts'
+import { LaunchError } from '@tdocker/kernel/shim/shim.ts'
+import { execEvent, lookUp, requireActive, updateExec } from './create-exec.ts'
+import type { Exec } from './exec-registry.ts'
+import { watchExecExit } from './exec-exit.ts'
+
+/**
+ * `POST /exec/{id}/start`. Detached, a failure is the answer; attached, it is printed into the
+ * stream, as the connection is no longer HTTP's.
+ */
+export async function startExec(
+  ctx: Context,
+  id: string,
+  body: ExecStartRequest,
+  hijack: Hijack | undefined,
+): Promise<void> {
+  const exec = ctx.execs.get(id)
+  const live = requireStartable(ctx, exec)
+  exec.state = 'running'
+  const client = await takeClient(exec, hijack).catch((error: unknown) => {
+    exec.state = 'created'
+    throw error
+  })
+  try {
+    await launch(ctx, exec, live, client, consoleSize(exec, body))
+  } catch (error) {
+    const failure = await recordFailure(ctx, exec, error)
+    if (!client) throw failure
+    await printFailure(ctx, exec, client.fd, failure.message)
+  } finally {
+    if (client) ctx.native.closeFd(client.fd)
+  }
+}
+
+function requireStartable(ctx: Context, exec: Exec): LiveContainer {
+  const c = exec.container
+  if (!ctx.registry.has(c)) throw noSuchContainer(exec.id)
+  const live = requireActive(c, c.id)
+  if (exec.exitCode !== undefined) throw conflict(`exec command ${exec.id} has already run`)
+  if (exec.state === 'running') throw conflict(`exec command ${exec.id} is already running`)
+  return live
+}
+
+async function takeClient(
+  exec: Exec,
+  hijack: Hijack | undefined,
+): Promise<ClientConnection | undefined> {
+  if (!hijack) return undefined
+  const { spec } = exec
+  const { fd, head } = await hijack.take({ multiplexed: !spec.tty })
+  return {
+    fd,
+    stdin: spec.openStdin,
+    stdout: spec.openStdout,
+    stderr: spec.openStderr,
+    detachKeys: spec.detachKeys.length > 0 ? spec.detachKeys : parseDetachKeys(undefined),
+    head,
+  }
+}
+
+function consoleSize(
+  exec: Exec,
+  body: ExecStartRequest,
+): { consoleSize?: readonly [number, number] } {
+  const [rows = 0, columns = 0] = body.Tty ? (body.ConsoleSize ?? []) : []
+  if (rows > 0 && columns > 0) return { consoleSize: [rows, columns] }
+  return exec.spec.consoleSize ? { consoleSize: exec.spec.consoleSize } : {}
+}
+
+async function launch(
+  ctx: Context,
+  exec: Exec,
+  live: LiveContainer,
+  client: ClientConnection | undefined,
+  size: { consoleSize?: readonly [number, number] },
+): Promise<void> {
+  const { container: c, spec } = exec
+  if (live.pidfd === undefined) throw notRunning(c.id)
+  const paths = execPaths(ctx.config.execRoot, exec.id)
+  const recorded = ctx.events.commit(
+    [updateExec(exec)],
+    [execEvent(exec, `exec_start: ${spec.cmd.join(' ')}`)],
+  )
+  inBackground(ctx, c.id, 'record exec start', recorded)
+  mkdirSync(paths.run, { recursive: true, mode: 0o700 })
+  const [user, seccomp] = await Promise.all([
+    lookUp(ctx, c, live, spec.user),
+    ctx.seccomp.forContainer(c.hostConfig),
+  ])
+  const built = buildExecPlan({
+    id: exec.id,
+    exec: spec,
+    config: c.config,
+    hostConfig: c.hostConfig,
+    paths: { socket: paths.socket, exitFile: paths.exit },
+    pidfd: live.pidfd,
+    user,
+    cgroup: planCgroup(ctx, live.cgroup),
+    seccomp,
+    host: ctx.host,
+    clients: client ? [client] : [],
+    ...size,
+  })
+  watchExecExit(ctx, exec, await ctx.shims.launch(built.plan, built.fds))
+}
+
+/** Exit code and sentence of an exec that never ran. */
+async function recordFailure(ctx: Context, exec: Exec, error: unknown): Promise<Error> {
+  const failure = startFailure(error, {
+    verb: 'exec',
+    command: exec.spec.cmd[0] ?? '',
+    cwd: exec.spec.workingDir || '/',
+  })
+  exec.state = 'exited'
+  exec.exitCode = error instanceof LaunchError ? failure.exitCode : EXIT_CANNOT_INVOKE
+  exec.container.execs.delete(exec.id)
+  exec.started.resolve()
+  ctx.log.error({ container: exec.container.id, exec: exec.id, err: error }, 'exec not started')
+  inBackground(ctx, exec.container.id, 'record exec failure', ctx.store.write([updateExec(exec)]))
+  await ctx.native.removeTree(execPaths(ctx.config.execRoot, exec.id).run)
+  return failure.error
+}
+
+async function printFailure(ctx: Context, exec: Exec, fd: number, message: string): Promise<void> {
+  const text = Buffer.from(`${message}\r\n`)
+  const chunk = exec.spec.tty ? text : stdoutFrame(text)
+  await writeToClient(ctx, fd, [chunk]).catch(() => {})
+}
