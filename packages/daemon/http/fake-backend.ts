@@ -241,7 +241,13 @@ const inspect: ContainerInspectResponse = {
 
 const version: SystemVersion = {
   Platform: { Name: 'tdocker' },
-  Components: [{ Name: 'Engine', Version: '0.1.0', Details: { ApiVersion: '1.56' } }],
+  Components: [
+    {
+      Name: 'Engine',
+      Version: '0.1.0',
+      Details: { ApiVersion: '1.56', MinAPIVersion: '1.24', Os: 'linux', Arch: 'amd64' },
+    },
+  ],
   Version: '0.1.0',
   ApiVersion: '1.56',
   MinAPIVersion: '1.24',

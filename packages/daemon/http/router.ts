@@ -117,6 +117,7 @@ async function answer(
     if (problem) throw new HttpError(400, problem)
     if (o.gate && !since(x.version, o.gate)) throw pageNotFound()
     await handler(x)
+    if (!x.begun) throw new Error('the request was not answered')
   } catch (error) {
     if (statusOf(error) >= 500 && statusOf(error) !== 501) {
       const { method, url } = x.request

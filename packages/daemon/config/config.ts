@@ -1,0 +1,235 @@
+/** From flags, environment and daemon.json to one Config: pure, so that every rule has a test. */
+import { compareVersions, maxVersion, minVersion } from '@tdocker/api/versions.ts'
+import type { EngineConfig } from '@tdocker/engine/config.ts'
+import { ConfigError, type Settings, type Ulimit } from './flags.ts'
+import { parseHost, type Host } from './hosts.ts'
+import { nameOf, options } from './options.ts'
+
+export interface Config {
+  engine: EngineConfig
+  hosts: Host[]
+  /** Undefined: plain TCP. */
+  tls: TlsFiles | undefined
+  /** Plain TCP was asked for in so many words. */
+  plainTcp: boolean
+  /** Group of the UNIX sockets; `docker` need not exist, any other must. */
+  group: string
+  groupGiven: boolean
+  pidfile: string
+  logLevel: string
+  logFormat: 'text' | 'json'
+  experimental: boolean
+  /** Oldest API version served. */
+  minimumVersion: string
+  /** Sentences for the log. */
+  warnings: string[]
+}
+
+export interface TlsFiles {
+  cert: string
+  key: string
+  /** Clients must show a certificate of this CA. */
+  ca: string | undefined
+}
+
+/** What of the machine and its environment has a say. */
+export interface Surroundings {
+  env: Readonly<Record<string, string | undefined>>
+  /** For sockets and exit records: a directory on tmpfs. */
+  runtimeDirectory: string
+  home: string
+}
+
+/** Throws ConfigError. `settings` of the file and the flags do not overlap (`parseFile`). */
+export function resolveConfig(flags: Settings, file: Settings, around: Surroundings): Config {
+  const of = new Reader(new Map([...file, ...flags]))
+  const tls = tlsOf(of, around)
+  const plainTcp = of.value<boolean>('tls') === false
+  const labels = labelsOf(of.list('labels'))
+  const hosts = of.list('hosts').filter((host) => host.trim() !== '')
+  return {
+    engine: engineOf(of, labels, around),
+    hosts: (hosts.length > 0 ? hosts : [tls ? 'tcp://' : 'unix://']).map((host) =>
+      parseHost(host, tls !== undefined),
+    ),
+    tls,
+    plainTcp,
+    group: of.text('group', 'docker'),
+    groupGiven: of.value('group') !== undefined,
+    pidfile: of.text('pidfile', '/run/tdocker.pid'),
+    logLevel: of.oneOf('log-level', 'info', logLevels, 'invalid logging level'),
+    logFormat: of.oneOf('log-format', 'text', ['text', 'json'], 'invalid log format') as 'text',
+    experimental: of.flag('experimental', false),
+    minimumVersion: minimumOf(of, around),
+    warnings: unserved(of),
+  }
+}
+
+const logLevels = ['panic', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']
+const defaultBridge = 'tdocker0'
+
+function engineOf(of: Reader, labels: string[], around: Surroundings): EngineConfig {
+  const bridge = of.text('bridge', defaultBridge)
+  const bip = of.value<string>('bip')
+  const mtu = of.natural('mtu', 0, 'invalid default MTU')
+  if (bip !== undefined && of.value('bridge') === 'none') {
+    throw new ConfigError("bip can't be used with --bridge=none")
+  }
+  return {
+    dataRoot: of.path('data-root', '/var/lib/tdocker'),
+    execRoot: of.path('exec-root', around.runtimeDirectory),
+    bridge,
+    ...(bip !== undefined && { bip }),
+    ...(mtu > 0 && { mtu }),
+    cgroupParent: of.text('cgroup-parent', '/tdocker'),
+    // Two engines on one machine differ in their bridges; their tables must, too.
+    nftTable: of.text(
+      'nft-table',
+      bridge === defaultBridge ? 'tdocker' : `tdocker_${word(bridge)}`,
+    ),
+    registryMirrors: of.list('registry-mirrors').map(mirrorOf),
+    insecureRegistries: of.list('insecure-registries'),
+    maxConcurrentDownloads: of.natural(
+      'max-concurrent-downloads',
+      3,
+      'invalid max concurrent downloads',
+    ),
+    labels,
+    logDriver: of.text('log-driver', 'json-file'),
+    logOpts: of.value<Record<string, string>>('log-opts') ?? {},
+    dns: of.list('dns'),
+    dnsSearch: of.list('dns-search'),
+    dnsOptions: of.list('dns-opts'),
+    defaultShmSize: of.natural('default-shm-size', 64 * 1024 * 1024, 'invalid default shm size'),
+    defaultStopTimeout: of.natural('default-stop-timeout', 10, 'invalid default stop timeout'),
+    defaultUlimits: of.value<Record<string, Ulimit>>('default-ulimits') ?? {},
+    noNewPrivileges: of.flag('no-new-privileges', false),
+    liveRestore: of.flag('live-restore', true),
+    shutdownTimeout: of.value<number>('shutdown-timeout') ?? 15,
+    debug: of.flag('debug', false),
+  }
+}
+
+/** `--tls` alone asks clients for a certificate, too; only `--tlsverify=false` does not. */
+function tlsOf(of: Reader, around: Surroundings): TlsFiles | undefined {
+  const verifyGiven = of.value<boolean>('tlsverify')
+  const verify = verifyGiven ?? Boolean(around.env['DOCKER_TLS_VERIFY'])
+  const tls = of.value<boolean>('tls')
+  if (tls === false && verifyGiven !== true) return undefined
+  if (!tls && verifyGiven === undefined && !verify) return undefined
+  const directory =
+    around.env['DOCKER_CERT_PATH'] || around.env['DOCKER_CONFIG'] || `${around.home}/.docker`
+  return {
+    cert: of.text('tlscert', `${directory}/cert.pem`),
+    key: of.text('tlskey', `${directory}/key.pem`),
+    ca: verifyGiven === false ? undefined : of.text('tlscacert', `${directory}/ca.pem`),
+  }
+}
+
+function minimumOf(of: Reader, around: Surroundings): string {
+  const fromEnv = around.env['DOCKER_MIN_API_VERSION']
+  const given = fromEnv || of.value<string>('min-api-version')
+  if (given === undefined) return minVersion
+  const why = minimumProblem(given)
+  if (why === undefined) return given
+  throw new ConfigError(
+    `${fromEnv ? 'invalid DOCKER_MIN_API_VERSION: ' : 'invalid min-api-version: '}${why}`,
+  )
+}
+
+function minimumProblem(given: string): string | undefined {
+  if (given === '') return 'value is empty'
+  if (/^v/i.test(given)) return 'API version must be provided without "v" prefix'
+  if (compareVersions(given, minVersion) < 0) {
+    return `minimum supported API version is ${minVersion}: ${given}`
+  }
+  if (compareVersions(given, maxVersion) > 0) {
+    return `maximum supported API version is ${maxVersion}: ${given}`
+  }
+  return undefined
+}
+
+/** One value for each key; the last of equal ones stays. */
+function labelsOf(given: readonly string[]): string[] {
+  const labels = new Map<string, string>()
+  for (const label of given) {
+    const [key = '', ...rest] = label.split('=')
+    if (rest.length === 0 || key === '') throw new ConfigError(`bad attribute format: ${label}`)
+    const value = rest.join('=')
+    const before = labels.get(key)
+    if (before !== undefined && before !== value) {
+      throw new ConfigError(`conflict labels for ${key}=${value} and ${key}=${before}`)
+    }
+    labels.set(key, value)
+  }
+  return [...labels].map(([key, value]) => `${key}=${value}`)
+}
+
+function mirrorOf(given: string): string {
+  const fail = (why: string): never => {
+    throw new ConfigError(`invalid mirror: ${why}`)
+  }
+  const url = URL.parse(given)
+  if (!url) return fail(`${JSON.stringify(given)} is not a valid URI`)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    return fail(`unsupported scheme "${url.protocol.slice(0, -1)}" in ${JSON.stringify(given)}`)
+  }
+  if (url.search || url.hash)
+    return fail(`query, or fragment at end of the URI ${JSON.stringify(given)}`)
+  if (url.username || url.password) return fail('username and password are not allowed in the URI')
+  return `${given.replace(/\/+$/, '')}/`
+}
+
+/** Options that were given and have no effect yet. */
+function unserved(of: Reader): string[] {
+  return options
+    .filter((option) => !option.served && of.value(nameOf(option)) !== undefined)
+    .map((option) => `the option ${nameOf(option)} is known but has no effect in tdocker yet`)
+}
+
+function word(name: string): string {
+  return name.replaceAll(/\W/g, '_')
+}
+
+/** Typed reads; kinds were checked when the settings were parsed. */
+class Reader {
+  readonly #settings: Settings
+
+  constructor(settings: Settings) {
+    this.#settings = settings
+  }
+
+  value<T>(name: string): T | undefined {
+    return this.#settings.get(name) as T | undefined
+  }
+
+  text(name: string, fallback: string): string {
+    return this.value<string>(name) || fallback
+  }
+
+  list(name: string): string[] {
+    return this.value<string[]>(name) ?? []
+  }
+
+  flag(name: string, fallback: boolean): boolean {
+    return this.value<boolean>(name) ?? fallback
+  }
+
+  natural(name: string, fallback: number, sentence: string): number {
+    const value = this.value<number>(name) ?? fallback
+    if (value < 0) throw new ConfigError(`${sentence}: ${value}`)
+    return value
+  }
+
+  oneOf(name: string, fallback: string, accepted: readonly string[], sentence: string): string {
+    const value = this.text(name, fallback)
+    if (!accepted.includes(value.toLowerCase())) throw new ConfigError(`${sentence}: ${value}`)
+    return value.toLowerCase()
+  }
+
+  path(name: string, fallback: string): string {
+    const value = this.text(name, fallback)
+    if (!value.startsWith('/')) throw new ConfigError(`${name} must be an absolute path: ${value}`)
+    return value.length > 1 ? value.replace(/\/+$/, '') : value
+  }
+}
