@@ -153,7 +153,10 @@ class AssembledEngine implements Engine {
   }
 
   async close(o: { stopContainers: boolean }): Promise<void> {
-    await this.#containers.shutdown({ killAll: o.stopContainers })
+    await this.#containers.shutdown({
+      stopContainers: o.stopContainers,
+      timeoutSeconds: this.#config.shutdownTimeout,
+    })
     await this.#images.close()
     await this.#networks.shutdown()
     await this.#store.close()

@@ -42,8 +42,6 @@ export interface Containers {
    * they run on, and the next daemon finds them.
    */
   shutdown(o: { stopContainers: boolean; timeoutSeconds: number }): Promise<void>
-  /** Containers made of an image. */
-  usersOf(imageId: string): ReadonlyArray<{ id: string; running: boolean }>
   /** Containers made from an image, for those who would remove it. */
   usersOf(imageId: string): Array<{ id: string; running: boolean }>
   counts(): { containers: number; running: number; paused: number; stopped: number }
@@ -70,10 +68,6 @@ export function createContainers(o: ContainersOptions): Containers {
     execs: execBackend(ctx),
     restore: () => restoreContainers(ctx, loaded),
     shutdown: (options) => shutdownContainers(ctx, options),
-    usersOf: (imageId) =>
-      [...ctx.registry.all()]
-        .filter((c) => c.imageId === imageId)
-        .map((c) => ({ id: c.id, running: isRunning(c) })),
     counts: () => counts(ctx),
     usersOf: (imageId) => ctx.registry.usersOf(imageId),
   }
