@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -23,7 +24,14 @@ void IgnoreSignals() {
     sigaction(signal, &ignore, nullptr);
 }
 
+// Buffers of a busy time go back to the kernel when they are freed.
+void KeepHeapSmall() {
+  mallopt(M_MMAP_THRESHOLD, 32 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+}
+
 void Prepare() {
+  KeepHeapSmall();
   IgnoreSignals();
   // Until the container's program is executed, its process runs this file: nobody in the container
   // may reach it through /proc (CVE-2019-5736).
