@@ -1,0 +1,146 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  createNetworks,
+  type Networks,
+  type NetworksConfig,
+} from '@tdocker/engine/network/index.ts'
+import type { Sandbox, SandboxRequest } from '@tdocker/engine/container/needs.ts'
+import { openStore } from '@tdocker/engine/store/sqlite-store.ts'
+import type { Store } from '@tdocker/engine/store/store.ts'
+import { loadNative } from '@tdocker/kernel/load-native.ts'
+import { Namespace } from './namespace.ts'
+
+export const native = loadNative()
+export const LAN_HOST = '198.51.100.1'
+
+const silent = { info() {}, warn() {}, error() {} }
+
+/** The network room on a database of its own, in the namespace of the test file. */
+export class Rig implements AsyncDisposable {
+  readonly store: Store
+  readonly config: NetworksConfig
+  networks: Networks
+  readonly #dir: string
+  readonly #containers = new Map<string, Container>()
+
+  private constructor(config: NetworksConfig) {
+    this.#dir = mkdtempSync('/dev/shm/tdocker-network-')
+    this.store = openStore({ path: join(this.#dir, 'state.db') })
+    this.config = { bridge: 'tdnet0', table: 'tdnet', ...config }
+    this.networks = this.#make()
+  }
+
+  static async start(config: NetworksConfig = {}): Promise<Rig> {
+    execFileSync('ip', ['link', 'set', 'lo', 'up'])
+    const rig = new Rig(config)
+    await rig.networks.restore(new Map())
+    return rig
+  }
+
+  /** A started container, with an agent in the place of its process. */
+  async run(name: string, request: Partial<SandboxRequest> = {}): Promise<Container> {
+    const sandbox = await this.networks.open(sandboxRequest(name, request))
+    const container = new Container(name, sandbox)
+    this.#containers.set(name, container)
+    await container.ready
+    return container
+  }
+
+  /** The container's process ends and the engine releases what it held. */
+  async stop(container: Container): Promise<void> {
+    this.#containers.delete(container.name)
+    await container.close()
+    await this.networks.release(container.name)
+  }
+
+  /** The daemon is killed and starts again; containers in `alive` run on. */
+  async crash(alive: readonly Container[]): Promise<void> {
+    this.networks = this.#make()
+    await this.networks.restore(new Map(alive.map(({ name, pid }) => [name, { pid }])))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const container of this.#containers.values()) await this.stop(container)
+    await this.networks.shutdown()
+    await this.store.close()
+    rmSync(this.#dir, { recursive: true })
+  }
+
+  #make(): Networks {
+    return createNetworks({ native, store: this.store, config: this.config, log: silent })
+  }
+}
+
+export class Container extends Namespace {
+  readonly sandbox: Sandbox
+
+  constructor(name: string, sandbox: Sandbox) {
+    if (sandbox.netnsFd === undefined) throw new Error('no namespace of its own')
+    super(name, sandbox.netnsFd)
+    this.sandbox = sandbox
+  }
+
+  get address(): string {
+    return this.sandbox.endpoints['bridge']?.IPAddress ?? ''
+  }
+
+  /** The host port of a published one. */
+  hostPort(port: string): number {
+    return Number(this.sandbox.ports[port]?.[0]?.HostPort)
+  }
+
+  override async close(): Promise<void> {
+    await super.close()
+    if (this.sandbox.netnsFd !== undefined) native.closeFd(this.sandbox.netnsFd)
+    for (const fd of this.sandbox.holdFds) native.closeFd(fd)
+  }
+}
+
+export function sandboxRequest(
+  name: string,
+  request: Partial<SandboxRequest> = {},
+): SandboxRequest {
+  return {
+    containerId: name,
+    containerName: name,
+    hostname: name,
+    domainname: '',
+    mode: 'bridge',
+    networking: {},
+    exposed: [],
+    portBindings: {},
+    publishAll: false,
+    extraHosts: [],
+    dns: [],
+    dnsSearch: [],
+    dnsOptions: [],
+    sysctls: {},
+    macAddress: '',
+    ...request,
+  }
+}
+
+/** A machine on the host's LAN (`LAN_HOST` is the host's address there), with routes to containers. */
+export async function lanClient(): Promise<Namespace> {
+  const fd = await native.netnsCreate({})
+  const client = new Namespace('lan', fd)
+  await client.ready
+  native.closeFd(fd)
+  ip('link', 'add', 'lan0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(client.pid))
+  ip('address', 'add', `${LAN_HOST}/24`, 'dev', 'lan0')
+  ip('link', 'set', 'lan0', 'up')
+  client.run('ip', 'address', 'add', '198.51.100.2/24', 'dev', 'eth0')
+  client.run('ip', 'link', 'set', 'eth0', 'up')
+  client.run('ip', 'route', 'add', '172.16.0.0/12', 'via', LAN_HOST)
+  return client
+}
+
+export function ip(...args: string[]): string {
+  return execFileSync('ip', args, { encoding: 'utf8' })
+}
+
+export function nft(...args: string[]): string {
+  return execFileSync('nft', args, { encoding: 'utf8' })
+}
