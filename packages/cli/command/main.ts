@@ -3,6 +3,7 @@ import { StatusError } from './cli.ts'
 import { checkArgs } from './command.ts'
 import { defineGlobalFlags, hiddenHelp, ProcessCli } from './global.ts'
 import { commandHelp, groupHelp, rootHelp, usageLine } from './help.ts'
+import { checkNeeds } from './needs.ts'
 import { clientVersion, programName } from './program.ts'
 import { findCommand } from './tree.ts'
 import type { Group, Leaf } from './tree.ts'
@@ -113,6 +114,7 @@ async function runLeaf(cli: ProcessCli, path: string, leaf: Leaf, rest: string[]
         `${verb} '${name} --help' for more information`,
     )
   }
+  if (flags.needs.size > 0) await checkNeeds(cli, flags)
   await action(cli, positional)
 }
 

@@ -16,6 +16,12 @@ export interface FlagSpec<T> {
   readonly hidden?: boolean
 }
 
+/** What the daemon must be for a flag: of a given system, of a minimum API version. */
+export interface FlagNeeds {
+  readonly os?: string
+  readonly api?: string
+}
+
 /** A declared flag: its value after parsing, and whether the user gave it. */
 export class Flag<T> {
   readonly spec: FlagSpec<T>
@@ -55,6 +61,7 @@ export class FlagError extends Error {}
 export class FlagSet {
   readonly flags: Map<string, Flag<unknown>> = new Map()
   private readonly shorthands = new Map<string, Flag<unknown>>()
+  readonly needs: Map<string, FlagNeeds> = new Map()
   /** False: everything behind the first positional word is positional. */
   interspersed = true
 
@@ -115,6 +122,11 @@ export class FlagSet {
       initial: [],
       parse: (text, current) => [...current, check(text)],
     })
+  }
+
+  /** States what the daemon must be for a flag declared before. */
+  need(name: string, needs: FlagNeeds): void {
+    this.needs.set(name, needs)
   }
 
   /** Parses `args`, sets the flags, answers the positional words. Throws FlagError. */

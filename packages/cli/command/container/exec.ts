@@ -53,6 +53,7 @@ export const command: Command = {
         interactive: interactive.value,
         tty: tty.value,
         body: {
+          Detach: detach.value,
           User: user.value,
           Privileged: privileged.value,
           Tty: tty.value,

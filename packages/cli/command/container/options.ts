@@ -43,6 +43,11 @@ export function containerFlags(flags: FlagSet, verb: 'run' | 'create'): Containe
     parse: (text) => text === 'true',
     noValue: 'true',
   })
+  for (const name of ['cpu-count', 'cpu-percent', 'io-maxbandwidth', 'io-maxiops']) {
+    flags.need(name, { os: 'windows' })
+  }
+  flags.need('annotation', { api: '1.43' })
+  flags.need('health-start-interval', { api: '1.44' })
   return {
     process: processFlags(flags),
     metadata: metadataFlags(flags),

@@ -181,8 +181,8 @@ function buildHostConfig(flags: ContainerFlags): HostConfig {
     VolumesFrom: [...storage.volumesFrom.value],
     Mounts: [...storage.mount.value],
     Annotations: { ...metadata.annotation.value },
-    CapAdd: [...security.capAdd.value],
-    CapDrop: [...security.capDrop.value],
+    CapAdd: capabilities(security.capAdd.value),
+    CapDrop: capabilities(security.capDrop.value),
     CgroupnsMode: security.cgroupns.value,
     Dns: [...network.dns.value],
     DnsOptions: [...network.dnsOption.value],
@@ -252,6 +252,15 @@ function splitDevices(specs: readonly string[]): { devices: DeviceMapping[]; cdi
     devices: specs.filter((spec) => !isCdiName(spec)).map(parseDevice),
     cdi: specs.filter(isCdiName),
   }
+}
+
+/** `net_admin` → `CAP_NET_ADMIN`; `ALL` stays. */
+function capabilities(names: readonly string[]): string[] {
+  const full = names.map((name) => {
+    const upper = name.trim().toUpperCase()
+    return upper === 'ALL' || upper.startsWith('CAP_') ? upper : `CAP_${upper}`
+  })
+  return [...new Set(full)].sort()
 }
 
 function tmpfs(specs: readonly string[]): Record<string, string> {

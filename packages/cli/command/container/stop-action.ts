@@ -6,6 +6,7 @@ import { containerPath, forEach } from './lifecycle.ts'
 /** Flags and work that `stop` and `restart` have in common. */
 export function stopAction(flags: FlagSet, verb: 'stop' | 'restart'): Action {
   const signal = flags.string('signal', 's', '', 'Signal to send first')
+  flags.need('signal', { api: '1.42' })
   const timeout = intFlag(flags, 'timeout', 'Seconds to wait before it is killed', {
     shorthand: 't',
   })

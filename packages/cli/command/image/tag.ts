@@ -10,11 +10,10 @@ export const command: Command = {
   args: { kind: 'exactly', count: 2 },
   define: (_flags: FlagSet): Action => {
     return async (cli, [source = '', target = '']) => {
-      const { tag, digest } = checked(target)
+      const { domain, path, tag, digest } = checked(target)
       if (digest !== undefined) throw new Error('refusing to create a tag with a digest reference')
-      const repo = tag === undefined ? target : target.slice(0, -tag.length - 1)
       await cli.client.run('POST', `${imagePath(source)}/tag`, {
-        query: { repo, tag: tag ?? 'latest' },
+        query: { repo: `${domain}/${path}`, tag: tag ?? 'latest' },
       })
     }
   },
