@@ -14,6 +14,7 @@
         "addon/kernel/tree_copy.cc",
         "addon/kernel/rootfs.cc",
         "addon/kernel/extractor.cc",
+        "addon/kernel/layer_close.cc",
         "addon/kernel/net.cc",
         "addon/kernel/netlink.cc",
         "addon/kernel/link.cc",

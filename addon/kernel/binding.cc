@@ -7,6 +7,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitProcess(env, exports);
   InitRootfs(env, exports);
   InitExtractor(env, exports);
+  InitLayerClose(env, exports);
   InitNet(env, exports);
   InitNft(env, exports);
   InitPolicy(env, exports);

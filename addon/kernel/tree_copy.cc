@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/unique_fd.h"
+#include "kernel/file_copy.h"
 #include "kernel/open_in.h"
 #include "kernel/tree.h"
 
@@ -88,6 +89,31 @@ Failure CopyData(int from, int to, const struct stat& st) {
   }
 }
 
+}  // namespace
+
+// chown clears setuid bits and drops security.capability, so it comes first.
+Failure CopyMetadata(int from, int to, const struct stat& st) {
+  if (fchown(to, st.st_uid, st.st_gid) < 0) return Fail("fchown");
+  if (Failure failure = CopyXattrs(FdPath(from), FdPath(to), /*follow=*/true)) return failure;
+  if (fchmod(to, st.st_mode & 07777) < 0) return Fail("fchmod");
+  timespec times[2] = {st.st_atim, st.st_mtim};
+  if (futimens(to, times) < 0) return Fail("futimens");
+  return {};
+}
+
+Failure CopyFile(int from, int dir, const std::string& name) {
+  struct stat st;
+  if (fstat(from, &st) < 0) return Fail("fstat");
+  if (!S_ISREG(st.st_mode)) return Failure{ESTALE, "openat", {}};
+  UniqueFd to(
+      openat(dir, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!to) return Fail("openat");
+  if (Failure failure = CopyData(from, to.get(), st)) return failure;
+  return CopyMetadata(from, to.get(), st);
+}
+
+namespace {
+
 class Copier {
  public:
   Copier(int source, int dest, TreeTotals* totals)
@@ -156,16 +182,6 @@ class Copier {
     return {};
   }
 
-  // chown clears setuid bits and drops security.capability, so it comes first.
-  static Failure CopyMetadata(int from, int to, const struct stat& st) {
-    if (fchown(to, st.st_uid, st.st_gid) < 0) return Fail("fchown");
-    if (Failure failure = CopyXattrs(FdPath(from), FdPath(to), /*follow=*/true)) return failure;
-    if (fchmod(to, st.st_mode & 07777) < 0) return Fail("fchmod");
-    timespec times[2] = {st.st_atim, st.st_mtim};
-    if (futimens(to, times) < 0) return Fail("futimens");
-    return {};
-  }
-
   Failure CopyEntry(const std::string& name) {
     struct stat st;
     if (fstatat(source_.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -179,7 +195,7 @@ class Copier {
     if (S_ISDIR(st.st_mode)) {
       failure = CopyDir(name);
     } else if (S_ISREG(st.st_mode)) {
-      failure = CopyFile(name);
+      failure = CopyRegular(name);
     } else {
       failure = CopySpecial(name, st);
     }
@@ -205,18 +221,14 @@ class Copier {
     return Descend(name, st);
   }
 
-  Failure CopyFile(const std::string& name) {
+  Failure CopyRegular(const std::string& name) {
     UniqueFd from(openat(source_.get(), name.c_str(),
                          O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     struct stat st;
     if (!from || fstat(from.get(), &st) < 0) return Fail("openat");
-    if (!S_ISREG(st.st_mode)) return Failure{ESTALE, "openat", {}};
-    UniqueFd to(openat(dest_.get(), name.c_str(),
-                       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!to) return Fail("openat");
-    if (Failure failure = CopyData(from.get(), to.get(), st)) return failure;
+    if (Failure failure = CopyFile(from.get(), dest_.get(), name)) return failure;
     totals_->bytes += st.st_size;
-    return CopyMetadata(from.get(), to.get(), st);
+    return {};
   }
 
   Failure CopySpecial(const std::string& name, const struct stat& st) {
