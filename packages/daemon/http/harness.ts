@@ -47,7 +47,11 @@ export async function startHarness(descriptors: Descriptors = noDescriptors): Pr
   const backend = fakeBackend()
   const logged: Harness['logged'] = []
   const log = { error: (details: object, message: string) => logged.push({ details, message }) }
-  const server = makeApi({ backend, descriptors, log, version: '0.1.0' }).server()
+  const server = makeApi({
+    engine: { ...backend, native: descriptors },
+    log,
+    version: '0.1.0',
+  }).server()
   server.listen(socketPath)
   await once(server, 'listening')
   return {

@@ -28,7 +28,7 @@ export interface Descriptors {
 export class Connection {
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
-  readonly #descriptors: Descriptors
+  readonly #descriptors: () => Promise<Descriptors>
   /** Bytes behind the request's head, and their reader; for upgraded requests only. */
   readonly #raw: RawBody | undefined
   /** Headers of every answer, which go into the hijacked one, too. */
@@ -38,7 +38,7 @@ export class Connection {
   constructor(o: {
     request: IncomingMessage
     response: ServerResponse
-    descriptors: Descriptors
+    descriptors: () => Promise<Descriptors>
     headers: Readonly<Record<string, string>>
     /** Given for upgraded requests: what the parser had read beyond the head. */
     head?: Buffer
@@ -79,18 +79,23 @@ export class Connection {
     if (!this.#raw) detachParser(socket)
     this.#response.detachSocket(socket)
     const answer = this.#head(multiplexed)
+    const kernel = await this.#descriptors()
     return socket instanceof TLSSocket
-      ? this.#bridge(socket, answer)
-      : this.#handOver(socket, answer)
+      ? this.#bridge(socket, answer, kernel)
+      : this.#handOver(socket, answer, kernel)
   }
 
   /** UNIX and plain TCP: the client's own descriptor. */
-  async #handOver(socket: Socket, answer: string): Promise<{ fd: number; head: Buffer }> {
+  async #handOver(
+    socket: Socket,
+    answer: string,
+    kernel: Descriptors,
+  ): Promise<{ fd: number; head: Buffer }> {
     const handle = handleOf(socket)
     socket.pause()
     handle.readStop()
     await flush(socket, answer)
-    const fd = this.#descriptors.dupFd(handle.fd)
+    const fd = kernel.dupFd(handle.fd)
     const head = this.#unread(socket)
     // close(2) without shutdown(2): the duplicate goes on.
     socket.destroy()
@@ -98,8 +103,12 @@ export class Connection {
   }
 
   /** TLS: one end of a pair, pumped both ways; an end of either side is handed on as such. */
-  async #bridge(socket: Socket, answer: string): Promise<{ fd: number; head: Buffer }> {
-    const [ours, theirs] = this.#descriptors.socketPair()
+  async #bridge(
+    socket: Socket,
+    answer: string,
+    kernel: Descriptors,
+  ): Promise<{ fd: number; head: Buffer }> {
+    const [ours, theirs] = kernel.socketPair()
     const inner = new Socket({ fd: ours, readable: true, writable: true, allowHalfOpen: true })
     const head = this.#unread(socket)
     await flush(socket, answer)

@@ -10,9 +10,14 @@ import { parseTarget } from './path.ts'
 import { HttpError, sendError } from './errors.ts'
 import type { Dispatch, RouterLog } from './router.ts'
 
+/** What is served: the verbs, and what handing over connections needs of the kernel. */
+export interface Engine extends Backend {
+  readonly native: Descriptors
+}
+
 export interface ApiOptions {
-  backend: Backend
-  descriptors: Descriptors
+  /** May still be opening: requests other than `_ping` wait for it. */
+  engine: Engine | Promise<Engine>
   log: RouterLog
   /** The engine's own version, in `Server: Docker/<version> (linux)`. */
   version: string
@@ -139,7 +144,7 @@ class Listener {
     const connection = new Connection({
       request,
       response,
-      descriptors: this.#o.descriptors,
+      descriptors: async () => (await this.#o.engine).native,
       headers: this.#headers,
       ...(head && { head }),
     })
@@ -163,12 +168,13 @@ class Listener {
 
   /** The router is made with the first request, so that the socket can listen before it is there. */
   async #makeDispatch(): Promise<Dispatch> {
-    const [{ makeRouter }, { allRoutes }] = await Promise.all([
+    const [{ makeRouter }, { allRoutes }, engine] = await Promise.all([
       import('./router.ts'),
       import('./routes/all.ts'),
+      this.#o.engine,
     ])
     const dispatch = await makeRouter({
-      routes: allRoutes(this.#o.backend),
+      routes: allRoutes(engine),
       log: this.#o.log,
       minimum: this.#minimum,
     })
