@@ -64,8 +64,8 @@ function addCreate(out: RecordWriter, plan: LaunchPlan, target: CreateTarget): v
   const binds = target.mounts.filter((mount) => mount.type === 'bind')
   for (const mount of binds) addTree(out, mount)
   const { pid, net, ipc, uts, cgroup } = target.namespaces
-  out.add('create', [pid, net, ipc, uts].map(namespaceField))
   for (const file of target.cgroupProcs) out.add('cgroup', [file])
+  out.add('create', [pid, net, ipc, uts].map(namespaceField))
   // After the cgroups are joined: the namespace's root is the cgroup its maker is in.
   if (cgroup === 'new') out.add('cgroup-namespace')
   if (target.maskedPaths.length > 0) out.add('mask-source')
@@ -144,8 +144,8 @@ function sysctlPath(key: string): string {
 }
 
 function addEnter(out: RecordWriter, target: LaunchPlan['target'] & { kind: 'enter' }): void {
-  out.add('enter', [target.pidfd])
   for (const file of target.cgroupProcs) out.add('cgroup', [file])
+  out.add('enter', [target.pidfd])
   out.add('join')
 }
 

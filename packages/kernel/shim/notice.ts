@@ -1,16 +1,16 @@
 import type { ExitRecord, ShimNotice } from './plan.ts'
 
 /**
- * One line of a notify pipe. Throws RangeError for a line of another version's making.
+ * One line of a notify pipe; undefined for one that this version does not know.
  * The stage of a failure may hold spaces; the errno is the last word.
  */
-export function parseNotice(line: string): ShimNotice {
+export function parseNotice(line: string): ShimNotice | undefined {
   const words = line.split(' ')
   const [kind = '', first = ''] = words
   if (kind === 'started') return { kind, pid: integer(first) }
   if (kind === 'detached') return { kind }
   if (kind === 'exited') return { kind, exit: parseExit(words.slice(1)) }
-  if (kind !== 'failed' || words.length < 3) throw new RangeError(`notice of a shim: ${line}`)
+  if (kind !== 'failed' || words.length < 3) return undefined
   return { kind, stage: words.slice(1, -1).join(' '), errno: integer(words.at(-1)) }
 }
 

@@ -29,9 +29,14 @@ export class NoticeReader {
       const chunk = this.#native.readFd(this.#fd, READ_MAX)
       if (chunk === undefined) await this.#wait()
       else if (chunk.length === 0) this.close()
-      else this.#ready.push(...this.#lines.push(chunk).map(parseNotice))
+      else this.#take(chunk)
     }
     return undefined
+  }
+
+  #take(chunk: Uint8Array): void {
+    const notices = this.#lines.push(chunk).map(parseNotice)
+    this.#ready.push(...notices.filter((notice) => notice !== undefined))
   }
 
   async #wait(): Promise<void> {
@@ -84,7 +89,16 @@ export class LiveShim implements ShimProcess {
       if (notice?.kind === 'detached') for (const listener of this.#detachListeners) listener()
       if (notice !== undefined) continue
       // A closed process says nothing more: whoever closed it does not wait for its exit.
-      return this.#closed ? new Promise(() => {}) : this.#o.readExitRecord()
+      return this.#closed ? new Promise(() => {}) : this.#lastWord()
+    }
+  }
+
+  /** A record that cannot be read says as little as none. */
+  async #lastWord(): Promise<ExitRecord | undefined> {
+    try {
+      return await this.#o.readExitRecord()
+    } catch {
+      return undefined
     }
   }
 

@@ -295,7 +295,7 @@ export class TestContainer {
     const base = `${this.plan.shim.socket}.exec${execs++}`
     const plan: LaunchPlan = {
       ...makePlan(base, this.plan.name, o),
-      target: { kind: 'enter', pidfd: 0, cgroupProcs: [] },
+      target: o.plan?.target ?? { kind: 'enter', pidfd: 0, cgroupProcs: [] },
     }
     try {
       const shim = await launcher.launch(plan, [pidfd, ...(o.fds ?? [])])

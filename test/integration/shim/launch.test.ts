@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
-import { readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
-import { symlinkSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { after, describe, it } from 'node:test'
 import { DEFAULT_CAPABILITIES, Sandbox, alive, defaultProcess, native } from './fixture.ts'
 import type { StartOptions } from './fixture.ts'
@@ -157,6 +165,60 @@ void describe('a launched process', () => {
     )
   })
 })
+
+void describe('a cgroup', () => {
+  // v1 controllers, the unified hierarchy beside them, or v2 alone: whatever is mounted here.
+  const hierarchies = ['pids', 'memory', 'unified', ''].filter((name) =>
+    existsSync(`/sys/fs/cgroup/${name}/cgroup.procs`),
+  )
+
+  void it('is joined by the process before it runs, and is the root of its namespace', async () => {
+    const name = `tdst-${process.pid}`
+    const dirs = hierarchies.map((hierarchy) => `/sys/fs/cgroup/${hierarchy}/${name}`)
+    for (const dir of dirs) mkdirSync(dir)
+    try {
+      const cgroupProcs = dirs.map((dir) => `${dir}/cgroup.procs`)
+      const container = await box.start({
+        process: { argv: ['/bin/sh', '-c', 'cat /proc/self/cgroup; exec sleep 1000'] },
+        target: { cgroupProcs },
+      })
+      const seen = readFileSync(`/proc/${container.shim.pid}/cgroup`, 'utf8')
+      assert.equal(seen.match(new RegExp(`/${name}$`, 'gm'))?.length, dirs.length)
+      const exec = await container.exec({
+        process: { argv: ['cat', '/proc/self/cgroup'] },
+        plan: { target: { kind: 'enter', pidfd: 0, cgroupProcs } },
+      })
+      const inside = (await exec.ended()).stdout
+      container.kill()
+      const init = (await container.ended()).stdout
+      for (const text of [inside, init]) {
+        assert.ok(!text.includes(name), text)
+        assert.ok((text.match(/:\/$/gm)?.length ?? 0) >= dirs.length, text)
+      }
+    } finally {
+      for (const dir of dirs) await removeCgroup(dir)
+    }
+  })
+
+  void it('that is missing names its file', async () => {
+    const path = '/sys/fs/cgroup/missing/cgroup.procs'
+    assert.deepEqual(await failure({ target: { cgroupProcs: [path] } }), {
+      stage: `cgroup ${path}`,
+      errno: 2,
+    })
+  })
+})
+
+/** The last process may still be on its way out. */
+async function removeCgroup(dir: string): Promise<void> {
+  for (let attempt = 0; ; attempt++)
+    try {
+      return rmdirSync(dir)
+    } catch (error) {
+      if (attempt === 100) throw error
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+}
 
 void describe('a filter', () => {
   const source = {
