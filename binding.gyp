@@ -13,6 +13,11 @@
         "addon/kernel/tree.cc",
         "addon/kernel/tree_copy.cc",
         "addon/kernel/rootfs.cc",
+        "addon/kernel/tar_header.cc",
+        "addon/kernel/tar_metadata.cc",
+        "addon/kernel/tar_reader.cc",
+        "addon/kernel/layer_writer.cc",
+        "addon/kernel/rebuilder.cc",
         "addon/kernel/extractor.cc",
         "addon/kernel/layer_close.cc",
         "addon/kernel/net.cc",
@@ -29,7 +34,7 @@
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")", "addon"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED", "NAPI_DISABLE_CPP_EXCEPTIONS", "_GNU_SOURCE"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
-      "cflags_cc": ["-std=c++20", "-fno-exceptions", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-O2"],
+      "cflags_cc": ["-std=c++20", "-fno-exceptions", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-Wno-restrict", "-O2"],
       "libraries": ["-ldl", "-lpthread"]
     },
     {

@@ -33,9 +33,10 @@ bool ClearImmutable(int dir, const char* name) {
 
 class Remover {
  public:
-  Failure Run(const std::string& path) {
+  Failure Run(int dir, const std::string& path) {
+    base_ = dir;
     path_ = path;
-    Unlink(AT_FDCWD, path.c_str(), DT_UNKNOWN);
+    Unlink(dir, path.c_str(), DT_UNKNOWN);
     while (!levels_.empty()) Step();
     return first_;
   }
@@ -98,7 +99,7 @@ class Remover {
   void Leave() {
     Level level = std::move(levels_.back());
     levels_.pop_back();
-    int parent = levels_.empty() ? AT_FDCWD : levels_.back().fd.get();
+    int parent = levels_.empty() ? base_ : levels_.back().fd.get();
     level.fd.reset();
     if (!TryUnlink(parent, level.name.c_str(), AT_REMOVEDIR)) Note("rmdir", level.name);
   }
@@ -111,6 +112,7 @@ class Remover {
     first_ = std::move(failure);
   }
 
+  int base_ = AT_FDCWD;
   std::string path_;
   std::vector<Level> levels_;
   Failure first_;
@@ -142,8 +144,10 @@ Failure ListDir(int dir, std::vector<DirEntry>* entries) {
 Failure RemoveTree(const std::string& path) {
   std::string trimmed = path;
   while (trimmed.size() > 1 && trimmed.back() == '/') trimmed.pop_back();
-  return Remover().Run(trimmed);
+  return Remover().Run(AT_FDCWD, trimmed);
 }
+
+Failure RemoveTreeAt(int dir, const std::string& name) { return Remover().Run(dir, name); }
 
 namespace {
 

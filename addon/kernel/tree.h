@@ -15,6 +15,7 @@ struct TreeTotals {
 // Removes `path` and what is below it. What somebody else removes meanwhile is no error. Goes on
 // after an entry that cannot be removed and answers the first failure.
 Failure RemoveTree(const std::string& path);
+Failure RemoveTreeAt(int dir, const std::string& name);
 
 // Allocated bytes and entries below `path`, on its file system; hard links count once.
 Failure MeasureTree(const std::string& path, TreeTotals* totals);

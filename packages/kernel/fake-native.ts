@@ -1,4 +1,4 @@
-import { KernelError, type LayerExtractor, type Native } from './native.ts'
+import { KernelError, type LayerExtractor, type LayerRebuilder, type Native } from './native.ts'
 
 export interface FakeCall {
   name: keyof Native
@@ -140,6 +140,7 @@ export class FakeNative {
       syncFs: this.#async('syncFs', nothing),
       layerExtractor: this.#sync('layerExtractor', fakeExtractor),
       layerClose: this.#async('layerClose', nothing),
+      layerRebuilder: this.#sync('layerRebuilder', fakeRebuilder),
       netnsCreate: this.#async('netnsCreate', open),
       nsOpen: this.#sync('nsOpen', open),
       linkList: this.#async('linkList', () => []),
@@ -176,4 +177,8 @@ function fakeExtractor(): LayerExtractor {
       }),
     abort() {},
   }
+}
+
+function fakeRebuilder(): LayerRebuilder {
+  return { read: () => Promise.resolve(undefined), close() {} }
 }

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
 import { nativeChecks, type NativeChecks } from './native-checks.ts'
-import { KernelError, type LayerExtractor, type Native } from './native.ts'
+import { KernelError, type LayerExtractor, type LayerRebuilder, type Native } from './native.ts'
 
 const ADDON = 'kernel.node'
 const SHIM = 'tdocker-shim'
@@ -23,6 +23,7 @@ const synchronous: ReadonlySet<string> = new Set<keyof Native>([
   'readFd',
   'openRoot',
   'layerExtractor',
+  'layerRebuilder',
   'nsOpen',
   'bindPort',
   'socketPort',
@@ -79,8 +80,9 @@ export function wrapNative(raw: Native, checks: NativeChecks = nativeChecks): Na
     wrapped[name] = synchronous.has(name) ? guardSync(check, call) : guardAsync(check, call)
   }
   const native = wrapped as unknown as Native
-  const { layerExtractor } = native
+  const { layerExtractor, layerRebuilder } = native
   native.layerExtractor = (o) => guardExtractor(layerExtractor(o))
+  native.layerRebuilder = (o) => guardRebuilder(layerRebuilder(o))
   return native
 }
 
@@ -131,6 +133,14 @@ function guardExtractor(raw: LayerExtractor): LayerExtractor {
     end: () => alone(() => raw.end()),
     abort: () => raw.abort(),
   }
+}
+
+function guardRebuilder(raw: LayerRebuilder): LayerRebuilder {
+  const read = guardAsync(
+    () => {},
+    () => raw.read(),
+  ) as LayerRebuilder['read']
+  return { read, close: () => raw.close() }
 }
 
 function toKernelError(error: unknown): unknown {

@@ -178,6 +178,11 @@ export const nativeChecks: NativeChecks = {
     o.implicitDirs.forEach((path, at) => text(path, `implicitDirs[${at}]`))
     o.openLinks.forEach((link, at) => link.forEach((path) => text(path, `openLinks[${at}]`)))
   },
+  layerRebuilder(o) {
+    options(o)
+    absolute(o.dir, 'dir')
+    bytes(o.metadata, 'metadata')
+  },
 
   netnsCreate(o) {
     options(o)

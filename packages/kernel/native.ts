@@ -90,6 +90,11 @@ export interface Native {
   /** Unpacks one layer; see `LayerExtractor`. */
   layerExtractor(o: LayerExtractorOptions): LayerExtractor
   /**
+   * Rebuilds a layer's tar from its directory and `metadata` of its extractor, byte for byte.
+   * ENODATA when that cannot be (see addon/kernel/tar-metadata.md), EBADMSG for damaged metadata.
+   */
+  layerRebuilder(o: { dir: string; metadata: Uint8Array }): LayerRebuilder
+  /**
    * Gives an unpacked layer what it takes from the layers below it (diff directories, topmost first):
    * an implicit directory gets owner, mode, times and xattrs of the directory it merges with, if there
    * is one; an open link becomes a copy of the lower file, links to one target sharing the copy.
@@ -132,6 +137,8 @@ export interface Native {
     addresses: readonly string[]
     gateways: readonly string[]
     mtu?: number
+    /** The port talks to the bridge and the host only, not to other isolated ports. */
+    isolated?: boolean
   }): Promise<{ hostIndex: number }>
   /** Blocks ~20 ms in the kernel: never on a start path. Fine when it is not there. */
   linkDelete(o: { name: string; netnsFd?: number }): Promise<void>
@@ -196,6 +203,12 @@ export interface LayerExtractor {
   }>
   /** Stops and frees; the directory is the caller's to remove. */
   abort(): void
+}
+
+export interface LayerRebuilder {
+  /** The next part, about 1 MiB; undefined at the end. ESTALE when a file is not what it was. */
+  read(): Promise<Buffer | undefined>
+  close(): void
 }
 
 export interface Link {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -54,4 +55,14 @@ export function describeTree(dir: string, o: { rootTime?: boolean } = {}): strin
      find . | sort | while read -r f; do getfattr -hd -m - -e hex -- "$f" || true; done
      find . -type f -print0 | sort -z | xargs -0r sha256sum`,
   )
+}
+
+/** Compares two descriptions of trees; tells the first lines that differ, not all. */
+export function assertSameTree(actual: string, expected: string): void {
+  const have = new Set(actual.split('\n'))
+  const want = new Set(expected.split('\n'))
+  const extra = [...have].filter((line) => !want.has(line)).slice(0, 5)
+  const missing = [...want].filter((line) => !have.has(line)).slice(0, 5)
+  assert.deepEqual({ extra, missing }, { extra: [], missing: [] })
+  assert.ok(actual === expected)
 }

@@ -1,0 +1,40 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+constexpr size_t kTarBlock = 512;
+
+// One entry of an archive, after all extended headers have been applied.
+struct TarHeader {
+  // As in the archive: '0' file, '1' hard link, '2' symlink, '3' char, '4' block, '5' directory,
+  // '6' fifo.
+  char type = 0;
+  std::string name, link;
+  // Of the payload that follows in the archive; 0 for all but files.
+  int64_t size = 0;
+  int64_t mode = 0, uid = 0, gid = 0;
+  int64_t mtime = 0;
+  int32_t mtime_ns = 0;
+  int64_t dev_major = 0, dev_minor = 0;
+  std::vector<std::pair<std::string, std::string>> xattrs;
+};
+
+using PaxRecords = std::map<std::string, std::string>;
+
+bool IsZeroBlock(const uint8_t* block);
+
+// Reads a header block of any dialect: v7, ustar, star, GNU. False: not a header, or damaged.
+bool ParseTarBlock(const uint8_t* block, TarHeader* header);
+
+// "LENGTH KEY=VALUE\n" records; pax(1). False when malformed.
+bool ParsePax(const std::string& data, PaxRecords* records);
+
+// Lets the records override the header's fields. False when a value is malformed. `sparse` is set
+// for GNU's sparse formats, whose payload is no plain content.
+bool ApplyPax(const PaxRecords& records, TarHeader* header, bool* sparse);
+
+// Payload of GNU 'L' and 'K' entries: up to the first NUL.
+std::string ParseLongName(const std::string& data);

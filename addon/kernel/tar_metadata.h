@@ -1,0 +1,34 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+// Writes what is needed, beside the files, to rebuild an archive byte for byte; the format is
+// described in tar-metadata.md.
+class TarMetadataWriter {
+ public:
+  TarMetadataWriter();
+  // A header block.
+  void Block(const uint8_t* block);
+  // Bytes as they are; runs of zeros cost nothing.
+  void Bytes(const uint8_t* data, size_t size);
+  // Bytes of no use but for rebuilding, of which an attacker may send any amount: beyond a limit
+  // they are dropped and the stream is marked as incomplete.
+  void Waste(const uint8_t* data, size_t size);
+  // The content of a file of the layer.
+  void File(const std::string& path, uint64_t size);
+  // The archive cannot be rebuilt any more: a file it contains is not in the layer.
+  void MarkIncomplete() { incomplete_ = true; }
+  // Ends the stream. `size` is the archive's.
+  std::string Finish(uint64_t size);
+
+ private:
+  void Tag(char tag);
+  void Varint(uint64_t value);
+  void FlushZeros();
+
+  std::string out_;
+  uint8_t last_[512] = {};
+  uint64_t zeros_ = 0;
+  uint64_t waste_ = 0;
+  bool incomplete_ = false;
+};
