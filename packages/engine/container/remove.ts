@@ -12,6 +12,8 @@ export interface RemoveOptions {
   force: boolean
   /** Anonymous volumes too. */
   volumes: boolean
+  /** The row says `removing` already. */
+  marked?: boolean
 }
 
 /** `DELETE /containers/{id}`. */
@@ -42,7 +44,7 @@ export async function removeContainer(
   c.removing = true
   try {
     await stopForRemoval(ctx, c, o.force)
-    await ctx.locks.run(c.id, () => destroy(ctx, c, o.volumes))
+    await ctx.locks.run(c.id, () => destroy(ctx, c, o))
   } catch (error) {
     const kind = error instanceof EngineError ? error.kind : 'system'
     throw new EngineError(
@@ -75,14 +77,18 @@ async function stopForRemoval(ctx: Context, c: Container, force: boolean): Promi
 }
 
 /** Under the lock. Also finishes what an earlier daemon began. */
-export async function destroy(ctx: Context, c: Container, volumes: boolean): Promise<void> {
+export async function destroy(
+  ctx: Context,
+  c: Container,
+  o: Pick<RemoveOptions, 'volumes' | 'marked'>,
+): Promise<void> {
   if (!ctx.registry.has(c)) return
   if (isRunning(c)) throw conflict(`container is ${c.state}: it was started meanwhile`)
   for (const client of c.pendingClients.splice(0)) ctx.native.closeFd(client.fd)
   try {
-    await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
+    if (!o.marked) await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
     await removeDirectories(ctx, c.id)
-    if (volumes) await removeVolumes(ctx, c)
+    if (o.volumes) await removeVolumes(ctx, c)
     await ctx.events.commit([deleteRow(c.id)], [containerEvent(c, 'destroy')])
   } catch (error) {
     await enterDead(ctx, c, error)

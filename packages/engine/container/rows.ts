@@ -1,6 +1,6 @@
 import type { ContainerConfig, HostConfig } from '@tdocker/api'
 import { sql, type Statement, type Store } from '../store/store.ts'
-import type { Container, ContainerDetail, StoredState } from './container.ts'
+import { type Container, type ContainerDetail, isRunning, type StoredState } from './container.ts'
 
 /** Names of containers on their way out are free for others: NULL in the unique column. */
 export function insertRow(c: Container, bootId: string): Statement {
@@ -11,8 +11,12 @@ export function insertRow(c: Container, bootId: string): Statement {
 }
 
 /** Everything that changes after create. */
-export function updateRow(c: Container, bootId: string): Statement {
-  const state = c.removing && c.state !== 'dead' ? 'removing' : c.state
+export function updateRow(
+  c: Container,
+  bootId: string,
+  o: { removing: boolean } = { removing: c.removing && !isRunning(c) },
+): Statement {
+  const state = o.removing && c.state !== 'dead' ? 'removing' : c.state
   return sql`UPDATE container SET name = ${c.name}, state = ${state}, pid = ${c.pid},
     exit_code = ${c.exitCode}, error = ${c.error}, oom_killed = ${c.oomKilled ? 1 : 0},
     started_at = ${c.startedNs ?? null}, finished_at = ${c.finishedNs ?? null},

@@ -75,9 +75,12 @@ async function handleExit(
     return decision
   })
   if (next === 'remove')
-    await removeContainer(ctx, c, c.id, { force: true, volumes: true }).catch((error: unknown) => {
-      if (ctx.registry.has(c) && !c.removing) throw error
-    })
+    await removeContainer(ctx, c, c.id, { force: true, volumes: true, marked: true }).catch(
+      (error: unknown) => {
+        // Somebody else's removal was quicker.
+        if (ctx.registry.has(c) && !c.removing) throw error
+      },
+    )
 }
 
 /** Without the shim, or with a pid namespace of others, what is left in the group must die. */
@@ -127,14 +130,18 @@ export async function enterStopped(
   c.finishedNs = end.finishedNs
   c.detail.ports = {}
   clearEndpoints(c)
-  await commitStopped(ctx, c, durationNs)
+  const removes = !decision.restart && (c.hostConfig.AutoRemove ?? false) && !c.manualRestart
+  await commitStopped(ctx, c, { durationNs, removes })
   wakeStopWaiters(c)
   if (decision.restart) scheduleRestart(ctx, c)
-  const removes = !decision.restart && c.hostConfig.AutoRemove && !c.manualRestart
   return decision.restart ? 'restart' : removes ? 'remove' : 'rest'
 }
 
-async function commitStopped(ctx: Context, c: Container, durationNs: bigint): Promise<void> {
+async function commitStopped(
+  ctx: Context,
+  c: Container,
+  { durationNs, removes }: { durationNs: bigint; removes: boolean },
+): Promise<void> {
   const events: NewEvent[] = [
     ...(c.oomKilled ? [containerEvent(c, 'oom')] : []),
     containerEvent(c, 'die', {
@@ -143,7 +150,8 @@ async function commitStopped(ctx: Context, c: Container, durationNs: bigint): Pr
     }),
   ]
   try {
-    await ctx.events.commit([updateRow(c, ctx.config.bootId)], events)
+    // What is about to be removed is marked so in the same commit.
+    await ctx.events.commit([updateRow(c, ctx.config.bootId, { removing: removes })], events)
     const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id)
     await ctx.native.removeTree(dirs.run)
   } catch (err) {

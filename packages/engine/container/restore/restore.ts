@@ -109,13 +109,24 @@ async function reconcile(ctx: Context, finding: Finding): Promise<void> {
     await ctx.events.commit([deleteRow(c.id)], [])
     return
   }
-  if (stored.state === 'removing') return finishRemoval(ctx, c)
+  if (stored.state === 'removing') return finishRemoval(ctx, c, shim)
   if (shim) return goOn(ctx, c, shim)
   await ctx.locks.run(c.id, () => settle(ctx, c, record))
 }
 
-async function finishRemoval(ctx: Context, c: Container): Promise<void> {
-  await ctx.locks.run(c.id, () => destroy(ctx, c, c.hostConfig.AutoRemove ?? false))
+async function finishRemoval(
+  ctx: Context,
+  c: Container,
+  shim: ShimProcess | undefined,
+): Promise<void> {
+  if (shim) {
+    await ctx.cgroups.kill(cgroupPath(ctx, c))
+    await shim.exited
+    shim.close()
+  }
+  await ctx.locks.run(c.id, () =>
+    destroy(ctx, c, { volumes: c.hostConfig.AutoRemove ?? false, marked: true }),
+  )
   c.removing = false
 }
 
