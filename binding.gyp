@@ -65,7 +65,7 @@
       "include_dirs": ["addon"],
       "defines": ["_GNU_SOURCE"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
-      "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-Os"],
+      "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-O2"],
       "ldflags": ["-static", "-s"],
       "ldflags!": ["-rdynamic"]
     }

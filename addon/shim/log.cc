@@ -12,8 +12,6 @@
 
 #include "shim/text.h"
 
-#pragma GCC optimize("O2")
-
 namespace {
 
 constexpr size_t kBatch = 128 * 1024;
