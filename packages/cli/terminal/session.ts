@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import type { Hijacked } from '../client/client.ts'
 import { Demultiplexer } from '../client/stdcopy.ts'
 import { defaultDetachKeys, EscapeFilter, parseDetachKeys } from './escape.ts'
@@ -61,8 +62,17 @@ function makeRaw(stdin: NodeJS.ReadStream): () => void {
     stdin.setRawMode(false)
   }
   stdin.setRawMode(true)
+  passOutputThrough()
   process.on('exit', restore)
   return restore
+}
+
+/**
+ * The raw mode of Node and Bun still turns \n into \r\n, but the container's own tty has done so
+ * already, and a full-screen program means a bare \n as "down". Leaving raw mode undoes this too.
+ */
+function passOutputThrough(): void {
+  spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] })
 }
 
 function copyInput(

@@ -37,16 +37,17 @@ export const command: Command = {
 }
 
 async function attach(cli: Cli, name: string, options: AttachOptions): Promise<void> {
+  // Before anything else: a container that ends and is removed meanwhile cannot be asked any more.
+  const exit = cli.client.call<{ StatusCode: number; Error?: { Message?: string } | null }>(
+    'POST',
+    `${containerPath(name)}/wait`,
+  )
+  exit.catch(() => {})
   const container = await runningContainer(cli, name)
   const { Id: id, Config } = container
   const tty = Config.Tty === true
   checkTty(cli, options.stdin, tty)
   const stdin = options.stdin && Config.OpenStdin === true
-  const exit = cli.client.call<{ StatusCode: number; Error?: { Message?: string } | null }>(
-    'POST',
-    `${containerPath(id)}/wait`,
-  )
-  exit.catch(() => {})
   const stopProxy = options.sigProxy && !tty ? proxySignals(cli, id) : () => {}
   const connection = await attachTo(cli, id, {
     stdin,
