@@ -52,7 +52,7 @@ export function describeTree(dir: string, o: { rootTime?: boolean } = {}): strin
     dir,
     `find . -printf '%p %y %m %U:%G T%T@ %l %n ' \\( -type f -printf '%s' -o -true \\) \\
         \\( -type b -o -type c \\) -exec stat -c ' %t:%T' {} \\; -o -printf '\\n' | sort ${skipTime}
-     find . | sort | while read -r f; do getfattr -hd -m - -e hex -- "$f" || true; done
+     find . -print0 | sort -z | xargs -0 getfattr -hd -m - -e hex -- || true
      find . -type f -print0 | sort -z | xargs -0r sha256sum`,
   )
 }
