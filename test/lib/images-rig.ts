@@ -7,7 +7,8 @@ import type { ProgressMessage, PullOptions } from '@tdocker/engine/image/image-b
 import { type Images, type ImagesOptions, createImages } from '@tdocker/engine/image/images.ts'
 import { openStore } from '@tdocker/engine/store/sqlite-store.ts'
 import type { Store } from '@tdocker/engine/store/store.ts'
-import { type Native, loadNative } from '@tdocker/kernel'
+import type { Native } from '@tdocker/kernel'
+import { bestNative } from './plain-native.ts'
 
 export interface ImagesRig extends AsyncDisposable {
   images: Images
@@ -31,7 +32,7 @@ export async function imagesRig(
   o: { config?: Partial<ImagesOptions['config']>; native?: Native } = {},
 ): Promise<ImagesRig> {
   const dataRoot = await mkdtemp('/dev/shm/tdocker-images-')
-  const native = o.native ?? loadNative()
+  const native = o.native ?? bestNative()
   const users: ImagesRig['users'] = new Map()
   const problems: string[] = []
   const open = (): { store: Store; images: Images } => {

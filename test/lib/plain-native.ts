@@ -1,8 +1,9 @@
 /** A kernel of tar(1) and rm for tests of what surrounds the extractor. Trusted tars only. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { type LayerExtractor, type Native, KernelError } from '@tdocker/kernel'
+import { type LayerExtractor, type Native, KernelError, loadNative } from '@tdocker/kernel'
 import { FakeNative } from '@tdocker/kernel/fake-native.ts'
 
 export function plainNative(): Native {
@@ -31,5 +32,21 @@ function extractor(dir: string): LayerExtractor {
       return { entries: 1, bytes, metadata: Buffer.alloc(0), implicitDirs: [], openLinks: [] }
     },
     abort: () => void tar.kill('SIGKILL'),
+  }
+}
+
+/** The addon where it has the extractor. */
+export function bestNative(): Native {
+  try {
+    const native = loadNative()
+    const probe = mkdtempSync('/dev/shm/tdocker-probe-')
+    try {
+      native.layerExtractor({ dir: probe }).abort()
+      return native
+    } finally {
+      rmSync(probe, { recursive: true })
+    }
+  } catch {
+    return plainNative()
   }
 }

@@ -41,7 +41,7 @@ export interface RequestOptions {
   insecure: boolean
   /** May also reach loopback and link-local addresses: the registry itself is such a host. */
   local: boolean
-  /** The registry's own URL to name in errors instead of the one asked for. */
+  /** A ping's URL to name in errors instead of what was asked for. */
   named?: string
   signal: AbortSignal
 }
@@ -98,7 +98,7 @@ export class Transport {
       }
     } catch (error) {
       o.signal.throwIfAborted()
-      throw networkError(error, o.method, o.named ?? url.href, url)
+      throw networkError(error, o.named === undefined ? o.method : 'GET', o.named ?? url.href, url)
     }
   }
 
