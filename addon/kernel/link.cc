@@ -35,6 +35,7 @@ struct VethOptions {
   Strings addresses;
   Strings gateways;
   uint32_t mtu = 0;
+  bool isolated = false;
 };
 
 std::string Text(const Napi::Object& object, const char* key) {
@@ -172,9 +173,10 @@ Failure CreateVeth(NetlinkSocket& route, const VethOptions& o, int bridge) {
   return route.Transact(batch, o.host_name);
 }
 
-// Hairpin: without it a container cannot reach its own published port through the bridge.
-Failure SetHairpin(NetlinkSocket& route, const std::string& name, int* index) {
-  if (Failure failure = FindLink(route, name, index)) return failure;
+// Hairpin: without it a container cannot reach its own published port through the bridge. Isolated
+// ports reach the bridge itself, but not each other.
+Failure SetPortFlags(NetlinkSocket& route, const VethOptions& o, int* index) {
+  if (Failure failure = FindLink(route, o.host_name, index)) return failure;
   ifinfomsg header{};
   header.ifi_index = *index;
   NetlinkBatch batch;
@@ -183,9 +185,10 @@ Failure SetHairpin(NetlinkSocket& route, const std::string& name, int* index) {
   batch.AddText(IFLA_INFO_SLAVE_KIND, "bridge");
   size_t data = batch.Open(IFLA_INFO_SLAVE_DATA);
   batch.AddU8(IFLA_BRPORT_MODE, BRIDGE_MODE_HAIRPIN);
+  batch.AddU8(IFLA_BRPORT_ISOLATED, o.isolated);
   batch.Close(data);
   batch.Close(info);
-  return route.Transact(batch, name);
+  return route.Transact(batch, o.host_name);
 }
 
 // In the target namespace (the calling thread has joined it).
@@ -218,7 +221,7 @@ Failure AttachVeth(const VethOptions& o, int* host_index) {
   int bridge = 0;
   if (Failure failure = FindLink(route, o.bridge, &bridge)) return failure;
   if (Failure failure = CreateVeth(route, o, bridge)) return failure;
-  Failure failure = SetHairpin(route, o.host_name, host_index);
+  Failure failure = SetPortFlags(route, o, host_index);
   if (!failure && setns(o.netns, CLONE_NEWNET) < 0) failure = Fail("setns");
   if (!failure) failure = ConfigurePeer(o);
   // `route` still speaks to the namespace it was opened in.
@@ -265,7 +268,8 @@ Napi::Value VethAttach(const Napi::CallbackInfo& info) {
                 Text(options, "mac"),
                 List(options, "addresses"),
                 List(options, "gateways"),
-                Number(options, "mtu")};
+                Number(options, "mtu"),
+                options.Get("isolated").ToBoolean()};
   auto index = std::make_shared<int>(0);
   return RunOnThread(
       info.Env(), [o, index] { return AttachVeth(o, index.get()); },

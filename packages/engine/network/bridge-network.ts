@@ -131,6 +131,7 @@ export class BridgeNetwork {
       addresses: [`${o.address}/${this.subnet.length}`],
       gateways: [this.gatewayText],
       mtu: this.mtu,
+      isolated: !this.options.interContainer && !bridgesFilter(),
     })
   }
 }
@@ -236,6 +237,16 @@ function setBridgeSysctls(bridge: string): void {
   writeSysctl(`net/ipv4/conf/${bridge}/route_localnet`, '1')
   writeSysctl(`net/ipv6/conf/${bridge}/accept_ra`, '0')
   writeSysctl(`net/ipv6/conf/${bridge}/disable_ipv6`, '1')
+}
+
+/**
+ * True where neighbours on a bridge meet in the firewall (br_netfilter), whose forward chain then
+ * keeps them apart. Isolated bridge ports would there also stop what was published: rewritten
+ * packets go on from port to port.
+ */
+function bridgesFilter(): boolean {
+  const path = '/proc/sys/net/bridge/bridge-nf-call-iptables'
+  return existsSync(path) && readFileSync(path, 'utf8').trim() === '1'
 }
 
 function writeSysctl(name: string, value: string): void {

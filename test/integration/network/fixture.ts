@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   createNetworks,
@@ -9,10 +9,11 @@ import {
 import type { Sandbox, SandboxRequest } from '@tdocker/engine/container/needs.ts'
 import { openStore } from '@tdocker/engine/store/sqlite-store.ts'
 import type { Store } from '@tdocker/engine/store/store.ts'
+import type { Native } from '@tdocker/kernel'
 import { loadNative } from '@tdocker/kernel/load-native.ts'
 import { Namespace } from './namespace.ts'
 
-export const native = loadNative()
+export const native: Native = loadNative()
 export const LAN_HOST = '198.51.100.1'
 
 const silent = { info() {}, warn() {}, error() {} }
@@ -48,10 +49,15 @@ export class Rig implements AsyncDisposable {
     return container
   }
 
-  /** The container's process ends and the engine releases what it held. */
-  async stop(container: Container): Promise<void> {
+  /** The container's process and its shim end while no daemon looks. */
+  async die(container: Container): Promise<void> {
     this.#containers.delete(container.name)
     await container.close()
+  }
+
+  /** The container's process ends and the engine releases what it held. */
+  async stop(container: Container): Promise<void> {
+    await this.die(container)
     await this.networks.release(container.name)
   }
 
@@ -135,6 +141,14 @@ export async function lanClient(): Promise<Namespace> {
   client.run('ip', 'link', 'set', 'eth0', 'up')
   client.run('ip', 'route', 'add', '172.16.0.0/12', 'via', LAN_HOST)
   return client
+}
+
+/** br_netfilter sends neighbours on a bridge through the firewall; false where it is not loaded. */
+export function setBridgeFilter(value: string): boolean {
+  const path = '/proc/sys/net/bridge/bridge-nf-call-iptables'
+  if (!existsSync(path)) return false
+  writeFileSync(path, value)
+  return true
 }
 
 export function ip(...args: string[]): string {

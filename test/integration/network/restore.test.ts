@@ -1,0 +1,116 @@
+import './private-netns.ts'
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { ip, lanClient, LAN_HOST, native, nft, Rig, setBridgeFilter } from './fixture.ts'
+import { assertClosed, assertOpen, type Namespace } from './namespace.ts'
+
+let lan: Namespace
+
+before(async () => {
+  lan = await lanClient()
+})
+after(() => lan.close())
+
+const published = (port: string) => ({ portBindings: { '80/tcp': [{ HostPort: port }] } })
+
+test('after a crash the living keep address and ports, the dead hold nothing', async () => {
+  await using rig = await Rig.start()
+  const live = await rig.run('live', published('8080'))
+  const dead = await rig.run('dead', published('8081'))
+  await live.serve('tcp', 80)
+  await rig.die(dead)
+  const { networks } = rig
+  const bridgeId = networks.networkId('bridge')
+
+  await rig.crash([live])
+  await rig.networks.settle()
+
+  assert.equal(rig.networks.networkId('bridge'), bridgeId)
+  await assertOpen(lan, { address: LAN_HOST, port: 8080 }, 'live')
+  assert.doesNotMatch(nft('list', 'table', 'inet', 'tdnet'), /8081/)
+  assert.deepEqual(rig.store.all<{ container_id: string }>('SELECT container_id FROM endpoint'), [
+    { container_id: 'live' },
+  ])
+  assert.equal(rig.store.all('SELECT * FROM port').length, 1)
+  const veths = (await native.linkList({})).filter((link) => link.name.startsWith('veth'))
+  assert.equal(veths.length, 1)
+
+  await assert.rejects(
+    rig.run('thief', published('8080')),
+    /Bind for 0\.0\.0\.0:8080 failed: port is already allocated/,
+  )
+  const next = await rig.run('next', published('8081'))
+  assert.notEqual(next.address, live.address)
+  await rig.stop(live)
+  await rig.stop(next)
+})
+
+test('the network is rebuilt when the machine lost all of it', async () => {
+  await using rig = await Rig.start()
+  const { subnet } = rig.networks.defaultBridge ?? {}
+  nft('flush', 'ruleset')
+  ip('link', 'delete', 'tdnet0')
+  await rig.crash([])
+  assert.equal(rig.networks.defaultBridge?.subnet, subnet)
+  const web = await rig.run('web', published('8080'))
+  await web.serve('tcp', 80)
+  await assertOpen(lan, { address: LAN_HOST, port: 8080 }, 'web')
+})
+
+test('a device that no row owns is removed', async () => {
+  await using rig = await Rig.start()
+  ip('link', 'add', 'vethstray', 'type', 'veth', 'peer', 'name', 'vethpeer')
+  ip('link', 'set', 'vethstray', 'master', 'tdnet0')
+  await rig.crash([])
+  await rig.networks.settle()
+  assert.throws(() => ip('link', 'show', 'vethstray'))
+})
+
+test('subnets of the host and of other bridges are avoided', async () => {
+  ip('link', 'add', 'foreign0', 'type', 'bridge')
+  ip('address', 'add', '172.17.0.1/16', 'dev', 'foreign0')
+  ip('link', 'set', 'foreign0', 'up')
+  ip('route', 'add', '172.18.4.0/24', 'via', '198.51.100.2')
+  await using rig = await Rig.start()
+  assert.equal(rig.networks.defaultBridge?.subnet, '172.19.0.0/16')
+  ip('link', 'delete', 'foreign0')
+  ip('route', 'delete', '172.18.4.0/24')
+})
+
+test('bip and mtu are obeyed', async () => {
+  await using rig = await Rig.start({ bip: '10.77.0.9/24', mtu: 1300 })
+  assert.deepEqual(rig.networks.defaultBridge, {
+    name: 'tdnet0',
+    subnet: '10.77.0.0/24',
+    gateway: '10.77.0.9',
+  })
+  const web = await rig.run('web')
+  assert.equal(web.address, '10.77.0.1')
+  assert.match(web.run('ip', 'link', 'show', 'eth0'), /mtu 1300/)
+  assert.match(web.run('ip', 'route'), /default via 10\.77\.0\.9/)
+})
+
+test('shutdown leaves nothing on the host', async () => {
+  {
+    await using rig = await Rig.start()
+    await rig.run('web', published('8080'))
+  }
+  assert.equal(nft('list', 'tables'), '')
+  assert.deepEqual(
+    (await native.linkList({})).map((link) => link.name),
+    ['lo', 'lan0'],
+  )
+})
+
+for (const filter of ['0', '1']) {
+  test(`without inter-container communication only published ports answer (bridge filter ${filter})`, async (t) => {
+    if (!setBridgeFilter(filter)) return t.skip('no br_netfilter here')
+    await using rig = await Rig.start({ interContainer: false })
+    const web = await rig.run('web', published('8080'))
+    const other = await rig.run('other')
+    await web.serve('tcp', 80)
+    await assertOpen(other, { address: LAN_HOST, port: 8080 }, 'web')
+    await assertOpen(web, { address: LAN_HOST, port: 8080 }, 'web')
+    await assertClosed(other, { address: web.address, port: 80 })
+  })
+}
