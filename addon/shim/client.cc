@@ -176,8 +176,8 @@ void ReadClient(Client* client) {
 
 void WriteClient(Client* client) {
   while (!client->queue.empty()) {
-    const ssize_t sent = send(client->fd, client->queue.data(), client->queue.size(),
-                              MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent =
+        send(client->fd, client->queue.data(), client->queue.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && !WouldBlock()) return StopOutput(client);
     if (sent <= 0) return;
     client->progress_ms = NowMs();

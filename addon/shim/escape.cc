@@ -19,11 +19,12 @@ bool NeedsEscape(Bytes bytes) {
 }
 
 bool IsPlain(uint8_t byte) {
-  return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\' && byte != '<' &&
-         byte != '>' && byte != '&';
+  return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\' && byte != '<' && byte != '>' &&
+         byte != '&';
 }
 
-// Length of the valid UTF-8 sequence at `at`, 0 when there is none (RFC 3629, table 3-7 of Unicode).
+// Length of the valid UTF-8 sequence at `at`, 0 when there is none (RFC 3629, table 3-7 of
+// Unicode).
 size_t SequenceLength(const uint8_t* at, size_t left) {
   const uint8_t lead = at[0];
   const size_t length = lead >= 0xc2 && lead <= 0xdf   ? 2

@@ -1,6 +1,7 @@
 #pragma once
 
-// How the process ended: the code for Docker's ExitCode, the signal or 0, and when (CLOCK_REALTIME).
+// How the process ended: the code for Docker's ExitCode, the signal or 0, and when
+// (CLOCK_REALTIME).
 struct Exit {
   int code = 0;
   int signal = 0;

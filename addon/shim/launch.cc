@@ -1,6 +1,7 @@
 #include "shim/launch.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -61,13 +62,38 @@ void KeepShimEnds(const Pipes& pipes) {
 
 void ResetSignals() {
   for (int signal = 1; signal < NSIG; signal++) {
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = SIG_DFL;
     sigaction(signal, &action, nullptr);
   }
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// Logs, connections and directories of the host stay the shim's: whoever shares the pid namespace
+// that the process is about to join could look for them in /proc.
+int CloseAllBut(const int* kept, int count) {
+  for (int low = 3;;) {
+    int next = -1;
+    for (int i = 0; i < count; i++)
+      if (kept[i] >= low && (next < 0 || kept[i] < next)) next = kept[i];
+    const unsigned last = next < 0 ? ~0u : static_cast<unsigned>(next) - 1;
+    if (next != low && close_range(static_cast<unsigned>(low), last, 0) != 0) return errno;
+    if (next < 0) return 0;
+    low = next + 1;
+  }
+}
+
+int CloseInherited() {
+  static int kept[kMaxTrees + 8];
+  int count = 0;
+  kept[count++] = launch.channel;
+  kept[count++] = launch.root_mount;
+  kept[count++] = launch.enter_pidfd;
+  for (int i = 0; i < launch.joined_count; i++) kept[count++] = launch.joined[i];
+  for (int i = 0; i < launch.tree_count; i++) kept[count++] = launch.trees[i];
+  return CloseAllBut(kept, count);
 }
 
 int StartProcess(const Pipes& pipes, int channel) {
@@ -80,7 +106,7 @@ int StartProcess(const Pipes& pipes, int channel) {
   if (pipes.err[1] >= 0 && dup2(pipes.err[1], 2) < 0) return errno;
   for (int i = 0; i < launch.cgroup_count; i++)
     if (write(launch.cgroup_procs[i], "0", 1) != 1) FailLaunch("cgroup", errno);
-  return 0;
+  return CloseInherited();
 }
 
 ssize_t Say1(Say kind, int error, const char* stage) {

@@ -20,12 +20,13 @@ struct Launch {
   int joined_count = 0;
   bool new_net = false;
   int enter_pidfd = -1;
+  int root_mount = -1;  // detached, to become the root
 
   // Only in the process to be.
   int channel = -1;
   int root_fd = -1;
-  int proc_fd = -1;  // a procfs of our own, which no mount in the container can shadow
-  int null_fd = -1;  // mask of files
+  int proc_fd = -1;   // a procfs of our own, which no mount in the container can shadow
+  int null_fd = -1;   // mask of files
   int empty_fd = -1;  // mask of directories
   bool null_attached = false;
   bool empty_attached = false;

@@ -18,7 +18,7 @@ namespace {
 
 // The shim outlives what sends these: the daemon, its terminal, its service.
 void IgnoreSignals() {
-  struct sigaction ignore{};
+  struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
   for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2, SIGTSTP})
     sigaction(signal, &ignore, nullptr);

@@ -28,9 +28,9 @@ int OpenEmpty() {
   int error = 0;
   if (fsconfig(fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) error = errno;
   if (error == 0) {
-    launch.empty_fd = fsmount(fs, FSMOUNT_CLOEXEC,
-                              MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                  MOUNT_ATTR_NOEXEC);
+    launch.empty_fd =
+        fsmount(fs, FSMOUNT_CLOEXEC,
+                MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
     if (launch.empty_fd < 0) error = errno;
   }
   close(fs);
@@ -84,8 +84,8 @@ int ReadonlyPath(Fields* fields) {
   const int target = OpenIn(fields->Next(), O_PATH);
   if (target < 0) return IsMissing(-target) ? 0 : -target;
   int error = 0;
-  const int tree = open_tree(target, "",
-                             OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+  const int tree =
+      open_tree(target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
   if (tree < 0) error = errno;
   if (error == 0) error = SetReadonly(tree, AT_RECURSIVE);
   if (error == 0) error = MoveMount(tree, target);

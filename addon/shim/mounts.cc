@@ -37,10 +37,16 @@ long FilesystemType(int fd) {
 // Files that lxcfs and the like may cover; anything else over procfs is an attack on what is
 // written through it (CVE-2019-16884, CVE-2023-27561).
 bool MayCoverProc(const char* path) {
-  static const char* const kAllowed[] = {
-      "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo",  "/proc/stat",
-      "/proc/swaps",   "/proc/uptime",    "/proc/loadavg",  "/proc/slabinfo",
-      "/proc/sys/kernel/ns_last_pid",     "/proc/sys/crypto/fips_enabled"};
+  static const char* const kAllowed[] = {"/proc/cpuinfo",
+                                         "/proc/diskstats",
+                                         "/proc/meminfo",
+                                         "/proc/stat",
+                                         "/proc/swaps",
+                                         "/proc/uptime",
+                                         "/proc/loadavg",
+                                         "/proc/slabinfo",
+                                         "/proc/sys/kernel/ns_last_pid",
+                                         "/proc/sys/crypto/fips_enabled"};
   for (const char* allowed : kAllowed)
     if (strcmp(path, allowed) == 0) return true;
   return false;
@@ -50,7 +56,8 @@ int CheckTarget(int target, const char* path, int mount) {
   if (FilesystemType(target) != PROC_SUPER_MAGIC || MayCoverProc(path)) return 0;
   struct stat st;
   constexpr ino_t kProcRoot = 1;
-  if (fstat(target, &st) == 0 && st.st_ino == kProcRoot && FilesystemType(mount) == PROC_SUPER_MAGIC)
+  if (fstat(target, &st) == 0 && st.st_ino == kProcRoot &&
+      FilesystemType(mount) == PROC_SUPER_MAGIC)
     return 0;
   return EPERM;
 }
@@ -125,9 +132,9 @@ int CloneTree(Fields* fields) {
   launch.trees[launch.tree_count++] = tree;
   const bool all_readonly = strcmp(readonly, "recursive") == 0;
   const uint64_t top = set | (strcmp(readonly, "top") == 0 ? MOUNT_ATTR_RDONLY : 0);
-  if (const int error = SetAttributes(tree, *propagation == 'r' ? AT_RECURSIVE : 0,
-                                      all_readonly ? MOUNT_ATTR_RDONLY : 0, 0,
-                                      Propagation(propagation));
+  if (const int error =
+          SetAttributes(tree, *propagation == 'r' ? AT_RECURSIVE : 0,
+                        all_readonly ? MOUNT_ATTR_RDONLY : 0, 0, Propagation(propagation));
       error != 0)
     return error;
   // A non-recursive propagation still wants the read-only flag on all of the tree.

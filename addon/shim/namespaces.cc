@@ -75,6 +75,7 @@ int CreateProcess(Fields* fields) {
       launch.joined[launch.joined_count++] = fd;
     }
   }
+  launch.root_mount = PassedFd(fields->Number());
   const int pid = CloneProcess(flags);
   if (pid < 0) return -pid;
   monitor.pid = pid;

@@ -92,8 +92,8 @@ int MakeLast(int parent, const char* base, bool directory) {
 
 int Ensure(const char* path, bool directory, Walk* walk, int depth) {
   if (depth > kDepthMax) return -ENAMETOOLONG;
-  const int found =
-      OpenAt2(launch.root_fd, path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | walk->resolve);
+  const int found = OpenAt2(launch.root_fd, path, O_PATH,
+                            RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | walk->resolve);
   if (found != -ENOENT) return found;
   char buffer[PATH_MAX];
   Split split;
@@ -132,8 +132,8 @@ int EnsureParent(const char* path, const char** base) {
 }
 
 int OpenInProc(const char* path, uint64_t flags) {
-  const int fd = OpenAt2(launch.proc_fd, path, flags,
-                         RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+  const int fd =
+      OpenAt2(launch.proc_fd, path, flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
   if (fd < 0) return fd;
   struct statfs fs;
   if (fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC) return fd;

@@ -28,16 +28,16 @@ int OpenProc() {
   const int fs = fsopen("proc", FSOPEN_CLOEXEC);
   if (fs < 0) return errno;
   if (fsconfig(fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0)
-    launch.proc_fd = fsmount(fs, FSMOUNT_CLOEXEC,
-                             MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    launch.proc_fd =
+        fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
   const int error = launch.proc_fd < 0 ? errno : 0;
   close(fs);
   return error;
 }
 
 // pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one and is let go.
-int EnterRoot(Fields* fields) {
-  const int root = PassedFd(fields->Number());
+int EnterRoot(Fields*) {
+  const int root = launch.root_mount;
   if (mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return errno;
   if (move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0) return errno;
   const int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -65,11 +65,11 @@ function addCreate(out: RecordWriter, plan: LaunchPlan, target: CreateTarget): v
   for (const mount of binds) addTree(out, mount)
   const { pid, net, ipc, uts, cgroup } = target.namespaces
   for (const file of target.cgroupProcs) out.add('cgroup', [file])
-  out.add('create', [pid, net, ipc, uts].map(namespaceField))
+  out.add('create', [...[pid, net, ipc, uts].map(namespaceField), target.rootFd])
   // After the cgroups are joined: the namespace's root is the cgroup its maker is in.
   if (cgroup === 'new') out.add('cgroup-namespace')
   if (target.maskedPaths.length > 0) out.add('mask-source')
-  out.add('root', [target.rootFd])
+  out.add('root')
   let slot = 0
   for (const mount of target.mounts) {
     if (mount.type === 'bind') out.add('attach', [mount.target, slot++, mount.directory])
