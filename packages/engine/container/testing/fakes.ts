@@ -1,0 +1,441 @@
+/** Stand-ins for everything containers are made with: no kernel, no root, no time. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import type { ContainerCreateRequest } from '@tdocker/api'
+import type { CgroupDriver } from '@tdocker/kernel/cgroup/driver.ts'
+import type { ExitRecord, LaunchPlan } from '@tdocker/kernel/shim/plan.ts'
+import type { ShimLauncher, ShimProcess } from '@tdocker/kernel/shim/shim.ts'
+import type { ImageConfig } from '@tdocker/oci'
+import { notFound } from '../../base/errors.ts'
+import type { Hijack } from '../../backend-types.ts'
+import type { NewEvent } from '../../event/event-log.ts'
+import type { Statement, Store } from '../../store/store.ts'
+import type { Clock } from '../clock.ts'
+import { type Containers, containersConfig, createContainers } from '../containers.ts'
+import type { ContainersConfig } from '../containers-config.ts'
+import type { ContainerNative } from '../context.ts'
+import type { NetworkSandboxes, VolumeHandle, Volumes } from '../needs.ts'
+
+/** Time stands still until it is told to pass. */
+export class FakeClock implements Clock {
+  #nowNs = 1_700_000_000_000_000_000n
+  readonly #timers: Array<{ atNs: bigint; call: () => void }> = []
+
+  nowNs(): bigint {
+    return this.#nowNs
+  }
+
+  after(ms: number, call: () => void): () => void {
+    const timer = { atNs: this.#nowNs + BigInt(ms) * 1_000_000n, call }
+    this.#timers.push(timer)
+    return () => {
+      const index = this.#timers.indexOf(timer)
+      if (index >= 0) this.#timers.splice(index, 1)
+    }
+  }
+
+  get waiting(): number {
+    return this.#timers.length
+  }
+
+  async pass(ms: number): Promise<void> {
+    this.#nowNs += BigInt(ms) * 1_000_000n
+    for (const timer of this.#timers.filter(({ atNs }) => atNs <= this.#nowNs)) {
+      this.#timers.splice(this.#timers.indexOf(timer), 1)
+      timer.call()
+    }
+    await settled()
+  }
+}
+
+/** Lets everything run that can run without time passing. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+export class FakeShim implements ShimProcess {
+  static #nextPid = 1000
+  readonly pid: number = FakeShim.#nextPid++
+  readonly shimPid: number = FakeShim.#nextPid++
+  readonly plan: LaunchPlan | undefined
+  readonly #exit = Promise.withResolvers<ExitRecord | undefined>()
+  readonly exited: Promise<ExitRecord | undefined> = this.#exit.promise
+  readonly attached: number[] = []
+  size: [number, number] | undefined
+  closed = false
+  detach: () => void = () => {}
+
+  constructor(plan?: LaunchPlan) {
+    this.plan = plan
+  }
+
+  onDetach(listener: () => void): void {
+    this.detach = listener
+  }
+
+  attach(_client: unknown, fd: number): Promise<{ logOffset: number }> {
+    this.attached.push(fd)
+    return Promise.resolve({ logOffset: 42 })
+  }
+
+  resize(rows: number, columns: number): Promise<void> {
+    this.size = [rows, columns]
+    return Promise.resolve()
+  }
+
+  close(): void {
+    this.closed = true
+  }
+
+  /** The process ends; undefined: its shim died. */
+  end(exitCode: number | undefined, finishedAtNs = 1_700_000_001_000_000_000n): void {
+    this.#exit.resolve(exitCode === undefined ? undefined : { exitCode, signal: 0, finishedAtNs })
+  }
+}
+
+export class FakeShims implements ShimLauncher {
+  readonly launched: FakeShim[] = []
+  /** Thrown by the next launch. */
+  failure: Error | undefined
+  /** What an earlier daemon left, by socket. */
+  readonly left: Map<string, FakeShim> = new Map()
+  readonly records: Map<string, ExitRecord> = new Map()
+
+  launch(plan: LaunchPlan): Promise<FakeShim> {
+    if (this.failure) return Promise.reject(this.failure)
+    const shim = new FakeShim(plan)
+    this.launched.push(shim)
+    return Promise.resolve(shim)
+  }
+
+  adopt(o: { socket: string }): Promise<FakeShim | undefined> {
+    return Promise.resolve(this.left.get(o.socket))
+  }
+
+  readExitRecord(exitFile: string): Promise<ExitRecord | undefined> {
+    return Promise.resolve(this.records.get(exitFile))
+  }
+
+  get last(): FakeShim {
+    return this.launched.at(-1)!
+  }
+}
+
+/** Descriptors are counted; signals and removed trees are noted. */
+export class FakeKernel {
+  readonly open: Set<number> = new Set()
+  readonly signals: Array<[pid: number, signal: number]> = []
+  readonly removed: string[] = []
+  /** What a signal does to the process, if it does. */
+  onSignal: (pid: number, signal: number) => void = () => {}
+  passwd = 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n'
+  /** Paths that `statIn` finds, as directories. */
+  readonly directories: Set<string> = new Set()
+  #next = 100
+
+  readonly native: ContainerNative = {
+    closeFd: (fd) => {
+      if (!this.open.delete(fd)) throw new Error(`descriptor ${fd} closed twice`)
+    },
+    dupFd: () => this.fd(),
+    nsOpen: () => this.fd(),
+    openRoot: () => this.fd(),
+    overlayOpen: () => Promise.resolve(this.fd()),
+    pidfdOpen: (pid) => {
+      const fd = this.fd()
+      this.#pids.set(fd, pid)
+      return fd
+    },
+    pidfdSendSignal: (pidfd, signal) => {
+      const pid = this.#pids.get(pidfd) ?? 0
+      this.signals.push([pid, signal])
+      this.onSignal(pid, signal)
+    },
+    readFileIn: (o) =>
+      Promise.resolve(Buffer.from(o.path === '/etc/passwd' ? this.passwd : 'root:x:0:\n')),
+    removeTree: (dir) => {
+      this.removed.push(dir)
+      rmSync(dir, { recursive: true, force: true })
+      return Promise.resolve()
+    },
+    socketPair: () => [this.fd(), this.fd()],
+    statIn: (o) =>
+      Promise.resolve(this.directories.has(o.path) ? ({ type: 'directory' } as never) : undefined),
+    treeSize: () => Promise.resolve({ bytes: 5, entries: 1 }),
+  }
+  readonly #pids = new Map<number, number>()
+
+  fd(): number {
+    const fd = this.#next++
+    this.open.add(fd)
+    return fd
+  }
+}
+
+export class FakeEvents {
+  readonly events: NewEvent[] = []
+  readonly statements: Statement[] = []
+  failure: Error | undefined
+
+  commit(statements: readonly Statement[], events: readonly NewEvent[]): Promise<void> {
+    if (this.failure) return Promise.reject(this.failure)
+    this.statements.push(...statements)
+    this.events.push(...events)
+    return Promise.resolve()
+  }
+
+  async *stream(): AsyncIterable<never> {}
+
+  /** `action name` of all so far. */
+  get actions(): string[] {
+    return this.events.map((event) => event.action)
+  }
+}
+
+const ALL_FEATURES = {
+  memoryLimit: true,
+  swapLimit: true,
+  memoryReservation: true,
+  memorySwappiness: true,
+  oomKillDisable: true,
+  cpuShares: true,
+  cpuCfs: true,
+  cpuset: true,
+  pidsLimit: true,
+  blkioWeight: true,
+  blkioThrottle: true,
+}
+
+export function fakeCgroups(groups: Set<string>): CgroupDriver & { ooms: number } {
+  return {
+    ooms: 0,
+    version: 1,
+    controllers: new Set(['memory']),
+    features: ALL_FEATURES,
+    cpusAvailable: '0-1',
+    memsAvailable: '0',
+    create(spec) {
+      groups.add(spec.path)
+      return Promise.resolve()
+    },
+    procsFiles: (path) => [`/cg${path}/cgroup.procs`],
+    mountPoints: () => [],
+    shimProcsFiles: () => [],
+    update: () => Promise.resolve(),
+    freeze: () => Promise.resolve(),
+    kill: () => Promise.resolve(),
+    pids: () => Promise.resolve([]),
+    oomKills() {
+      return Promise.resolve(this.ooms)
+    },
+    watchOom: () => ({ [Symbol.dispose]() {} }),
+    remove(path) {
+      groups.delete(path)
+      return Promise.resolve()
+    },
+    close() {},
+  } as CgroupDriver & { ooms: number }
+}
+
+export class FakeVolumes implements Volumes {
+  readonly made: string[] = []
+  readonly discarded: string[] = []
+  readonly populated: string[] = []
+  readonly removed: string[] = []
+
+  acquire(o: { name: string; driver: string }): Promise<VolumeHandle> {
+    const anonymous = o.name === ''
+    const name = anonymous ? `anon${this.made.length}` : o.name
+    const created = !this.made.includes(name)
+    if (created) this.made.push(name)
+    return Promise.resolve({
+      name,
+      driver: 'local',
+      mountpoint: `/volumes/${name}/_data`,
+      anonymous,
+      created,
+      discard: () => Promise.resolve(void this.discarded.push(name)),
+    })
+  }
+
+  use(name: string, containerId: string): Statement {
+    return { sql: 'use', parameters: [name, containerId] }
+  }
+
+  populate(volume: VolumeHandle, from: { path: string }): Promise<void> {
+    this.populated.push(`${volume.name}:${from.path}`)
+    return Promise.resolve()
+  }
+
+  mountpoint(name: string): string {
+    return `/volumes/${name}/_data`
+  }
+
+  removeAnonymousOf(_id: string, names: readonly string[]): Promise<void> {
+    this.removed.push(...names)
+    return Promise.resolve()
+  }
+}
+
+export class FakeNetworks implements NetworkSandboxes {
+  readonly connected: Set<string> = new Set()
+  readonly kernel: FakeKernel
+  restored: ReadonlyMap<string, { pid: number }> | undefined
+  failure: Error | undefined
+
+  constructor(kernel: FakeKernel) {
+    this.kernel = kernel
+  }
+
+  plan(request: { mode: string }): ReturnType<NetworkSandboxes['plan']> {
+    return Promise.resolve({ endpoints: { [request.mode]: {} } })
+  }
+
+  open(request: { containerId: string; mode: string }): ReturnType<NetworkSandboxes['open']> {
+    if (this.failure) return Promise.reject(this.failure)
+    this.connected.add(request.containerId)
+    return Promise.resolve({
+      netnsFd: this.kernel.fd(),
+      holdFds: [this.kernel.fd()],
+      endpoints: { [request.mode]: { IPAddress: '172.17.0.2', NetworkID: 'net1' } },
+      ports: { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }], '443/tcp': null },
+      hosts: '127.0.0.1 localhost\n',
+      resolvConf: '',
+    })
+  }
+
+  release(containerId: string): Promise<void> {
+    this.connected.delete(containerId)
+    return Promise.resolve()
+  }
+
+  restore(alive: ReadonlyMap<string, { pid: number }>): Promise<void> {
+    this.restored = alive
+    return Promise.resolve()
+  }
+}
+
+const EMPTY_STORE: Store = {
+  all: () => [],
+  get: () => undefined,
+  write: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+}
+
+export interface World extends AsyncDisposable {
+  dir: string
+  clock: FakeClock
+  kernel: FakeKernel
+  shims: FakeShims
+  events: FakeEvents
+  volumes: FakeVolumes
+  networks: FakeNetworks
+  cgroups: ReturnType<typeof fakeCgroups>
+  groups: Set<string>
+  image: ImageConfig
+  containers: Containers
+  /** Names of the log's records at level error. */
+  errors: string[]
+  create(body?: ContainerCreateRequest, name?: string): Promise<string>
+}
+
+/** A directory of its own and fakes around the real container room. */
+export function makeWorld(o: { store?: Store; config?: Partial<ContainersConfig> } = {}): World {
+  const dir = mkdtempSync(join(tmpdir(), 'containers-'))
+  const clock = new FakeClock()
+  const kernel = new FakeKernel()
+  const shims = new FakeShims()
+  const events = new FakeEvents()
+  const volumes = new FakeVolumes()
+  const networks = new FakeNetworks(kernel)
+  const groups = new Set<string>()
+  const cgroups = fakeCgroups(groups)
+  const errors: string[] = []
+  const image: ImageConfig = {
+    architecture: 'amd64',
+    os: 'linux',
+    config: { Cmd: ['sh'] },
+    rootfs: { type: 'layers', diff_ids: [] },
+  }
+  const containers = createContainers({
+    native: kernel.native,
+    shims,
+    cgroups,
+    store: o.store ?? EMPTY_STORE,
+    events,
+    images: {
+      resolve: (name) =>
+        name === 'busybox' || name === 'sha256:1'
+          ? Promise.resolve({ id: 'sha256:1', config: image, lowers: ['/layers/1'] })
+          : Promise.reject(notFound(`No such image: ${name}:latest`)),
+    },
+    networks,
+    volumes,
+    host: {
+      thermalThrottleCpus: [],
+      kernelVersion: '6.18.0',
+      machine: 'x86_64',
+      apparmor: false,
+      selinux: false,
+      capabilities: ['CHOWN', 'KILL', 'SYS_ADMIN'],
+    },
+    seccomp: { forContainer: () => Promise.resolve(undefined) },
+    readLog: () => Readable.from(['past\n']),
+    config: containersConfig({
+      dataRoot: join(dir, 'data'),
+      execRoot: join(dir, 'run'),
+      bootId: 'boot',
+      machineName: 'machine',
+      ...o.config,
+    }),
+    log: { info() {}, warn() {}, error: (_fields, message) => void errors.push(message) },
+    clock,
+  })
+  return {
+    dir,
+    clock,
+    kernel,
+    shims,
+    events,
+    volumes,
+    networks,
+    cgroups,
+    groups,
+    image,
+    containers,
+    errors,
+    async create(body = {}, name) {
+      const request = { body: { Image: 'busybox', ...body }, version: '1.51' }
+      const answer = await containers.backend.create(name ? { ...request, name } : request)
+      return answer.Id
+    },
+    [Symbol.asyncDispose]: async () => {
+      rmSync(dir, { recursive: true, force: true })
+      return Promise.resolve()
+    },
+  }
+}
+
+export function fakeHijack(kernel: FakeKernel): Hijack & { fd: number | undefined } {
+  return {
+    fd: undefined,
+    signal: new AbortController().signal,
+    take() {
+      this.fd = kernel.fd()
+      return Promise.resolve({ fd: this.fd, head: Buffer.alloc(0) })
+    },
+  }
+}
+
+/** `kind: message` of a promise that must fail. */
+export async function failureOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise
+  } catch (error) {
+    const { kind, message } = error as { kind?: string; message: string }
+    return `${kind ?? 'Error'}: ${message}`
+  }
+  throw new Error('it did not fail')
+}
