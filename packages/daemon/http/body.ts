@@ -1,5 +1,4 @@
 /** Reads request bodies under the rules all JSON bodies share. */
-import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { InvalidRequest } from '@tdocker/api/invalid.ts'
 import { HttpError } from './errors.ts'
@@ -23,12 +22,6 @@ export function checkContentType(header: string | undefined, hasBody: boolean): 
   throw new InvalidRequest(
     `unsupported Content-Type header (${header}): must be 'application/json'`,
   )
-}
-
-/** False when the head says that no byte follows. */
-export function announcesBody(request: IncomingMessage): boolean {
-  if (request.headers['transfer-encoding'] !== undefined) return true
-  return Number(request.headers['content-length'] ?? 0) > 0
 }
 
 /** Everything a stream brings; 413 beyond `limit` bytes. */

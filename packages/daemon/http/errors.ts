@@ -1,6 +1,7 @@
 /** The one place where a kind of error becomes an HTTP status. */
 import type { ServerResponse } from 'node:http'
 import { InvalidRequest } from '@tdocker/api/invalid.ts'
+import { announcesBody } from './announces-body.ts'
 import { compareVersions } from '@tdocker/api/versions.ts'
 import { EngineError, type ErrorKind } from '@tdocker/engine/base/errors.ts'
 
@@ -46,6 +47,9 @@ export function sendError(
   version: string | undefined,
 ): void {
   const status = statusOf(error)
+  // What is left of a body would be taken for the next request.
+  if (!response.req.complete && announcesBody(response.req))
+    response.setHeader('Connection', 'close')
   if (status === 304) {
     response.writeHead(304).end()
     return

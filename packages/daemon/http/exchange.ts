@@ -6,7 +6,9 @@ import type { Query } from '@tdocker/api/query.ts'
 import { since, type Gate } from '@tdocker/api/versions.ts'
 import type { Static, TSchema } from 'typebox'
 import type { Hijack } from './backend.ts'
-import { announcesBody, checkContentType, maxJsonBody } from './body.ts'
+import { announcesBody } from './announces-body.ts'
+import { checkContentType, maxJsonBody } from './body.ts'
+import { HttpError } from './errors.ts'
 import { decodeBody } from './decode.ts'
 import type { Connection } from './hijack.ts'
 
@@ -62,6 +64,9 @@ export class Exchange {
     const hasBody = announcesBody(this.request)
     checkContentType(this.header('content-type'), hasBody)
     if (!hasBody) return undefined
+    if (Number(this.header('content-length')) > maxJsonBody) {
+      throw new HttpError(413, 'http: request body too large')
+    }
     const text = (await this.#connection.readBody(maxJsonBody)).toString('utf8')
     return decodeBody(await schema(), text)
   }

@@ -90,16 +90,19 @@ function addOperations(
         reply.hijack()
         const arrival = arrivals.get(request.raw)
         if (!arrival) throw new Error('a request nobody announced')
+        // `/containers//json` names nothing.
+        const params = request.params as Record<string, string>
+        const missing = Object.values(params).includes('')
         await answer(
           new Exchange({
             request: request.raw,
             response: reply.raw,
             version: arrival.version ?? maxVersion,
-            params: request.params as Record<string, string>,
+            params,
             query: request.query as Query,
             connection: arrival.connection,
           }),
-          handler,
+          missing ? noSuchPage : handler,
           { gate, asked: arrival.version, ...o },
         )
       },
@@ -126,6 +129,10 @@ async function answer(
     if (!x.begun) sendError(x.response, error, o.asked)
     else if (!x.response.writableEnded) x.response.destroy()
   }
+}
+
+function noSuchPage(): never {
+  throw pageNotFound()
 }
 
 function pageNotFound(): HttpError {

@@ -1,0 +1,381 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
+import { after, before, beforeEach, test } from 'node:test'
+import { notFound } from '@tdocker/engine/base/errors.ts'
+import { encodeRegistryAuth } from '@tdocker/api/registry-auth.ts'
+import { messageIn, readUntil, startHarness, type Harness } from './harness.ts'
+
+let h: Harness
+before(async () => {
+  h = await startHarness()
+})
+beforeEach(() => {
+  h.backend.calls.length = 0
+})
+after(() => h[Symbol.asyncDispose]())
+
+/** The arguments of the one call the backend got. */
+function called(what: string): unknown[] {
+  assert.deepEqual(
+    h.backend.calls.map((c) => c.what),
+    [what],
+  )
+  return h.backend.calls[0]?.args ?? []
+}
+
+test('container verbs reach the backend with their parameters', async () => {
+  const cases: Array<[string, string, number, string, unknown[]]> = [
+    [
+      'POST',
+      '/containers/x/start?detachKeys=ctrl-a',
+      204,
+      'start',
+      ['x', { detachKeys: 'ctrl-a' }],
+    ],
+    ['POST', '/containers/x/stop', 204, 'stop', ['x', {}]],
+    [
+      'POST',
+      '/containers/x/stop?t=-1&signal=USR1',
+      204,
+      'stop',
+      ['x', { timeoutSeconds: -1, signal: 'USR1' }],
+    ],
+    ['POST', '/v1.41/containers/x/stop?signal=USR1', 204, 'stop', ['x', {}]],
+    ['POST', '/containers/x/restart?t=0', 204, 'restart', ['x', { timeoutSeconds: 0 }]],
+    ['POST', '/containers/x/kill', 204, 'kill', ['x', { signal: 'SIGKILL' }]],
+    ['POST', '/containers/x/kill?signal=9', 204, 'kill', ['x', { signal: '9' }]],
+    ['POST', '/containers/x/rename?name=y', 204, 'rename', ['x', 'y']],
+    ['POST', '/containers/x/resize?h=24&w=80', 200, 'resize', ['x', { rows: 24, columns: 80 }]],
+    [
+      'DELETE',
+      '/containers/x?force=1&v=true',
+      204,
+      'remove',
+      ['x', { force: true, volumes: true, link: false }],
+    ],
+    ['GET', '/containers/x/top', 200, 'top', ['x', '-ef']],
+    ['GET', '/containers/x/top?ps_args=aux', 200, 'top', ['x', 'aux']],
+    ['POST', '/exec/e/resize?h=1&w=2', 200, 'exec resize', ['e', { rows: 1, columns: 2 }]],
+    ['GET', '/exec/e/json', 200, 'exec inspect', ['e']],
+    ['POST', '/images/a/b/tag?repo=c/d&tag=e', 201, 'tag', ['a/b', { repo: 'c/d', tag: 'e' }]],
+    [
+      'DELETE',
+      '/images/a/b:c?force=1&noprune=0',
+      200,
+      'image remove',
+      ['a/b:c', { force: true, noprune: false }],
+    ],
+  ]
+  for (const [method, path, status, what, args] of cases) {
+    h.backend.calls.length = 0
+    const answer = await h.call(method, path)
+    assert.equal(answer.status, status, `${path}: ${answer.text}`)
+    if (status === 204) assert.equal(answer.text, '')
+    assert.deepEqual(called(what), args, path)
+  }
+})
+
+test('parameters that make no sense are refused before the backend hears of them', async () => {
+  const cases: Array<[string, string, string]> = [
+    ['POST', '/containers/x/stop?t=soon', 'strconv.Atoi: parsing "soon": invalid syntax'],
+    ['POST', '/containers/x/resize?h=a&w=1', 'invalid resize height "a": invalid syntax'],
+    ['POST', '/exec/x/resize?h=1', 'invalid resize width "": invalid syntax'],
+    ['POST', '/containers/x/wait?condition=never', 'invalid condition: "never"'],
+    ['GET', '/containers/json?filters={"bogus":["1"]}', "invalid filter 'bogus'"],
+    ['GET', '/containers/json?filters={', 'invalid filter'],
+    ['GET', '/containers/json?limit=x', 'strconv.Atoi: parsing "x": invalid syntax'],
+    ['GET', '/containers/x/logs', "must specify at least one of 'stdout' or 'stderr'"],
+    [
+      'GET',
+      '/containers/x/logs?stdout=1&since=x',
+      'invalid value for "since": invalid timestamp "x": invalid seconds "x": invalid syntax',
+    ],
+    [
+      'GET',
+      '/events?since=x',
+      `invalid value for 'since': invalid timestamp "x": invalid seconds "x": invalid syntax`,
+    ],
+    ['GET', '/events?since=5&until=4', '`since` time (5) cannot be after `until` time (4)'],
+    ['GET', '/images/json?filters={"status":["1"]}', "invalid filter 'status'"],
+    ['POST', '/containers/x/exec', 'No exec command specified'],
+    ['POST', '/images/x/tag', 'invalid reference format'],
+  ]
+  for (const [method, path, message] of cases) {
+    const answer = await h.call(method, encodeURI(path))
+    assert.equal(answer.status, 400, path)
+    assert.equal(messageIn(answer), message)
+  }
+  assert.deepEqual(h.backend.calls, [])
+})
+
+test('create hands on name, platform and body', async () => {
+  const answer = await h.call('POST', '/containers/create?name=one&platform=linux/amd64', {
+    body: { Image: 'busybox', Cmd: 'ls' },
+  })
+  assert.equal(answer.status, 201)
+  assert.deepEqual(called('create'), [
+    {
+      name: 'one',
+      platform: 'linux/amd64',
+      body: {
+        Image: 'busybox',
+        Cmd: ['ls'],
+        HostConfig: { NetworkMode: 'bridge' },
+        NetworkingConfig: { EndpointsConfig: {} },
+      },
+      version: '1.56',
+    },
+  ])
+})
+
+test('lists are shaped for the client’s version', async () => {
+  const list = async (version: string) =>
+    (JSON.parse((await h.call('GET', `/v${version}/containers/json?all=1`)).text) as object[])[0]
+  assert.ok('Health' in ((await list('1.52')) ?? {}))
+  assert.ok(!('Health' in ((await list('1.51')) ?? {})))
+  assert.deepEqual(((await list('1.45')) as { HostConfig: object }).HostConfig, {
+    NetworkMode: 'bridge',
+  })
+  const image = async (version: string) =>
+    (
+      JSON.parse((await h.call('GET', `/v${version}/images/json`)).text) as Array<{
+        Containers: number
+        VirtualSize?: number
+        Descriptor?: object
+      }>
+    )[0]
+  assert.equal((await image('1.51'))?.Containers, 2)
+  assert.equal((await image('1.50'))?.Containers, -1)
+  assert.equal((await image('1.47'))?.Descriptor, undefined)
+  assert.equal((await image('1.43'))?.VirtualSize, 4_000_000)
+  assert.equal((await image('1.44'))?.VirtualSize, undefined)
+})
+
+test('inspect keeps the old network fields for old clients', async () => {
+  const inspect = async (version: string) =>
+    (
+      JSON.parse((await h.call('GET', `/v${version}/containers/x/json`)).text) as {
+        NetworkSettings: { IPAddress?: string; Networks: Record<string, { Aliases?: string[] }> }
+      }
+    ).NetworkSettings
+  assert.equal((await inspect('1.52')).IPAddress, undefined)
+  assert.equal((await inspect('1.51')).IPAddress, '172.17.0.2')
+  assert.deepEqual((await inspect('1.45')).Networks['own']?.Aliases, ['web'])
+  assert.deepEqual((await inspect('1.44')).Networks['own']?.Aliases, ['web', 'abababababab'])
+})
+
+test('wait sends its head before there is an answer', async () => {
+  const { promise, resolve } = Promise.withResolvers<{ StatusCode: number }>()
+  h.backend.containers.wait = async () => ({ result: promise })
+  const socket = await h.connect()
+  socket.write('POST /v1.40/containers/x/wait?condition=removed HTTP/1.1\r\nHost: x\r\n\r\n')
+  await readUntil(socket, '\r\n\r\n')
+  resolve({ StatusCode: 42 })
+  await readUntil(socket, '{"StatusCode":42}\n')
+  socket.destroy()
+})
+
+test('a wait that fails after its head tells so in its answer', async () => {
+  h.backend.containers.wait = async () => ({ result: Promise.reject(notFound('gone')) })
+  const answer = await h.call('POST', '/containers/x/wait')
+  assert.equal(answer.status, 200)
+  assert.deepEqual(JSON.parse(answer.text), { StatusCode: -1, Error: { Message: 'gone' } })
+  h.backend.containers.wait = async () => {
+    throw notFound('No such container: x')
+  }
+  assert.equal((await h.call('POST', '/containers/x/wait')).status, 404)
+})
+
+test('a client that goes away ends its wait', async () => {
+  const { promise: aborted, resolve } = Promise.withResolvers<void>()
+  h.backend.containers.wait = async (_id, { signal }) => {
+    signal.addEventListener('abort', () => resolve())
+    return { result: new Promise(() => {}) }
+  }
+  const socket = await h.connect()
+  socket.write('POST /containers/x/wait HTTP/1.1\r\nHost: x\r\n\r\n')
+  await readUntil(socket, '\r\n\r\n')
+  socket.destroy()
+  await aborted
+})
+
+test('events come one per line, at once, with exact times', async () => {
+  const answer = await h.call('GET', '/events?since=1&filters={"type":["container"]}')
+  assert.equal(answer.headers['content-type'], 'application/jsonl')
+  assert.match(answer.text, /"timeNano":1700000000123456789\}\n$/)
+  const [options] = called('events') as [{ sinceNs: bigint; filters: Map<string, string[]> }]
+  assert.equal(options.sinceNs, 1_000_000_000n)
+  assert.deepEqual([...options.filters], [['type', ['container']]])
+  const old = await h.call('GET', '/v1.51/events')
+  assert.equal(old.headers['content-type'], 'application/json')
+  const { status, id, from } = JSON.parse(old.text) as Record<string, string>
+  assert.deepEqual([status, id, from], ['start', 'ab'.repeat(32), 'busybox'])
+  const seq = await h.call('GET', '/events', { headers: { Accept: 'application/json-seq' } })
+  assert.equal(seq.text[0], '\x1e')
+})
+
+test('events end when the client does, even with nothing to say', async () => {
+  const { promise: ended, resolve } = Promise.withResolvers<void>()
+  const events = h.backend.system.events
+  h.backend.system.events = async function* ({ signal }) {
+    await once(signal, 'abort')
+    resolve()
+    yield* []
+  }
+  const socket = await h.connect()
+  socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n')
+  await readUntil(socket, '\r\n\r\n')
+  socket.end()
+  await ended
+  h.backend.system.events = events
+})
+
+test('logs stream as they come, framed or raw', async () => {
+  const stream = new PassThrough()
+  h.backend.containers.logs = async () => ({ tty: false, stream })
+  const socket = await h.connect()
+  socket.write('GET /containers/x/logs?stdout=1&follow=1 HTTP/1.1\r\nHost: x\r\n\r\n')
+  assert.match(await readUntil(socket, '\r\n\r\n'), /application\/vnd\.docker\.multiplexed-stream/)
+  stream.write('first')
+  await readUntil(socket, 'first')
+  stream.write('second')
+  await readUntil(socket, 'second')
+  const closed = once(stream, 'close')
+  socket.destroy()
+  await closed
+})
+
+test('the type of a log stream depends on terminal and version', async () => {
+  const type = async (tty: boolean, version: string) => {
+    h.backend.containers.logs = async () => ({ tty, stream: new PassThrough().end('x') })
+    const path = `/v${version}/containers/x/logs?stderr=1`
+    return (await h.call('GET', path)).headers['content-type']
+  }
+  assert.equal(await type(false, '1.42'), 'application/vnd.docker.multiplexed-stream')
+  assert.equal(await type(false, '1.41'), 'application/vnd.docker.raw-stream')
+  assert.equal(await type(true, '1.56'), 'application/vnd.docker.raw-stream')
+})
+
+test('log options are parsed', async () => {
+  let seen: Record<string, unknown> = {}
+  h.backend.containers.logs = async (_id, { signal: _signal, ...o }) => {
+    seen = o
+    return { tty: true, stream: new PassThrough().end() }
+  }
+  await h.call(
+    'GET',
+    '/containers/x/logs?stdout=1&since=1.5&until=0&tail=10&timestamps=1&details=1',
+  )
+  assert.deepEqual(seen, {
+    stdout: true,
+    stderr: false,
+    follow: false,
+    timestamps: true,
+    details: true,
+    sinceNs: 1_500_000_000n,
+    tail: 10,
+  })
+  await h.call('GET', '/containers/x/logs?stdout=1&tail=all')
+  assert.equal(seen['tail'], undefined)
+})
+
+test('pull tells its progress in lines, errors before them by status, later ones in-band', async () => {
+  const auth = { username: 'u', password: 'p' }
+  const good = await h.call('POST', '/images/create?fromImage=a/b:&tag=c&platform=linux/arm64', {
+    headers: { 'X-Registry-Auth': encodeRegistryAuth(auth) },
+  })
+  assert.equal(good.status, 200)
+  assert.equal(good.headers['content-type'], 'application/json')
+  assert.deepEqual(good.text.split('\r\n'), [
+    '{"status":"Pulling from library/busybox","id":"latest"}',
+    '{"status":"Status: Image is up to date for busybox:latest"}',
+    '',
+  ])
+  const [{ signal: _s, progress: _p, ...options }] = called('pull') as [Record<string, unknown>]
+  assert.deepEqual(options, { reference: 'a/b', tag: 'c', platform: 'linux/arm64', auth })
+
+  const { pull } = h.backend.images
+  h.backend.images.pull = async () => {
+    throw notFound('manifest unknown')
+  }
+  const early = await h.call('POST', '/images/create?fromImage=x')
+  assert.equal(early.status, 404)
+  assert.equal(messageIn(early), 'manifest unknown')
+  h.backend.images.pull = async ({ progress }) => {
+    progress({ status: 'Pulling' })
+    throw notFound('blob unknown')
+  }
+  const late = await h.call('POST', '/images/create?fromImage=x')
+  assert.equal(late.status, 200)
+  assert.equal(
+    late.text,
+    '{"status":"Pulling"}\r\n{"errorDetail":{"message":"blob unknown"},"error":"blob unknown"}\r\n',
+  )
+  h.backend.images.pull = pull
+})
+
+test('a client that goes away ends its pull', async () => {
+  const { promise: aborted, resolve } = Promise.withResolvers<void>()
+  const { pull } = h.backend.images
+  h.backend.images.pull = async ({ signal, progress }) => {
+    progress({ status: 'Pulling' })
+    await once(signal, 'abort')
+    resolve()
+  }
+  const socket = await h.connect()
+  socket.write('POST /images/create?fromImage=x HTTP/1.1\r\nHost: x\r\n\r\n')
+  await readUntil(socket, 'Pulling')
+  socket.destroy()
+  await aborted
+  h.backend.images.pull = pull
+})
+
+test('import reads the body as it is', async () => {
+  const answer = await h.call(
+    'POST',
+    '/images/create?fromSrc=-&repo=r&tag=t&changes=CMD+x&changes=USER+y',
+    {
+      text: 'a tar',
+      headers: { 'Content-Type': 'application/x-tar' },
+    },
+  )
+  assert.equal(answer.status, 200)
+  const [{ signal: _s, progress: _p, ...options }] = called('import') as [Record<string, unknown>]
+  assert.deepEqual(options, {
+    body: 'a tar',
+    repo: 'r',
+    tag: 't',
+    message: 'Imported from -',
+    changes: ['CMD x', 'USER y'],
+  })
+})
+
+test('exec create and detached start', async () => {
+  const made = await h.call('POST', '/v1.41/containers/x/exec', {
+    body: { cmd: ['ls'], tty: true, ConsoleSize: [1, 2] },
+  })
+  assert.equal(made.status, 201)
+  assert.deepEqual(called('exec create'), ['x', { Cmd: ['ls'], Tty: true }])
+  h.backend.calls.length = 0
+  const started = await h.call('POST', '/exec/e/start', { body: { Detach: true } })
+  assert.equal(started.status, 200)
+  assert.equal(started.text, '')
+  assert.deepEqual(called('exec start'), ['e', { Detach: true }])
+})
+
+test('auth', async () => {
+  const answer = await h.call('POST', '/auth', { body: { username: 'u', Password: 'p' } })
+  assert.deepEqual(JSON.parse(answer.text), { Status: 'Login Succeeded', IdentityToken: '' })
+  assert.deepEqual(called('auth'), [{ username: 'u', password: 'p' }])
+})
+
+test('info is shaped for the client’s version', async () => {
+  const info = async (version: string) =>
+    JSON.parse((await h.call('GET', `/v${version}/info`)).text) as Record<string, unknown>
+  assert.ok('NRI' in (await info('1.53')))
+  assert.ok(!('NRI' in (await info('1.52'))))
+  assert.ok('BridgeNfIptables' in (await info('1.49')))
+  assert.ok(!('Containerd' in (await info('1.45'))))
+  assert.deepEqual((await info('1.48'))['RuncCommit'], { ID: '', Expected: '' })
+})
