@@ -9,8 +9,9 @@ type ImageDefaults = NonNullable<ImageConfig['config']>
  * Throws `no command specified` when neither names one.
  */
 export function mergeConfig(user: ContainerConfig, image: ImageDefaults): ContainerConfig {
+  const { Entrypoint: _entrypoint, Cmd: _cmd, ...rest } = user
   const merged: ContainerConfig = {
-    ...user,
+    ...rest,
     User: user.User || image.User || '',
     Env: mergeEnv(user.Env, image.Env),
     Labels: { ...image.Labels, ...user.Labels },

@@ -21,8 +21,13 @@ export function portSummaries(c: Container): PortSummary[] {
 function compare(a: PortSummary, b: PortSummary): number {
   return (
     a.PrivatePort - b.PrivatePort ||
-    a.Type.localeCompare(b.Type) ||
+    byText(a.Type, b.Type) ||
     (a.PublicPort ?? 0) - (b.PublicPort ?? 0) ||
-    (a.IP ?? '').localeCompare(b.IP ?? '')
+    byText(a.IP ?? '', b.IP ?? '')
   )
+}
+
+/** By bytes: a locale would put `::` before `0.0.0.0`. */
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LaunchError } from '@tdocker/kernel/shim/shim.ts'
+import { conflict } from '../../base/errors.ts'
+import { startFailure } from './launch-error.ts'
+
+const RUN =
+  'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: '
+
+for (const [stage, errno, command, exitCode, text] of [
+  ['exec', 2, 'nosuch', 127, 'exec: "nosuch": executable file not found in $PATH: unknown'],
+  ['exec', 2, '/no', 127, 'exec: "/no": stat /no: no such file or directory: unknown'],
+  ['exec', 13, '/etc/passwd', 126, 'exec: "/etc/passwd": permission denied: unknown'],
+  ['exec', 21, '/etc', 126, 'exec: "/etc": is a directory: unknown: permission denied'],
+  ['exec', 8, '/x', 128, 'exec: "/x": exec format error: unknown'],
+  [
+    'cwd',
+    20,
+    'sh',
+    127,
+    'chdir to cwd ("/srv") set in config.json failed: not a directory: unknown: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type',
+  ],
+  [
+    'mount /a',
+    12,
+    'sh',
+    128,
+    'error mounting "/a" to rootfs at "/a": cannot allocate memory: unknown',
+  ],
+] as const)
+  test(`${stage} fails with ${errno}`, () => {
+    const failure = startFailure(new LaunchError(stage, errno), {
+      verb: 'create',
+      command,
+      cwd: '/srv',
+    })
+    assert.equal(failure.exitCode, exitCode)
+    assert.equal(failure.error.message, RUN + text)
+    assert.equal(failure.error.kind, exitCode === 128 ? 'system' : 'invalidParameter')
+  })
+
+test('an exec says so', () => {
+  const { error } = startFailure(new LaunchError('exec', 2), {
+    verb: 'exec',
+    command: 'x',
+    cwd: '',
+  })
+  assert.equal(
+    error.message,
+    'OCI runtime exec failed: exec failed: unable to start container process: exec: "x": executable file not found in $PATH: unknown',
+  )
+})
+
+test('other errors keep their kind', () => {
+  const given = conflict('busy')
+  const failure = startFailure(given, { verb: 'create', command: 'x', cwd: '' })
+  assert.deepEqual([failure.exitCode, failure.error], [128, given])
+})
