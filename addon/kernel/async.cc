@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include <deque>
+#include <mutex>
 #include <utility>
 
 namespace {
@@ -39,14 +41,41 @@ void SettleTask(Napi::Env env, Task* task) {
   delete task;
 }
 
+// Throw-away threads under way, and who waits for one: a restart with thousands of containers must
+// not end in EAGAIN.
+struct Threads {
+  std::mutex mutex;
+  std::deque<Task*> waiting;
+  int running = 0;
+};
+
+constexpr int kMaxThreads = 64;
+
+// Never destroyed: threads may outlive the exit handlers.
+Threads& AllThreads() {
+  static Threads* threads = new Threads;
+  return *threads;
+}
+
+void RunTask(Task* task);
+void StartNext();
+
 void* ThreadMain(void* data) {
-  Task* task = static_cast<Task*>(data);
-  task->failure = task->work();
+  RunTask(static_cast<Task*>(data));
+  StartNext();
+  return nullptr;
+}
+
+void Tell(Task* task) {
   napi_threadsafe_function tell = task->tell;
   // The task belongs to the event loop from here on.
   napi_call_threadsafe_function(tell, task, napi_tsfn_blocking);
   napi_release_threadsafe_function(tell, napi_tsfn_release);
-  return nullptr;
+}
+
+void RunTask(Task* task) {
+  task->failure = task->work();
+  Tell(task);
 }
 
 // Signals are for the main thread: a throw-away thread takes none.
@@ -62,6 +91,36 @@ int StartDetached(Task* task) {
   pthread_attr_destroy(&attributes);
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
   return error;
+}
+
+// A task that gets no thread waits for one to end; it fails only where there is none to wait for.
+void StartOrWait(Task* task) {
+  Threads& threads = AllThreads();
+  std::lock_guard lock(threads.mutex);
+  int error = EAGAIN;
+  if (threads.running < kMaxThreads) error = StartDetached(task);
+  if (error == 0) {
+    threads.running++;
+  } else if (threads.running > 0) {
+    threads.waiting.push_back(task);
+  } else {
+    task->failure = Failure{error, "pthread_create", {}};
+    Tell(task);
+  }
+}
+
+// Called by a thread that ends: its place is free.
+void StartNext() {
+  Threads& threads = AllThreads();
+  Task* next = nullptr;
+  {
+    std::lock_guard lock(threads.mutex);
+    threads.running--;
+    if (threads.waiting.empty()) return;
+    next = threads.waiting.front();
+    threads.waiting.pop_front();
+  }
+  StartOrWait(next);
 }
 
 }  // namespace
@@ -116,11 +175,6 @@ Napi::Promise RunOnThread(Napi::Env env, std::function<Failure()> work,
         if (env) SettleTask(env, static_cast<Task*>(data));
       },
       &task->tell);
-  int error = StartDetached(task);
-  if (error) {
-    napi_release_threadsafe_function(task->tell, napi_tsfn_abort);
-    task->failure = Failure{error, "pthread_create", {}};
-    SettleTask(env, task);
-  }
+  StartOrWait(task);
   return promise;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <string_view>
 
 // Strictness is that of Go's archive/tar, which decides what the images of this world look like.
 namespace {
@@ -154,7 +155,7 @@ bool ParsePax(const std::string& data, PaxRecords* records) {
 }
 
 bool ApplyPax(const PaxRecords& records, TarHeader* header, bool* sparse) {
-  static const std::string kXattr = "SCHILY.xattr.";
+  constexpr std::string_view kXattr = "SCHILY.xattr.";
   for (auto& [key, value] : records) {
     if (key.starts_with("GNU.sparse.")) *sparse = true;
     if (key.starts_with(kXattr)) {

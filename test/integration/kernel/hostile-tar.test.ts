@@ -336,7 +336,7 @@ test('random damage never leads out, and ends in an error or a layer', async (t)
     return Math.floor((state / 2147483648) * below)
   }
   let failures = 0
-  for (let round = 0; round < 1500; round++) {
+  for (let round = 0; round < 500; round++) {
     const tar = Buffer.from(good)
     const block = random(tar.length / 512) * 512
     for (let i = 0; i <= random(4); i++) tar[block + random(512)] = random(256)
@@ -358,8 +358,8 @@ test('random damage never leads out, and ends in an error or a layer', async (t)
     assert.deepEqual(readdirSync(base), ['outside'], `round ${round}`)
   }
   assertSameTree(describeTree(join(base, 'outside')), before)
-  t.diagnostic(`${failures} of 1500 refused`)
-  assert.ok(failures > 100 && failures < 1500)
+  t.diagnostic(`${failures} of 500 refused`)
+  assert.ok(failures > 100 && failures < 500)
 })
 
 /** Makes a damaged header valid again, so that the damage gets past the checksum. */
