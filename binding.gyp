@@ -6,6 +6,7 @@
         "addon/kernel/binding.cc",
         "addon/kernel/async.cc",
         "addon/kernel/fd_watch.cc",
+        "addon/kernel/sealed_file.cc",
         "addon/kernel/spawn.cc",
         "addon/kernel/process.cc",
         "addon/kernel/open_in.cc",
@@ -27,6 +28,7 @@
         "addon/kernel/conntrack.cc",
         "addon/kernel/port-socket.cc",
         "addon/kernel/nft.cc",
+        "addon/kernel/nft-monitor.cc",
         "addon/kernel/seccomp_compile.cc",
         "addon/kernel/device_program.cc",
         "addon/kernel/policy.cc"

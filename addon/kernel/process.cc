@@ -18,6 +18,7 @@
 #include "kernel/async.h"
 #include "kernel/binding.h"
 #include "kernel/fd_watch.h"
+#include "kernel/sealed_file.h"
 #include "kernel/spawn.h"
 
 namespace {
@@ -60,6 +61,8 @@ Failure OpenPipe(UniqueFd* read_end, UniqueFd* write_end) {
 }
 
 Failure RunLaunch(Launch* launch) {
+  std::string& path = launch->spawn.path;
+  if (Failure failure = SealedExecutable(std::string(path), &path)) return failure;
   UniqueFd plan, notify_write;
   if (Failure failure = SealedMemfd(launch->plan, &plan)) return failure;
   if (Failure failure = OpenPipe(&launch->notify, &notify_write)) return failure;
