@@ -67,7 +67,7 @@ export function v1DeviceCommands(
   rules: readonly DeviceRule[],
 ): Array<{ file: 'devices.allow' | 'devices.deny'; values: string[] }> {
   const batches: Array<{ file: 'devices.allow' | 'devices.deny'; values: string[] }> = []
-  for (const rule of effective(rules)) {
+  for (const rule of effective(rules).flatMap(bothKinds)) {
     const file = rule.allow ? 'devices.allow' : 'devices.deny'
     const last = batches.at(-1)
     if (last?.file === file) last.values.push(deviceText(rule))
@@ -76,15 +76,33 @@ export function v1DeviceCommands(
   return batches
 }
 
-/** A rule for all devices makes the ones before it void. */
+/** A rule for all devices makes the ones before it void; a new group allows all as it is. */
 function effective(rules: readonly DeviceRule[]): readonly DeviceRule[] {
-  const last = rules.findLastIndex((rule) => rule.type === 'a')
-  return last < 0 ? rules : rules.slice(last)
+  const last = rules.findLastIndex((rule) => isForAll(rule))
+  const rest = last < 0 ? rules : rules.slice(last)
+  return rest[0]?.allow === true && isForAll(rest[0]) ? rest.slice(1) : rest
+}
+
+export function isForAll(rule: DeviceRule): boolean {
+  const { type, major, minor, access } = rule
+  return type === 'a' && major < 0 && minor < 0 && ['r', 'w', 'm'].every((a) => access.includes(a))
+}
+
+/** Written as it is, 'a 1:3 r' would mean everything. */
+function bothKinds(rule: DeviceRule): DeviceRule[] {
+  if (rule.type !== 'a' || isForAll(rule)) return [rule]
+  return [
+    { ...rule, type: 'c' },
+    { ...rule, type: 'b' },
+  ]
 }
 
 function deviceText(rule: DeviceRule): string {
   // The kernel stops reading after 'a': it means every device and every access.
-  if (rule.type === 'a') return 'a'
-  const number = (n: number): string => (n < 0 ? '*' : String(n))
-  return `${rule.type} ${number(rule.major)}:${number(rule.minor)} ${rule.access}`
+  if (isForAll(rule)) return 'a'
+  return `${rule.type} ${deviceNumber(rule.major)}:${deviceNumber(rule.minor)} ${rule.access}`
+}
+
+function deviceNumber(number: number): string {
+  return number < 0 ? '*' : String(number)
 }

@@ -9,6 +9,7 @@ import type {
 import { type CgroupFs, isErrno } from './fs.ts'
 import { watchOomV2 } from './oom-watch.ts'
 import { ancestors, checkGroupPath, readKey, readPids, removeTrees, retry } from './tree.ts'
+import { isForAll } from './v1-limits.ts'
 import { v2Limits } from './v2-limits.ts'
 
 /** The unified hierarchy. */
@@ -55,7 +56,7 @@ export class V2Driver implements CgroupDriver {
     try {
       this.#apply(spec.path, spec.resources)
       // The kernel has no files for this: a program decides, attached before anything runs.
-      if (spec.devices.length > 0) {
+      if (!spec.devices.every((rule) => rule.allow && isForAll(rule))) {
         await this.#native.bpfDeviceAttach({ cgroup: directory, rules: spec.devices })
       }
     } catch (error) {
