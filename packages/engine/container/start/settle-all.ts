@@ -1,14 +1,13 @@
 /**
- * Runs steps side by side and waits for all, also when one fails: what the others made is then
- * known and can be undone. Throws the first error in order.
+ * Waits for steps that run side by side until all are done, also when one fails: what the others
+ * made is then known and can be undone. Throws the first error in order.
  */
-export async function settleAll<T extends readonly unknown[]>(
-  steps: readonly [...{ [K in keyof T]: Promise<T[K]> }],
-): Promise<T> {
-  const results: PromiseSettledResult<unknown>[] = await Promise.allSettled(steps)
-  const values = results.map((result) => {
-    if (result.status === 'rejected') throw result.reason
-    return result.value
-  })
-  return values as unknown as T
+export async function settleAll<A, B, C, D>(
+  a: Promise<A>,
+  b: Promise<B>,
+  c: Promise<C>,
+  d: Promise<D>,
+): Promise<[A, B, C, D]> {
+  await Promise.allSettled([a, b, c, d])
+  return Promise.all([a, b, c, d])
 }

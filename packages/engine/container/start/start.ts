@@ -78,14 +78,12 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   const cgroup = cgroupPath(ctx, c)
   const devices = await resolveDevices(c.hostConfig)
 
-  const [root, network, , seccomp] = await settleAll<
-    [Root, NetworkSetup, void, Uint8Array | undefined]
-  >([
+  const [root, network, , seccomp] = await settleAll(
     openRoot(ctx, c, dirs, fds),
     openNetwork(ctx, c, fds, scope),
     makeCgroup(ctx, c, cgroup, devices, scope),
     ctx.seccomp.forContainer(c.hostConfig),
-  ])
+  )
   writeNetworkFiles(c, dirs, network)
 
   const built = buildCreatePlan({
