@@ -12,7 +12,7 @@ import type { Group, Leaf } from './tree.ts'
 export async function main(args: readonly string[]): Promise<void> {
   // The reader of our output went away (`tdocker ps | head -1`): not an error worth a word.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0)
+    if (error.code === 'EPIPE') process.exit(1)
     throw error
   })
   let code = 0

@@ -102,12 +102,16 @@ function copyInput(
 
 async function copyOutput({ connection, tty, stdout, stderr }: SessionOptions): Promise<void> {
   const { socket, head } = connection
+  const full = new Set<NodeJS.WritableStream>()
   const write = (to: NodeJS.WritableStream | undefined, payload: Buffer): void => {
+    if (!to || to.write(payload) || full.has(to)) return
     // A slow reader of ours slows the daemon, instead of filling our memory.
-    if (to && !to.write(payload)) {
-      socket.pause()
-      to.once('drain', () => socket.resume())
-    }
+    full.add(to)
+    socket.pause()
+    to.once('drain', () => {
+      full.delete(to)
+      if (full.size === 0) socket.resume()
+    })
   }
   const frames = new Demultiplexer((stream, payload) =>
     write(stream === 2 ? stderr : stdout, payload),
