@@ -49,6 +49,8 @@ export class V1Driver implements CgroupDriver {
   readonly #daemonGroups: ReadonlyMap<string, string>
   /** Parents known to exist, so that the usual create is one mkdir per hierarchy. */
   readonly #made = new Set<string>()
+  /** Which files the hierarchies have; that does not change while a machine runs. */
+  readonly #known = new Map<string, boolean>()
   #shimProcs: string[] | undefined
 
   constructor(o: {
@@ -86,7 +88,8 @@ export class V1Driver implements CgroupDriver {
         made.push(root + spec.path)
       }
       this.#inheritCpuset(spec.path)
-      this.#apply(spec.path, spec.resources)
+      // A new group is unlimited, so nothing needs to be asked.
+      this.#apply(spec.path, spec.resources, {})
       this.#applyDevices(spec)
     } catch (error) {
       await removeTrees(this.#fs, made)
@@ -121,7 +124,7 @@ export class V1Driver implements CgroupDriver {
 
   async update(path: string, resources: CgroupResources): Promise<void> {
     checkGroupPath(path)
-    this.#apply(path, resources)
+    this.#apply(path, resources, this.#currentMemsw(path, resources))
   }
 
   async freeze(path: string, frozen: boolean): Promise<void> {
@@ -210,7 +213,11 @@ export class V1Driver implements CgroupDriver {
   /** pids.max is missing in the root, of which this asks; every group below has it. */
   #has(controller: string, file: string): boolean {
     const root = this.#directories.get(controller)
-    return root !== undefined && (file === 'pids.max' || this.#fs.exists(`${root}/${file}`))
+    if (root === undefined || file === 'pids.max') return root !== undefined
+    const path = `${root}/${file}`
+    const known = this.#known.get(path) ?? this.#fs.exists(path)
+    this.#known.set(path, known)
+    return known
   }
 
   #dir(hierarchy: string, path: string): string | undefined {
@@ -259,10 +266,10 @@ export class V1Driver implements CgroupDriver {
     }
   }
 
-  #apply(path: string, resources: CgroupResources): void {
+  #apply(path: string, resources: CgroupResources, now: { memswBytes?: number }): void {
     const writes = v1Limits(resources, {
       has: (controller, file) => this.#has(controller, file),
-      ...this.#currentMemsw(path, resources),
+      ...now,
     })
     let late: LimitWrite | undefined
     for (const write of writes) {

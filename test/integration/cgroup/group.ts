@@ -15,7 +15,7 @@ export interface Fixture {
   parent: string
   path: string
   /** Runs a shell script as a member of the group. */
-  run(script: string): Member
+  run: (script: string) => Member
 }
 
 export interface Member {

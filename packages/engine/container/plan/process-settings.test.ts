@@ -95,30 +95,30 @@ test('sysctls of the host are refused in every spelling', () => {
     (): void =>
       validateSysctls({ Sysctls: { [key]: '1' }, ...host })
   for (const key of [
-    ...['kernel.shmmax', 'fs.mqueue.msg_max', 'net.ipv4.ip_forward', 'kernel/sem'],
-    ...['net.ipv4.conf.eth0/1.forwarding', 'kernel.domainname'],
+    'kernel.shmmax',
+    'fs.mqueue.msg_max',
+    'net.ipv4.ip_forward',
+    'kernel/sem',
+    'net.ipv4.conf.eth0/1.forwarding',
+    'kernel.domainname',
   ]) {
     assert.doesNotThrow(check(key), key)
   }
   for (const key of [
-    ...[
-      'kernel.core_pattern',
-      'vm.swappiness',
-      'fs.file-max',
-      'kernel',
-      '',
-      'net',
-      '/net.x',
-      'net.',
-    ],
-    ...[
-      'net/../kernel/core_pattern',
-      'net.../kernel',
-      'net/..',
-      'net./../kernel.x',
-      'net.a b',
-      'net.\0',
-    ],
+    'kernel.core_pattern',
+    'vm.swappiness',
+    'fs.file-max',
+    'kernel',
+    '',
+    'net',
+    '/net.x',
+    'net.',
+    'net/../kernel/core_pattern',
+    'net.../kernel',
+    'net/..',
+    'net./../kernel.x',
+    'net.a b',
+    'net.\0',
   ]) {
     assert.throws(check(key), { kind: 'invalidParameter', message: /kernel namespace/ }, key)
   }
