@@ -32,7 +32,10 @@ export interface LayerRequest {
 }
 
 interface Transfer {
+  /** Pinned once, for all who wait. */
   result: Promise<Layer>
+  layer: Layer | undefined
+  forget(): void
   listeners: Set<(progress: LayerProgress) => void>
   waiters: number
   abort: AbortController
@@ -74,9 +77,7 @@ export class LayerPuller {
       return found
     }
     request.progress({ status: 'Pulling fs layer' })
-    const layer = await this.#share(request)
-    layers.pin(layer.key)
-    return layer
+    return this.#share(request)
   }
 
   /** One transfer per place in a stack, however many pulls wait; it ends when the last one leaves. */
@@ -89,33 +90,47 @@ export class LayerPuller {
     request.signal.addEventListener('abort', leave, { once: true })
     try {
       request.signal.throwIfAborted()
-      return await Promise.race([transfer.result, left.promise])
+      const layer = await Promise.race([transfer.result, left.promise])
+      this.#o.layers.pin(layer.key)
+      return layer
     } finally {
       request.signal.removeEventListener('abort', leave)
       transfer.listeners.delete(request.progress)
-      if (--transfer.waiters === 0) {
-        transfer.abort.abort(request.signal.reason)
-        // A cancelled pull has cleaned up when it is over, not some time after.
-        if (request.signal.aborted) await transfer.result.catch(() => {})
-      }
+      transfer.waiters--
+      await this.#leave(transfer, request.signal)
     }
+  }
+
+  /** The last one out ends the transfer, or gives back the pin that it holds for all. */
+  async #leave(transfer: Transfer, signal: AbortSignal): Promise<void> {
+    if (transfer.waiters > 0) return
+    transfer.forget()
+    if (transfer.layer) {
+      this.#o.layers.unpin(transfer.layer.key)
+      return
+    }
+    transfer.abort.abort(signal.reason)
+    // A cancelled pull has cleaned up when it is over, not some time after.
+    await transfer.result.catch(() => {})
   }
 
   #begin(request: LayerRequest): Transfer {
     const abort = new AbortController()
     const listeners = new Set<(progress: LayerProgress) => void>()
     const tell = throttle((progress) => listeners.forEach((listener) => listener(progress)))
-    const own = { ...request, signal: abort.signal, progress: tell }
-    const result = this.#transfer(own)
-    const transfer: Transfer = { result, listeners, waiters: 0, abort }
-    this.#transfers.set(request.chainId, transfer)
+    const result = this.#transfer({ ...request, signal: abort.signal, progress: tell })
     const forget = (): void => {
-      this.#transfers.delete(request.chainId)
+      if (this.#transfers.get(request.chainId) === transfer) {
+        this.#transfers.delete(request.chainId)
+      }
     }
+    const transfer: Transfer = { result, listeners, waiters: 0, abort, forget, layer: undefined }
+    this.#transfers.set(request.chainId, transfer)
     result.then((layer) => {
+      // Nobody left to take it over: it came through in spite of the abort.
+      if (transfer.waiters === 0) this.#o.layers.unpin(layer.key)
+      else transfer.layer = layer
       forget()
-      // The pin of the transfer itself; every waiter that is still here takes its own first.
-      setImmediate(() => this.#o.layers.unpin(layer.key))
     }, forget)
     return transfer
   }

@@ -373,7 +373,7 @@ async function bringLayers(
   if (layers.length === descriptors.length) return layers
   layers.forEach((layer) => o.layers.unpin(layer.key))
   // Layers that came through before the failure are nobody's.
-  setImmediate(() => void o.layers.sweep().catch(() => {}))
+  await o.layers.sweep()
   throw failure instanceof Error ? failure : new EngineError('system', String(failure))
 }
 
