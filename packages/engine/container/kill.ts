@@ -36,9 +36,7 @@ export async function killContainer(
 
 /** Throws conflict when it does not run. */
 export async function killAndWait(ctx: Context, c: Container): Promise<void> {
-  if (!isRunning(c)) throw notRunning(c.id)
-  const live = c.live
-  await sendSignal(ctx, c, SIGKILL)
+  const live = await sendSignal(ctx, c, SIGKILL)
   if (await ended(ctx, c, live, KILL_WAIT_MS)) return
   ctx.log.warn({ container: c.id }, 'no exit within 10 s of SIGKILL, killing the whole group')
   if (live) await ctx.cgroups.kill(live.cgroup)
@@ -66,24 +64,32 @@ export async function ended(
 }
 
 /**
- * Sends a signal to init and notes that a user did. Any signal that means "stop" keeps restart
+ * Sends a signal to init, answers the process that got it, and notes that a user did. Any signal that means "stop" keeps restart
  * policies from acting; so does every signal where the container names no stop signal (as Docker).
  */
-export async function sendSignal(ctx: Context, c: Container, signal: number): Promise<void> {
+export async function sendSignal(
+  ctx: Context,
+  c: Container,
+  signal: number,
+): Promise<LiveContainer | undefined> {
   if (!isRunning(c)) throw notRunning(c.id)
   const ownStop = c.config.StopSignal
   const stops = !ownStop || signal === SIGKILL || parseSignal(ownStop) === signal
   if (stops) c.restart.cancelled = true
   if (!ctx.shuttingDown) c.detail.manuallyStopped = true
-  if (stops && (await cancelRestart(ctx, c))) return
+  if (stops && c.state === 'restarting' && (await cancelRestart(ctx, c))) return undefined
   // Queued before the signal, so that `kill` stands before `die` in the event log.
   const recorded = ctx.events.commit(
     [updateRow(c, ctx.config.bootId)],
     [containerEvent(c, 'kill', { signal: String(signal) })],
   )
-  recorded.catch(() => {})
-  if (c.live) signalInit(ctx, c, c.live, signal)
-  await recorded
+  const { live } = c
+  if (live) signalInit(ctx, c, live, signal)
+  // A full disk must not keep anything alive.
+  await recorded.catch((err: unknown) =>
+    ctx.log.error({ container: c.id, err }, 'signal not recorded'),
+  )
+  return live
 }
 
 function signalInit(ctx: Context, c: Container, live: LiveContainer, signal: number): void {

@@ -86,7 +86,7 @@ export async function destroy(
   if (isRunning(c)) throw conflict(`container is ${c.state}: it was started meanwhile`)
   for (const client of c.pendingClients.splice(0)) ctx.native.closeFd(client.fd)
   try {
-    if (!o.marked) await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
+    if (!o.marked) await markRemoving(ctx, c)
     await removeDirectories(ctx, c.id)
     if (o.volumes) await removeVolumes(ctx, c)
     await ctx.events.commit([deleteRow(c.id)], [containerEvent(c, 'destroy')])
@@ -97,6 +97,15 @@ export async function destroy(
   ctx.execs.forgetContainer(c.id)
   ctx.registry.delete(c)
   wakeAllWaiters(c)
+}
+
+/** On a full disk the mark fails, and removing is what makes room: so it goes on without. */
+async function markRemoving(ctx: Context, c: Container): Promise<void> {
+  try {
+    await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
+  } catch (err) {
+    ctx.log.error({ container: c.id, err }, 'removal not marked')
+  }
 }
 
 export async function removeDirectories(ctx: Context, id: string): Promise<void> {

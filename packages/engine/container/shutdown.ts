@@ -25,8 +25,10 @@ export async function shutdownContainers(
 async function stopOne(ctx: Context, c: Container, limit: number): Promise<void> {
   const own = c.config.StopTimeout ?? ctx.config.stopTimeoutSeconds
   const timeoutSeconds = own < 0 ? limit : Math.min(own, limit)
+  const { live } = c
   try {
     await stopAndWait(ctx, c, { timeoutSeconds })
+    await live?.ended
   } catch (err) {
     ctx.log.error({ container: c.id, err }, 'not stopped at shutdown')
   }

@@ -36,10 +36,10 @@ export async function stopAndWait(ctx: Context, c: Container, o: StopOptions): P
   if (!isRunning(c)) return
   const signal = o.signal ? parseSignal(o.signal) : stopSignal(c.config.StopSignal)
   const seconds = o.timeoutSeconds ?? c.config.StopTimeout ?? ctx.config.stopTimeoutSeconds
-  const live = c.live
+  let live = c.live
   let waitMs = seconds < 0 ? undefined : seconds * 1000
   try {
-    await sendSignal(ctx, c, signal)
+    live = await sendSignal(ctx, c, signal)
   } catch (err) {
     ctx.log.warn({ container: c.id, err, signal }, 'stop signal not sent')
     waitMs = FAILED_SIGNAL_WAIT_MS
@@ -50,5 +50,8 @@ export async function stopAndWait(ctx: Context, c: Container, o: StopOptions): P
       if (isRunning(c)) throw error
     })
   }
-  await ctx.events.commit([], [containerEvent(c, 'stop')])
+  const recorded = ctx.events.commit([], [containerEvent(c, 'stop')])
+  await recorded.catch((err: unknown) =>
+    ctx.log.error({ container: c.id, err }, 'stop not recorded'),
+  )
 }

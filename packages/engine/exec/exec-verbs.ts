@@ -51,5 +51,9 @@ export async function resizeExec(
     cancel()
   }
   if (!exec.shim) throw invalidParameter('exec process is not started')
-  await exec.shim.resize(o.rows, o.columns)
+  try {
+    await exec.shim.resize(o.rows, o.columns)
+  } catch (error) {
+    throw system(`cannot resize exec: ${(error as Error).message}`, error)
+  }
 }

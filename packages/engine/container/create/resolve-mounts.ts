@@ -1,5 +1,5 @@
 import type { ContainerConfig, HostConfig } from '@tdocker/api'
-import { EngineError, invalidParameter } from '../../base/errors.ts'
+import { EngineError, invalidParameter, system } from '../../base/errors.ts'
 import type { RollbackScope } from '../../base/scope.ts'
 import type { Context } from '../context.ts'
 import { duplicateMountPoint } from '../messages.ts'
@@ -120,9 +120,22 @@ export async function populateVolumes(
 ): Promise<void> {
   const wanting = volumes.filter(({ record }) => record.copyData)
   if (wanting.length === 0 || lowers.length === 0) return
+  try {
+    await copyUp(ctx, lowers, wanting)
+  } catch (error) {
+    if (error instanceof EngineError) throw error
+    throw system(`failed to populate volume: ${(error as Error).message}`, error)
+  }
+}
+
+async function copyUp(
+  ctx: Context,
+  lowers: readonly string[],
+  volumes: readonly AcquiredVolume[],
+): Promise<void> {
   const root = await openLayers(ctx, lowers)
   try {
-    for (const { handle, record } of wanting) {
+    for (const { handle, record } of volumes) {
       const path = record.destination
       const stat = await ctx.native.statIn({ root, path, follow: true })
       if (stat?.type === 'directory') await ctx.volumes.populate(handle, { root, path })

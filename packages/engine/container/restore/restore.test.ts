@@ -58,9 +58,10 @@ test('a container whose shim lives goes on, and its end is seen', async () => {
   assert.deepEqual(after.networks.restored, new Map([[id, { pid: last.pid }]]))
   const { State } = await after.containers.backend.inspect('web', inspect)
   assert.deepEqual([State.Status, State.Pid], ['running', last.pid])
+  const { signal } = new AbortController()
+  const ended = await after.containers.backend.wait('web', { condition: 'next-exit', signal })
   last.end(9)
-  await settled()
-  assert.equal((await after.containers.backend.inspect('web', inspect)).State.ExitCode, 9)
+  assert.deepEqual(await ended.result, { StatusCode: 9 })
   assert.deepEqual(after.events.actions, ['die'])
 })
 

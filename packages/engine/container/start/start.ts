@@ -1,6 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import type { HostConfig } from '@tdocker/api'
-import type { EngineError } from '../../base/errors.ts'
+import { type EngineError, system } from '../../base/errors.ts'
 import type { RollbackScope } from '../../base/scope.ts'
 import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import { type Container, isRunning, type LiveContainer } from '../container.ts'
@@ -9,7 +9,7 @@ import { makeDirectories } from '../create/create.ts'
 import { planLog } from '../create/log-config.ts'
 import { containerEvent } from '../events.ts'
 import { watchExit } from '../exit/exit.ts'
-import { alreadyRunning, startPaused, startRemoved } from '../messages.ts'
+import { alreadyRunning, quote, startPaused, startRemoved } from '../messages.ts'
 import { type ContainerDirs, containerDirs } from '../paths.ts'
 import { buildCreatePlan } from '../plan/create-plan.ts'
 import { deviceRules, type ResolvedDevices, resolveDevices } from '../plan/devices.ts'
@@ -71,8 +71,11 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   const clients = c.pendingClients.splice(0)
   for (const client of clients) fds.add(client.fd)
 
+  refuseDeviceRequests(c)
   const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id)
   makeDirectories(ctx, c.id)
+  // An earlier run's exit record must not be taken for this one's.
+  rmSync(dirs.run, { recursive: true, force: true })
   mkdirSync(dirs.run, { recursive: true, mode: 0o700 })
   scope.undo('remove runtime directory', () => ctx.native.removeTree(dirs.run))
   const cgroup = cgroupPath(ctx, c)
@@ -115,6 +118,15 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   await ctx.events.commit([updateRow(c, ctx.config.bootId)], [containerEvent(c, 'start')])
   scope.release()
   live.watch()
+}
+
+function refuseDeviceRequests(c: Container): void {
+  const [request] = c.hostConfig.DeviceRequests ?? []
+  if (!request) return
+  const sets = (request.Capabilities ?? []).map((set) => `[${set.join(' ')}]`)
+  throw system(
+    `could not select device driver ${quote(request.Driver ?? '')} with capabilities: [${sets.join(' ')}]`,
+  )
 }
 
 interface Root {
@@ -181,11 +193,11 @@ async function makeCgroup(
 }
 
 export function cgroupPath(ctx: Context, c: Container): string {
-  const parent = c.hostConfig.CgroupParent || ctx.config.cgroupParent
-  return `/${parent
-    .split('/')
-    .filter((part) => part !== '' && part !== '.' && part !== '..')
-    .join('/')}/${c.id}`
+  const clean = (path: string): string[] =>
+    path.split('/').filter((part) => part !== '' && part !== '.' && part !== '..')
+  const own = clean(c.hostConfig.CgroupParent ?? '')
+  const parent = own.length > 0 ? own : clean(ctx.config.cgroupParent)
+  return `/${[...parent, c.id].join('/')}`
 }
 
 export function planCgroup(ctx: Context, path: string): PlanCgroup {
