@@ -70,6 +70,8 @@ int OpenRoot();
 int OpenProc();
 // paths.cc: all resolution is inside the root, by openat2. Descriptors (O_PATH), or -errno.
 int OpenIn(const char* path, uint64_t flags, uint64_t extra_resolve = 0);
+// As the process itself would, links included, but through no descriptor of ours.
+int OpenFromCwd(const char* path, uint64_t flags);
 int EnsureDirectory(const char* path, uint64_t extra_resolve = 0);
 int EnsureFile(const char* path, uint64_t extra_resolve = 0);
 // The directory of `path`, made when missing, and the last component.

@@ -113,6 +113,10 @@ int OpenIn(const char* path, uint64_t flags, uint64_t extra_resolve) {
                  RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | extra_resolve);
 }
 
+int OpenFromCwd(const char* path, uint64_t flags) {
+  return OpenAt2(AT_FDCWD, path, flags, RESOLVE_NO_MAGICLINKS);
+}
+
 int EnsureDirectory(const char* path, uint64_t extra_resolve) {
   Walk walk{extra_resolve};
   return Ensure(path, true, &walk, 0);

@@ -77,9 +77,9 @@ const char* FindEnv(const char* name) {
 
 // An executable file that is no door to a descriptor of ours, such as /proc/self/exe.
 int CheckExecutable(const char* path) {
-  const int fd = *path == '/' ? OpenIn(path, O_PATH) : 0;
+  const int fd = OpenFromCwd(path, O_PATH);
   if (fd < 0) return fd == -ELOOP ? EACCES : -fd;
-  if (*path == '/') close(fd);
+  close(fd);
   struct stat st;
   if (stat(path, &st) != 0) return errno;
   if (S_ISDIR(st.st_mode)) return EISDIR;

@@ -181,6 +181,12 @@ void describe('adopt', () => {
       assert.equal(fake.openFds.size, 0)
     })
 
+  void it('finds none when the shim ends while it is asked', async () => {
+    fake.stub('shimRequest', async () => Buffer.alloc(0))
+    assert.equal(await launcher.adopt(files), undefined)
+    assert.equal(fake.openFds.size, 0)
+  })
+
   void it('does not take a time-out for an absence', async () => {
     fake.fail('shimRequest', 'ETIMEDOUT', 110)
     await assert.rejects(launcher.adopt(files), { code: 'ETIMEDOUT' })

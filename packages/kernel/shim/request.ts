@@ -1,5 +1,6 @@
 import { KernelError } from '../native.ts'
 import type { Native } from '../native.ts'
+import { constants } from 'node:os'
 import { getSystemErrorMessage, getSystemErrorName } from 'node:util'
 
 /**
@@ -18,7 +19,9 @@ export async function requestShim(
   const answer = await native.shimRequest({ path, message, fds: o.fds ?? [] })
   const [status, ...rest] = answer.toString('utf8').split('\0').slice(0, -1)
   if (status === 'OK') return rest
-  throw shimError(Number(rest[0] ?? 0), fields[0] ?? '')
+  // No word at all: it ended while we asked.
+  const errno = status === undefined ? constants.errno.ECONNRESET : Number(rest[0] ?? 0)
+  throw shimError(errno, fields[0] ?? '')
 }
 
 function shimError(errno: number, verb: string): KernelError {

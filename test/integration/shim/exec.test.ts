@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readlinkSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { Connection } from './connection.ts'
 import { Sandbox, alive } from './fixture.ts'
@@ -86,6 +87,24 @@ void describe('an exec', () => {
     const start = performance.now()
     assert.equal(await sh('sleep 5 & echo there'), 'there\n')
     assert.ok(performance.now() - start < 2000)
+  })
+
+  void it('enters a container that shares namespaces with the host', async () => {
+    const namespaces = {
+      pid: 'host',
+      net: 'host',
+      ipc: 'host',
+      uts: 'host',
+      cgroup: 'host',
+    } as const
+    const other = await box.start({
+      process: { argv: ['/bin/sleep', '1000'] },
+      target: { sysctls: [], namespaces },
+    })
+    const exec = await other.exec({ process: { argv: ['readlink', '/proc/self/ns/pid'] } })
+    assert.equal((await exec.ended()).stdout.trim(), readlinkSync('/proc/self/ns/pid'))
+    other.kill()
+    await other.ended()
   })
 
   void it('ends with its container', async () => {

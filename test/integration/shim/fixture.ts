@@ -193,10 +193,16 @@ function makePlan(base: string, name: string, o: StartOptions): LaunchPlan {
     log: { driver: 'json-file', path: `${base}.log`, maxSize: -1, maxFile: 1, attrs: '' },
     clients: [],
     hold: [],
-    target: { ...defaultTarget(), mounts: [...DEFAULT_MOUNTS, ...(o.mounts ?? [])], ...o.target },
+    target: { ...withoutHostname(o.target), mounts: [...DEFAULT_MOUNTS, ...(o.mounts ?? [])], ...o.target },
     process: { ...defaultProcess(), ...o.process },
     ...o.plan,
   }
+}
+
+/** A host's name is not the container's to set. */
+function withoutHostname(target: Partial<CreateTarget> | undefined): CreateTarget {
+  const { hostname, ...rest } = defaultTarget()
+  return target?.namespaces?.uts === 'host' || hostname === undefined ? rest : { ...rest, hostname }
 }
 
 function defaultTarget(): CreateTarget {

@@ -282,7 +282,7 @@ void describe('a failed launch', () => {
 
   void it('is what comes of a command that is a door to our own file', async () => {
     symlinkSync('/proc/self/exe', `${box.lower}/bin/trap`)
-    for (const argv of [['/bin/trap'], ['trap'], ['/proc/self/exe']])
+    for (const argv of [['/bin/trap'], ['trap'], ['/proc/self/exe'], ['./proc/self/exe']])
       assert.equal((await failure({ process: { argv } })).stage, 'exec')
   })
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { after, describe, it } from 'node:test'
 import { Sandbox, alive, native } from './fixture.ts'
 import type { StartOptions } from './fixture.ts'
@@ -223,6 +223,29 @@ void describe('a tmpfs', () => {
     const mounts = [tmpfs({ target: '/ro', flags: ['ro'] }), bind('/ro/in/here')]
     const out = await box.sh('cat /ro/in/here/file; touch /ro/x || echo no', { mounts })
     assert.equal(out, 'content\nno\n')
+  })
+})
+
+void describe('a cgroup hierarchy', () => {
+  void it('is mounted as the container sees it', async (t) => {
+    const v1 = existsSync('/sys/fs/cgroup/pids/cgroup.procs')
+    const unified = existsSync('/sys/fs/cgroup/unified/cgroup.procs')
+    if (!v1 && !unified && !existsSync('/sys/fs/cgroup/cgroup.procs')) return t.skip('no cgroups')
+    const flags = ['ro', 'nosuid', 'noexec', 'nodev'] as const
+    const mounts: PlanMount[] = [
+      { type: 'tmpfs', target: '/sys/fs/cgroup', flags, data: [['mode', '755']] },
+      { type: 'cgroup2', target: '/sys/fs/cgroup/unified', flags, data: [] },
+    ]
+    if (v1)
+      mounts.push(
+        { type: 'cgroup', target: '/sys/fs/cgroup/pids', flags, controllers: 'pids' },
+        { type: 'cgroup', target: '/sys/fs/cgroup/systemd', flags, controllers: 'name=systemd' },
+      )
+    const out = await box.sh(
+      'cd /sys/fs/cgroup && ls && cat */cgroup.procs | grep -cx 1; mkdir x unified/x || echo no',
+      { mounts },
+    )
+    assert.equal(out, v1 ? 'pids\nsystemd\nunified\n3\nno\n' : 'unified\n1\nno\n')
   })
 })
 
