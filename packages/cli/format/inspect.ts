@@ -1,6 +1,7 @@
 import type { Cli } from '../command/cli.ts'
 import { StatusError } from '../command/cli.ts'
 import { compactJson, indentJson, parseExact } from './json.ts'
+import { zeroOf } from './zero.ts'
 import { Template } from './template/template.ts'
 
 /** Fetches one object as the daemon's own text; throws where there is none. */
@@ -41,7 +42,7 @@ function parse(format: string): Template {
 
 function execute(template: Template, text: string): string {
   try {
-    return template.execute(parseExact(text), { strict: true })
+    return template.execute(parseExact(text), { strict: true, zeroOf })
   } catch (error) {
     throw new Error(`template parsing error: ${(error as Error).message}`)
   }

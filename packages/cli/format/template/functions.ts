@@ -1,6 +1,6 @@
 import { quote } from '../../flag/scalar.ts'
 import { sprintf } from './printf.ts'
-import { isObject, isTrue, print, toJson } from './value.ts'
+import { isNil, isObject, isTrue, nilMap, print, toJson } from './value.ts'
 import type { Method, Value } from './value.ts'
 
 /** Functions that Go's text/template has by itself, and those the docker CLI adds. */
@@ -83,6 +83,7 @@ function length(value: Value): number {
   if (typeof value === 'string') return Buffer.byteLength(value)
   if (Array.isArray(value)) return value.length
   if (isObject(value)) return Object.keys(value).length
+  if (isNil(value)) return 0
   throw new Error(
     `error calling len: len of ${value === null || value === undefined ? 'nil pointer' : `type ${typeof value}`}`,
   )
@@ -92,6 +93,7 @@ function indexOne(value: Value, key: Value): Value {
   if (value === null || value === undefined)
     throw new Error('error calling index: index of untyped nil')
   if (Array.isArray(value)) return indexArray(value, key)
+  if (value === nilMap) return ''
   if (typeof value === 'string') return Buffer.from(value)[Number(key)]
   if (isObject(value)) return Object.hasOwn(value, print(key)) ? value[print(key)] : ''
   throw new Error(`error calling index: can't index item of type ${typeof value}`)
@@ -102,7 +104,7 @@ function indexArray(list: readonly Value[], key: Value): Value {
   if (!Number.isInteger(at))
     throw new Error(`error calling index: cannot index slice/array with type string`)
   if (at < 0 || at >= list.length) {
-    throw new Error(`error calling index: reflect: slice index out of range`)
+    throw new Error(`error calling index: index out of range: ${at}`)
   }
   return list[at]
 }
@@ -116,6 +118,7 @@ function sliceValue(value: Value, from: Value, to: Value): Value {
 
 function joinValues(list: Value, separator: string): string {
   if (list === null || list === undefined) return ''
+  if (isNil(list)) return ''
   if (Array.isArray(list)) return list.map(print).join(separator)
   if (isObject(list)) return Object.values(list).map(print).sort().join(separator)
   throw new Error(`error calling join: expected slice, got ${typeof list}`)

@@ -238,7 +238,7 @@ class Parser {
       )
     }
     if (base.kind === 'fields') {
-      return { ...base, names: [...base.names, ...names] }
+      return { ...base, names: [...base.names, ...names], at }
     }
     return { kind: 'fields', base, names, at }
   }

@@ -76,7 +76,7 @@ function formatNumber(
   const sign = flags.includes('+') && value >= 0 ? '+' : ''
   if ('dxXobcU'.includes(letter))
     return Number.isInteger(Number(value)) ? sign + formatInteger(letter, value, flags) : undefined
-  return sign + formatFloat(letter, Number(value), precision)
+  return 'fFeg'.includes(letter) ? sign + formatFloat(letter, Number(value), precision) : undefined
 }
 
 function formatInteger(letter: string, value: number | bigint, flags: string): string {

@@ -2,7 +2,7 @@ import { functions } from './functions.ts'
 import { TemplateSyntaxError } from './lex.ts'
 import { parseTemplate } from './parse.ts'
 import type { Argument, Call, Pipeline, TemplateNode } from './parse.ts'
-import { isObject, isStruct, isTrue, print } from './value.ts'
+import { isNil, isObject, isStruct, isTrue, print } from './value.ts'
 import type { Method, Value } from './value.ts'
 
 export { TemplateSyntaxError }
@@ -14,6 +14,8 @@ export interface ExecuteOptions {
   readonly functions?: Readonly<Record<string, Method>>
   /** True: a missing key of a map is an error, not `<no value>`. */
   readonly strict?: boolean
+  /** Value of a field that is missing or null, by its name; undefined where none is known. */
+  readonly zeroOf?: (name: string) => Value | undefined
   /** Go's name of the data's type, for "can't evaluate field". */
   readonly typeName?: string
 }
@@ -135,7 +137,7 @@ class Execution {
   }
 
   private entriesOf(value: Value, pipeline: Pipeline): Array<[Value, Value]> {
-    if (value === null || value === undefined) return []
+    if (value === null || value === undefined || isNil(value)) return []
     if (Array.isArray(value)) return value.map((element, i) => [i, element])
     if (typeof value === 'number') return Array.from({ length: value }, (_, i) => [i, i])
     if (isObject(value)) {
@@ -233,46 +235,40 @@ class Execution {
     args: readonly Value[],
   ): Value {
     let value = word.base === undefined ? dot : this.argument(word.base, dot, call)
-    for (const [index, name] of word.names.entries()) {
-      const last = index === word.names.length - 1
-      value = this.field(value, name, { call, word, index, args: last ? args : [] })
-    }
-    return value
+    for (const name of word.names.slice(0, -1)) value = this.field(value, name, word, [])
+    return this.field(value, word.names.at(-1) as string, word, args)
   }
 
   private field(
     value: Value,
     name: string,
-    where: {
-      call: Call
-      word: Argument & { kind: 'fields' }
-      index: number
-      args: readonly Value[]
-    },
+    word: Argument & { kind: 'fields' },
+    args: readonly Value[],
   ): Value {
-    const { call, word, index, args } = where
-    const path = `.${word.names.slice(0, index + 1).join('.')}`
+    const fail = (message: string): TemplateError => this.failAt(word.at, chainText(word), message)
     if (value === null || value === undefined) {
       if (!this.options.strict) return undefined
-      throw this.failAt(word.at, path, `nil pointer evaluating interface {}.${name}`)
+      throw fail(`nil pointer evaluating interface {}.${name}`)
     }
-    if (!isObject(value)) {
-      throw this.failAt(word.at, path, `can't evaluate field ${name} in type ${goType(value)}`)
-    }
-    if (!Object.hasOwn(value, name)) {
-      if (isStruct(value)) {
-        const type = value === this.root ? (this.options.typeName ?? 'struct') : 'struct'
-        throw this.failAt(word.at, path, `can't evaluate field ${name} in type ${type}`)
-      }
-      if (this.options.strict)
-        throw this.failAt(word.at, path, `map has no entry for key "${name}"`)
-      return undefined
-    }
-    const field = value[name]
+    if (!isObject(value)) throw fail(`can't evaluate field ${name} in type ${goType(value)}`)
+    const field = Object.hasOwn(value, name) ? value[name] : this.missing(value, name, fail)
     if (typeof field === 'function') return (field as Method)(...args)
-    if (args.length > 0)
-      throw this.fail(call, `${name} has arguments but cannot be invoked as function`)
-    return field
+    if (args.length > 0) throw fail(`${name} has arguments but cannot be invoked as function`)
+    return field ?? this.options.zeroOf?.(name) ?? field
+  }
+
+  private missing(
+    value: Record<string, Value>,
+    name: string,
+    fail: (message: string) => TemplateError,
+  ): Value {
+    if (isStruct(value)) {
+      const type = value === this.root ? (this.options.typeName ?? 'struct') : 'struct'
+      throw fail(`can't evaluate field ${name} in type ${type}`)
+    }
+    const zero = this.options.zeroOf?.(name)
+    if (zero === undefined && this.options.strict) throw fail(`map has no entry for key "${name}"`)
+    return zero
   }
 
   private fail(call: Call | undefined, message: string): TemplateError {
@@ -287,6 +283,11 @@ class Execution {
       `template: ${this.name}:${line}:${column}: executing "${this.name}" at <${what}>: ${message}`,
     )
   }
+}
+
+/** The chain as written: `.State.Health.Status`, `$x.Name`. */
+function chainText({ base, names }: Argument & { kind: 'fields' }): string {
+  return `${base?.kind === 'variable' ? base.name : ''}.${names.join('.')}`
 }
 
 function goType(value: Value): string {

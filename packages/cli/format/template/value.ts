@@ -9,12 +9,29 @@ export type Value = unknown
 export type Method = (...args: Value[]) => Value
 
 export function isObject(value: Value): value is Record<string, Value> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isNil(value)
+}
+
+/** Go's nil slice and nil map: empty in every respect, but `null` in JSON. */
+class TypedNil {
+  readonly shown: string
+
+  constructor(shown: string) {
+    this.shown = shown
+  }
+}
+
+export const nilList: Value = new TypedNil('[]')
+export const nilMap: Value = new TypedNil('map[]')
+
+export function isNil(value: Value): value is TypedNil {
+  return value instanceof TypedNil
 }
 
 /** Go's rule for `if`, `and`, `or`, `not`: empty things are false. */
 export function isTrue(value: Value): boolean {
   if (Array.isArray(value)) return value.length > 0
+  if (isNil(value)) return false
   if (isObject(value)) return isStruct(value) || Object.keys(value).length > 0
   return Boolean(value)
 }
@@ -39,6 +56,7 @@ export function print(value: Value): string {
 
 function printInner(value: Value): string {
   if (value === null || value === undefined) return '<nil>'
+  if (isNil(value)) return value.shown
   if (typeof value === 'number') return printNumber(value)
   if (Array.isArray(value)) return `[${value.map(printInner).join(' ')}]`
   if (isObject(value)) {
@@ -59,7 +77,7 @@ function printNumber(value: number): string {
 
 /** Go's encoding/json without HTML escapes, keys of maps in order. */
 export function toJson(value: Value): string {
-  if (value === undefined || value === null) return 'null'
+  if (value === undefined || value === null || isNil(value)) return 'null'
   if (typeof value === 'bigint') return value.toString()
   if (Array.isArray(value)) return `[${value.map(toJson).join(',')}]`
   if (!isObject(value)) return jsonText(value)
