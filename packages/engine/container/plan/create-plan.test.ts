@@ -182,6 +182,26 @@ test('privileged: /sys and cgroups are writable', () => {
   }
 })
 
+test('cgroups are writable when asked for, and not when forbidden', () => {
+  const writable = (hostConfig: object): boolean =>
+    target(planInput({}, hostConfig))
+      .mounts.filter((mount) => mount.target.startsWith('/sys/fs/cgroup'))
+      .every((mount) => !mount.flags.includes('ro') && !(mount.type === 'bind' && mount.readonly))
+  assert.equal(writable({}), false)
+  assert.equal(writable({ SecurityOpt: ['writable-cgroups'] }), true)
+  assert.equal(writable({ SecurityOpt: ['writable-cgroups=false'], Privileged: true }), false)
+  const sys = mountAt(planInput({}, { SecurityOpt: ['writable-cgroups'] }), '/sys')
+  assert.ok(sys?.flags.includes('ro'))
+})
+
+test('no-new-privileges by the daemon’s default, unless the container says otherwise', () => {
+  const flag = (hostConfig: object): boolean =>
+    buildCreatePlan(planInput({}, hostConfig, { noNewPrivileges: true })).plan.process
+      .noNewPrivileges
+  assert.equal(flag({}), true)
+  assert.equal(flag({ SecurityOpt: ['no-new-privileges=false'] }), false)
+})
+
 test('init only in a pid namespace of its own', () => {
   const argv = (PidMode: string): readonly string[] =>
     buildCreatePlan(planInput({}, { Init: true, PidMode })).plan.process.argv

@@ -16,7 +16,7 @@ import {
 import { planNamespaces } from './namespaces.ts'
 import { type BuiltPlan, type ContainerPlanInput, FdTable, type HostFacts } from './plan-input.ts'
 import { planRlimits } from './rlimits.ts'
-import { parseSecurityOptions } from './security-options.ts'
+import { checkKernelSupport, parseSecurityOptions } from './security-options.ts'
 import { planSysctls } from './sysctls.ts'
 
 /** What the shim is to do for a container, from Docker's configuration alone. */
@@ -87,20 +87,22 @@ function createProcess(input: ContainerPlanInput): PlanProcess {
     uid: user.uid,
     gid: user.gid,
     groups: user.groups,
-    ...confinement(hostConfig, planCapabilities(hostConfig, input.host), input.seccomp),
+    ...confinement(input, planCapabilities(hostConfig, input.host)),
     oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
   }
 }
 
 /** What containers and their execs share. */
 export function confinement(
-  hostConfig: HostConfig,
+  input: Pick<ContainerPlanInput, 'hostConfig' | 'seccomp' | 'host' | 'noNewPrivileges'>,
   capabilities: readonly string[],
-  seccomp: Uint8Array | undefined,
 ): Pick<
   PlanProcess,
   'capabilities' | 'noNewPrivileges' | 'rlimits' | 'umask' | 'seccomp' | 'keyring'
 > {
+  const { hostConfig, seccomp, noNewPrivileges = false } = input
+  const options = parseSecurityOptions(hostConfig, { noNewPrivileges })
+  checkKernelSupport(options, input.host)
   return {
     // Never inheritable or ambient: a program without file capabilities must not gain any by them.
     capabilities: {
@@ -109,7 +111,7 @@ export function confinement(
       permitted: capabilities,
       ambient: [],
     },
-    noNewPrivileges: parseSecurityOptions(hostConfig).noNewPrivileges,
+    noNewPrivileges: options.noNewPrivileges,
     rlimits: planRlimits(hostConfig),
     umask: 0o022,
     ...(seccomp ? { seccomp } : {}),

@@ -42,7 +42,7 @@ export function buildExecPlan(input: ExecPlanInput): BuiltPlan {
       uid: user.uid,
       gid: user.gid,
       groups: user.groups,
-      ...confinement(hostConfig, planCapabilities(hostConfig, input.host), input.seccomp),
+      ...confinement(input, planCapabilities(hostConfig, input.host)),
       oomScoreAdj: input.hostConfig.OomScoreAdj ?? 0,
     },
   }

@@ -3,6 +3,7 @@ import type { CreateTarget, MountFlag, PlanMount } from '@tdocker/kernel/shim/pl
 import { system } from '../../base/errors.ts'
 import { containerOfMode } from './namespaces.ts'
 import type { ContainerPlanInput, FdTable, ResolvedMount } from './plan-input.ts'
+import { parseSecurityOptions } from './security-options.ts'
 import { parseTmpfsOptions, tmpfsText } from './tmpfs-options.ts'
 
 type Bind = Extract<PlanMount, { type: 'bind' }>
@@ -20,7 +21,8 @@ export function planMounts(input: ContainerPlanInput, fds: FdTable): PlanMount[]
       !(ownDev && target.startsWith('/dev/')) &&
       !(taken.has('/sys/fs/cgroup') && target.startsWith('/sys/fs/cgroup/')),
   )
-  return [...defaults.map((mount) => lockDown(mount, input.hostConfig)), ...user]
+  const { writableCgroups } = parseSecurityOptions(input.hostConfig)
+  return [...defaults.map((mount) => lockDown(mount, input.hostConfig, writableCgroups)), ...user]
 }
 
 /** Whether the shim is to make /dev itself; not when the user mounts one. */
@@ -63,9 +65,14 @@ function defaultMounts(input: ContainerPlanInput, fds: FdTable): PlanMount[] {
  * Privileged containers write to /sys and cgroups. A read-only root makes what Docker mounts
  * read-only too, but for what programs cannot do without.
  */
-function lockDown(mount: PlanMount, hostConfig: HostConfig): PlanMount {
-  const group = mount.target.startsWith('/sys/fs/cgroup')
-  if (hostConfig.Privileged === true && (group || mount.target === '/sys')) {
+function lockDown(
+  mount: PlanMount,
+  hostConfig: HostConfig,
+  writableCgroups: boolean | undefined,
+): PlanMount {
+  const privileged = hostConfig.Privileged === true
+  const isCgroup = mount.target.startsWith('/sys/fs/cgroup')
+  if (isCgroup ? (writableCgroups ?? privileged) : privileged && mount.target === '/sys') {
     const flags = mount.flags.filter((flag) => flag !== 'ro')
     return mount.type === 'bind' ? { ...mount, flags, readonly: false } : { ...mount, flags }
   }

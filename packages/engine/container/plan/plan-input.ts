@@ -38,6 +38,8 @@ export interface ContainerPlanInput {
   /** Compiled filter; undefined for unconfined. */
   seccomp: Uint8Array | undefined
   host: HostFacts
+  /** Daemon-wide default of `--security-opt no-new-privileges`. */
+  noNewPrivileges?: boolean
   clients: readonly ClientConnection[]
   /** Descriptors to keep open while the container lives (reserved ports). */
   hold: readonly number[]
@@ -140,6 +142,8 @@ export interface ExecPlanInput {
   /** The container's own filter, also when the exec is privileged. */
   seccomp: Uint8Array | undefined
   host: HostFacts
+  /** Daemon-wide default of `--security-opt no-new-privileges`. */
+  noNewPrivileges?: boolean
   clients: readonly ClientConnection[]
   consoleSize?: readonly [number, number]
 }

@@ -91,7 +91,8 @@ function parseBool(value: string, option: string): boolean {
  * would be a false promise. `unconfined` and `disable` ask for nothing.
  */
 export function checkKernelSupport(options: SecurityOptions, host: HostFacts): void {
-  if (options.apparmor !== '' && options.apparmor !== 'unconfined' && !host.apparmor) {
+  const { apparmor } = options
+  if (!['', 'unconfined', 'docker-default'].includes(apparmor) && !host.apparmor) {
     throw system('apparmor is not enabled in your kernel, cannot apply a profile')
   }
   const labels = options.label.filter((label) => label !== 'disable')
