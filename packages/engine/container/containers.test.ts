@@ -372,3 +372,12 @@ test('shutdown lets containers go, or stops them and does not call that a userâ€
   assert.deepEqual(other.kernel.signals, [])
   assert.equal(other.kernel.open.size, 0)
 })
+
+test('a failed start with --rm: removed waiters get the code and no error', async () => {
+  await using world = makeWorld()
+  const id = await world.create({ HostConfig: { AutoRemove: true } })
+  const { result } = await world.containers.backend.wait(id, { condition: 'removed', signal })
+  world.shims.failure = new LaunchError('exec', 13)
+  await failureOf(world.containers.backend.start(id, {}))
+  assert.deepEqual(await result, { StatusCode: 126 })
+})

@@ -94,6 +94,8 @@ export async function destroy(
     await enterDead(ctx, c, error)
     throw error
   }
+  // A removal that worked is no error to wait for, whatever the start said.
+  c.error = ''
   ctx.execs.forgetContainer(c.id)
   ctx.registry.delete(c)
   wakeAllWaiters(c)
