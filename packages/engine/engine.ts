@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadNative, type Native, shimPath } from '@tdocker/kernel'
+import { type CgroupDriver, loadNative, type Native, shimPath } from '@tdocker/kernel'
 import { createCgroupDriver } from '@tdocker/kernel/cgroup/create-driver.ts'
 import { NativeShimLauncher } from '@tdocker/kernel/shim/launcher.ts'
 import type { ContainerBackend, ExecBackend } from './backend-types.ts'
@@ -57,6 +57,7 @@ class AssembledEngine implements Engine {
   readonly #volumes: LocalVolumes
   readonly #images: Images
   readonly #containers: Containers
+  readonly #cgroups: CgroupDriver
   readonly #id: string
   #config: EngineConfig
 
@@ -106,6 +107,7 @@ class AssembledEngine implements Engine {
     this.#volumes = volumes
     this.#images = images
     this.#containers = containers
+    this.#cgroups = cgroups
     this.containers = containers.backend
     this.execs = containers.execs
     this.images = images.backend
@@ -159,6 +161,7 @@ class AssembledEngine implements Engine {
     })
     await this.#images.close()
     await this.#networks.shutdown()
+    this.#cgroups.close()
     await this.#store.close()
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ExitRecord } from '@tdocker/kernel/shim/plan.ts'
 import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import type { NewEvent } from '../../event/event-log.ts'
@@ -93,7 +94,14 @@ async function reapCgroup(
   if (record !== undefined && !c.hostConfig.PidMode) return
   if (record === undefined) ctx.log.error({ container: c.id }, 'shim died before its container')
   await ctx.cgroups.kill(live.cgroup).catch(logged(ctx, c, 'kill what is left'))
+  // A killed process ends when it next runs; only then may its root be mounted again.
+  for (const ms of AWAIT_KILLED_MS) {
+    if ((await ctx.cgroups.pids(live.cgroup).catch(() => [])).length === 0) return
+    await delay(ms)
+  }
 }
+
+const AWAIT_KILLED_MS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048]
 
 export interface ProcessEnd {
   exitCode: number
