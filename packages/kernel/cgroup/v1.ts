@@ -183,7 +183,9 @@ export class V1Driver implements CgroupDriver {
   }
 
   close(): void {
-    for (const directory of [...this.#made].toReversed()) {
+    // Those an earlier daemon made count as ours, too: it may have crashed.
+    const own = this.#roots.flatMap((root) => [root + this.#parent, `${root}${this.#parent}/shims`])
+    for (const directory of new Set([...own, ...this.#made].toReversed())) {
       try {
         this.#fs.rmdir(directory)
         this.#made.delete(directory)

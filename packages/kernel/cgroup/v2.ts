@@ -136,7 +136,9 @@ export class V2Driver implements CgroupDriver {
   }
 
   close(): void {
-    for (const group of [...this.#made].toReversed()) {
+    // Those an earlier daemon made count as ours, too: it may have crashed.
+    const own = [this.#parent, `${this.#parent}/shims`]
+    for (const group of new Set([...own, ...this.#made].toReversed())) {
       try {
         this.#fs.rmdir(this.#root + group)
         this.#made.delete(group)
