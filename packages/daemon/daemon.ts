@@ -16,7 +16,7 @@ import { createLog, levelFor, type Log } from './log.ts'
 import { notifyReady } from './notify.ts'
 import { claimPidfile } from './pidfile.ts'
 import { listenToSignals } from './signals.ts'
-import { version } from './version.ts'
+import { COMPATIBLE_VERSION, ENGINE_VERSION } from './version.ts'
 
 /** Resolves when the daemon has ended in order; throws when it could not start. */
 export async function runDaemon(config: Config, flags: Flags): Promise<void> {
@@ -32,7 +32,7 @@ export async function runDaemon(config: Config, flags: Flags): Promise<void> {
   const api = makeApi({
     engine: opening,
     log,
-    version,
+    version: COMPATIBLE_VERSION,
     experimental: config.experimental,
     minimum: config.minimumVersion,
   })
@@ -49,7 +49,7 @@ export async function runDaemon(config: Config, flags: Flags): Promise<void> {
   })
   using _watch = watchEventLoop(config.engine.debug, log)
   notifyReady((error) => log.warn({ err: error }, 'systemd was not told'))
-  log.info({ addresses: listeners.addresses, version }, 'API listen')
+  log.info({ addresses: listeners.addresses, version: ENGINE_VERSION }, 'API listen')
   const restored = restore(engine, log)
   void api.warm()
   await aborted(ended)

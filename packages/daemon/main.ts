@@ -1,14 +1,14 @@
 import { helpPage, summary, usageLine } from './config/help.ts'
 import { ConfigError, parseFlags } from './config/flags.ts'
 import { loadConfig } from './config/load.ts'
-import { commit, version } from './version.ts'
+import { commit, ENGINE_VERSION } from './version.ts'
 
 /** Exit codes as dockerd's: 1 for whatever keeps it from starting. */
 async function main(args: readonly string[]): Promise<void> {
   const flags = parseFlags(args)
   if (flags.settings.get('help')) return void process.stdout.write(helpPage())
   if (flags.settings.get('version')) {
-    return void process.stdout.write(`tdockerd version ${version}, build ${commit}\n`)
+    return void process.stdout.write(`tdockerd version ${ENGINE_VERSION}, build ${commit}\n`)
   }
   const config = loadConfig(flags)
   if (flags.settings.get('validate')) return void process.stderr.write('configuration OK\n')

@@ -1,3 +1,4 @@
-/** The engine's own version, and the commit it was built from where the build says so. */
-export const version = '0.1.0'
+export { COMPATIBLE_VERSION, ENGINE_VERSION } from '@tdocker/engine/system/version.ts'
+
+/** The commit it was built from, where the build says so. */
 export const commit: string = process.env['TDOCKER_COMMIT'] || 'source'

@@ -19,7 +19,7 @@ export interface ApiOptions {
   /** May still be opening: requests other than `_ping` wait for it. */
   engine: Engine | Promise<Engine>
   log: RouterLog
-  /** The engine's own version, in `Server: Docker/<version> (linux)`. */
+  /** The Docker release that is answered for: `Server: Docker/<version> (linux)`. */
   version: string
   experimental?: boolean
   minimum?: string
