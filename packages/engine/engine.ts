@@ -213,6 +213,7 @@ function containersConfig(config: EngineConfig): ContainersConfig {
       Soft: soft,
       Hard: hard,
     })),
+    noNewPrivileges: config.noNewPrivileges,
     initPath: undefined,
     liveRestore: config.liveRestore,
   }

@@ -22,6 +22,8 @@ export interface ContainersConfig {
   stopTimeoutSeconds: number
   /** `default-ulimits`: taken where a container names none of that kind. */
   ulimits: ReadonlyArray<{ Name: string; Soft: number; Hard: number }>
+  /** `no-new-privileges` for containers that do not say. */
+  noNewPrivileges: boolean
   /** Host path of docker-init, for `Init`. */
   initPath: string | undefined
   /** Containers outlive the daemon. */

@@ -125,6 +125,7 @@ export function containersConfig(
     cgroupParent: '/tdocker',
     stopTimeoutSeconds: 10,
     ulimits: [],
+    noNewPrivileges: false,
     initPath: undefined,
     liveRestore: true,
     ...over,

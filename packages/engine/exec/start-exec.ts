@@ -11,7 +11,7 @@ import { execPaths } from '../container/paths.ts'
 import { buildExecPlan } from '../container/plan/exec-plan.ts'
 import type { ClientConnection } from '../container/plan/plan-input.ts'
 import { EXIT_CANNOT_INVOKE, startFailure } from '../container/start/launch-error.ts'
-import { planCgroup } from '../container/start/start.ts'
+import { planCgroup, withUlimits } from '../container/start/start.ts'
 import { LaunchError } from '@tdocker/kernel/shim/shim.ts'
 import { execEvent, lookUp, requireActive, updateExec } from './create-exec.ts'
 import type { Exec } from './exec-registry.ts'
@@ -104,13 +104,14 @@ async function launch(
     id: exec.id,
     exec: spec,
     config: c.config,
-    hostConfig: c.hostConfig,
+    hostConfig: withUlimits(ctx, c),
     paths: { socket: paths.socket, exitFile: paths.exit },
     pidfd: live.pidfd,
     user,
     cgroup: planCgroup(ctx, live.cgroup),
     seccomp,
     host: ctx.host,
+    noNewPrivileges: ctx.config.noNewPrivileges,
     clients: client ? [client] : [],
     ...size,
   })

@@ -110,7 +110,7 @@ test('the default device rules allow null and refuse the rest', async (t) => {
     echo x > /dev/null && echo null
     head -c 0 /dev/kmsg 2>&1 || true
     mknod /dev/shm/tdocker-test-$$ c 10 229 && echo made
-    : < /dev/shm/tdocker-test-$$
+    (: < /dev/shm/tdocker-test-$$)
     rm -f /dev/shm/tdocker-test-$$`).done
   assert.match(output, /^1\nnull\n/)
   assert.match(output, /kmsg.*not permitted/)

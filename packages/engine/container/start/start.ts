@@ -107,6 +107,7 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
     cgroup: planCgroup(ctx, cgroup),
     seccomp,
     host: ctx.host,
+    noNewPrivileges: ctx.config.noNewPrivileges,
     clients,
     hold: network.hold,
     log: planLog(c, dirs.log),
@@ -210,7 +211,7 @@ export function planCgroup(ctx: Context, path: string): PlanCgroup {
 }
 
 /** The daemon's default ulimits, where the container names none of that kind. */
-function withUlimits(ctx: Context, c: Container): HostConfig {
+export function withUlimits(ctx: Context, c: Container): HostConfig {
   const own = c.hostConfig.Ulimits ?? []
   const missing = ctx.config.ulimits.filter((limit) => !own.some(({ Name }) => Name === limit.Name))
   return missing.length === 0 ? c.hostConfig : { ...c.hostConfig, Ulimits: [...own, ...missing] }
