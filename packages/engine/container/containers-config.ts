@@ -24,7 +24,7 @@ export interface ContainersConfig {
   ulimits: ReadonlyArray<{ Name: string; Soft: number; Hard: number }>
   /** `no-new-privileges` for containers that do not say. */
   noNewPrivileges: boolean
-  /** Host path of docker-init, for `Init`. */
+  /** `init-path`; undefined: looked for where packages put it. */
   initPath: string | undefined
   /** Containers outlive the daemon. */
   liveRestore: boolean

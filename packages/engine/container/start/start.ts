@@ -19,6 +19,7 @@ import { resolveUser } from '../plan/user.ts'
 import { removeContainer } from '../remove.ts'
 import { updateRow } from '../rows.ts'
 import { FdScope } from './fd-scope.ts'
+import { findInit } from './find-init.ts'
 import { openJoinedNamespaces } from './joined-namespaces.ts'
 import { startFailure } from './launch-error.ts'
 import { resolveMounts } from './mount-sources.ts'
@@ -240,7 +241,7 @@ function planPaths(
     ...(mounted.has('/etc/hosts') ? {} : { hosts }),
     ...(mounted.has('/etc/hostname') ? {} : { hostname }),
     ...(mounted.has('/etc/resolv.conf') ? {} : { resolvConf }),
-    ...(ctx.config.initPath === undefined ? {} : { init: ctx.config.initPath }),
+    ...(c.hostConfig.Init ? { init: findInit(ctx.config.initPath) } : {}),
   }
 }
 
