@@ -46,7 +46,8 @@ export async function tarOf(entries: readonly Entry[]): Promise<Buffer> {
   for (const { content = '', ...header } of entries) {
     const body = Buffer.from(content)
     const full = { mtime: new Date(1_700_000_000_000), ...header, size: body.length }
-    if (body.length > 0) tar.entry(full, body)
+    // An empty file needs its empty body, or the archive waits for one.
+    if (full.type === undefined || full.type === 'file') tar.entry(full, body)
     else tar.entry(full)
   }
   tar.finalize()

@@ -168,6 +168,7 @@ export class LayerPuller {
         await this.#trackPartial(request.descriptor)
         const extracted = await this.#unpack(request, workspace, download)
         await download.keep()
+        scope.undo('blob', () => this.#o.layers.removeStrayBlob(request.descriptor.digest))
         if (hasOpenEnds(extracted)) return { workspace, extracted }
         const layer = await this.#commit(request, workspace, extracted, request.diffId)
         return { layer }

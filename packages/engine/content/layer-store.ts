@@ -231,6 +231,12 @@ export class LayerStore {
     return () => this.#blobsHeld.delete(digest)
   }
 
+  /** Removes a blob's file that no row speaks of. */
+  async removeStrayBlob(digest: string): Promise<void> {
+    if (this.#store.get('SELECT 1 FROM blob WHERE digest = ?', digest)) return
+    await rm(this.paths.blob(digest), { force: true })
+  }
+
   isBlobInUse(digest: string): boolean {
     return this.#blobsHeld.has(digest)
   }
