@@ -57,18 +57,6 @@ Strings List(const Napi::Object& object, const char* key) {
   return result;
 }
 
-// Index of a link by name; 0 and ENODEV when it is not there.
-Failure FindLink(NetlinkSocket& route, const std::string& name, int* index) {
-  NetlinkBatch batch;
-  batch.Begin("RTM_GETLINK", RTM_GETLINK, 0, ifinfomsg{});
-  batch.AddText(IFLA_IFNAME, name);
-  batch.AddU32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-  return route.Transact(batch, name, [index](const nlmsghdr* message) {
-    if (message->nlmsg_type != RTM_NEWLINK) return;
-    *index = static_cast<const ifinfomsg*>(NLMSG_DATA(message))->ifi_index;
-  });
-}
-
 Failure AddMac(NetlinkBatch& batch, const std::string& mac) {
   if (mac.empty()) return {};
   ether_addr address;
@@ -137,7 +125,7 @@ Failure EnsureBridge(const BridgeOptions& o, int* index, bool* created) {
   NetlinkSocket route;
   if (Failure failure = route.Open(NETLINK_ROUTE)) return failure;
   if (Failure failure = CreateBridge(route, o, created)) return failure;
-  if (Failure failure = FindLink(route, o.name, index)) return failure;
+  if (Failure failure = route.FindLink(o.name, index)) return failure;
   NetlinkBatch batch;
   for (const std::string& address : o.addresses) {
     if (Failure failure = AddAddress(batch, *index, address)) return failure;
@@ -176,7 +164,7 @@ Failure CreateVeth(NetlinkSocket& route, const VethOptions& o, int bridge) {
 // Hairpin: without it a container cannot reach its own published port through the bridge. Isolated
 // ports reach the bridge itself, but not each other.
 Failure SetPortFlags(NetlinkSocket& route, const VethOptions& o, int* index) {
-  if (Failure failure = FindLink(route, o.host_name, index)) return failure;
+  if (Failure failure = route.FindLink(o.host_name, index)) return failure;
   ifinfomsg header{};
   header.ifi_index = *index;
   NetlinkBatch batch;
@@ -196,7 +184,7 @@ Failure ConfigurePeer(const VethOptions& o) {
   NetlinkSocket route;
   if (Failure failure = route.Open(NETLINK_ROUTE)) return failure;
   int index = 0;
-  if (Failure failure = FindLink(route, o.name, &index)) return failure;
+  if (Failure failure = route.FindLink(o.name, &index)) return failure;
   NetlinkBatch batch;
   for (const std::string& address : o.addresses) {
     if (Failure failure = AddAddress(batch, index, address)) return failure;
@@ -219,7 +207,7 @@ Failure AttachVeth(const VethOptions& o, int* host_index) {
   NetlinkSocket route;
   if (Failure failure = route.Open(NETLINK_ROUTE)) return failure;
   int bridge = 0;
-  if (Failure failure = FindLink(route, o.bridge, &bridge)) return failure;
+  if (Failure failure = route.FindLink(o.bridge, &bridge)) return failure;
   if (Failure failure = CreateVeth(route, o, bridge)) return failure;
   Failure failure = SetPortFlags(route, o, host_index);
   if (!failure && setns(o.netns, CLONE_NEWNET) < 0) failure = Fail("setns");

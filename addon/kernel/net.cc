@@ -1,5 +1,5 @@
 // Network namespaces. The other network functions stand in link.cc, link-list.cc, conntrack.cc,
-// port-socket.cc and nft.cc.
+// port-socket.cc, nft.cc and nft-monitor.cc.
 #include "kernel/net.h"
 
 #include <fcntl.h>
@@ -89,5 +89,6 @@ void InitNet(Napi::Env env, Napi::Object exports) {
   InitLink(env, exports);
   InitLinkList(env, exports);
   InitConntrack(env, exports);
+  InitNftMonitor(env, exports);
   InitPortSocket(env, exports);
 }

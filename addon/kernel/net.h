@@ -5,4 +5,5 @@
 void InitLink(Napi::Env env, Napi::Object exports);
 void InitLinkList(Napi::Env env, Napi::Object exports);
 void InitConntrack(Napi::Env env, Napi::Object exports);
+void InitNftMonitor(Napi::Env env, Napi::Object exports);
 void InitPortSocket(Napi::Env env, Napi::Object exports);

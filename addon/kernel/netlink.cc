@@ -1,9 +1,13 @@
 #include "kernel/netlink.h"
 
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace {
-constexpr size_t kReceiveSize = 64 * 1024;
+constexpr size_t kDumpSize = 64 * 1024;
+// Acknowledgements and the answer to one request: an error comes without its request (CAP_ACK).
+constexpr size_t kAnswerSize = 8 * 1024;
 constexpr uint16_t kAttributeTypeMask = 0x3fff;  // without NLA_F_NESTED, NLA_F_NET_BYTEORDER
 }  // namespace
 
@@ -97,13 +101,13 @@ Failure NetlinkSocket::Transact(NetlinkBatch& batch, std::string about,
   uint32_t first = sequence_ + 1;
   if (Failure failure = Send(batch)) return failure;
   Failure failure;
-  std::vector<char> buffer(kReceiveSize);
+  alignas(nlmsghdr) char buffer[kAnswerSize];
   for (size_t pending = batch.names_.size(); pending > 0;) {
-    ssize_t received = recv(fd_.get(), buffer.data(), buffer.size(), 0);
+    ssize_t received = recv(fd_.get(), buffer, sizeof buffer, 0);
     if (received < 0 && errno == EINTR) continue;
     if (received < 0) return Fail("recv", "netlink");
     int left = static_cast<int>(received);
-    for (auto* m = reinterpret_cast<nlmsghdr*>(buffer.data()); NLMSG_OK(m, left);
+    for (auto* m = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(m, left);
          m = NLMSG_NEXT(m, left)) {
       if (m->nlmsg_type != NLMSG_ERROR) {
         if (visit) visit(m);
@@ -117,9 +121,17 @@ Failure NetlinkSocket::Transact(NetlinkBatch& batch, std::string about,
   return failure;
 }
 
+Failure NetlinkSocket::FindLink(const std::string& name, int* index) {
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  if (ioctl(fd_.get(), SIOCGIFINDEX, &request) < 0) return Fail("SIOCGIFINDEX", name);
+  *index = request.ifr_ifindex;
+  return {};
+}
+
 Failure NetlinkSocket::Dump(NetlinkBatch& batch, const NetlinkVisitor& visit) {
   if (Failure failure = Send(batch)) return failure;
-  std::vector<char> buffer(kReceiveSize);
+  std::vector<char> buffer(kDumpSize);
   while (true) {
     ssize_t received = recv(fd_.get(), buffer.data(), buffer.size(), 0);
     if (received < 0 && errno == EINTR) continue;
@@ -127,7 +139,12 @@ Failure NetlinkSocket::Dump(NetlinkBatch& batch, const NetlinkVisitor& visit) {
     int left = static_cast<int>(received);
     for (auto* m = reinterpret_cast<nlmsghdr*>(buffer.data()); NLMSG_OK(m, left);
          m = NLMSG_NEXT(m, left)) {
-      if (m->nlmsg_type == NLMSG_DONE) return {};
+      if (m->nlmsg_type == NLMSG_DONE) {
+        // A dump that failed on its way says so at its end.
+        int status =
+            m->nlmsg_len >= NLMSG_LENGTH(sizeof(int)) ? *static_cast<int*>(NLMSG_DATA(m)) : 0;
+        return status < 0 ? Failure{-status, batch.names_.front(), {}} : Failure{};
+      }
       if (m->nlmsg_type == NLMSG_ERROR) {
         int error = -static_cast<nlmsgerr*>(NLMSG_DATA(m))->error;
         return error ? Failure{error, batch.names_.front(), {}} : Failure{};

@@ -48,6 +48,8 @@ class NetlinkSocket {
   Failure Open(int protocol);
   // Sends the batch, every request asking for an acknowledgement, and answers the first error.
   Failure Transact(NetlinkBatch& batch, std::string about, const NetlinkVisitor& visit = nullptr);
+  // Index of a link of the socket's namespace, without the lock that RTM_GETLINK waits for.
+  Failure FindLink(const std::string& name, int* index);
   // One dump request (NLM_F_DUMP among its flags); `visit` sees every answer.
   Failure Dump(NetlinkBatch& batch, const NetlinkVisitor& visit);
 

@@ -14,7 +14,8 @@
 
 namespace {
 
-constexpr unsigned kOutputJson = 1 << 4;  // NFT_CTX_OUTPUT_JSON
+constexpr unsigned kOutputJson = 1 << 4;    // NFT_CTX_OUTPUT_JSON
+constexpr unsigned kOutputTerse = 1 << 11;  // NFT_CTX_OUTPUT_TERSE
 
 struct Library {
   void* (*ctx_new)(uint32_t) = nullptr;
@@ -67,7 +68,7 @@ class Nft {
     if (!context_) return false;
     library_.buffer_output(context_);
     library_.buffer_error(context_);
-    library_.set_flags(context_, kOutputJson);
+    library_.set_flags(context_, kOutputJson | kOutputTerse);
     return true;
   }
 

@@ -151,6 +151,7 @@ export class FakeNative {
       linkDelete: this.#async('linkDelete', nothing),
       nft: this.#async('nft', () => ''),
       conntrackDelete: this.#async('conntrackDelete', () => 0),
+      nftMonitor: this.#sync('nftMonitor', open),
       bindPort: this.#sync('bindPort', open),
       socketPort: this.#sync('socketPort', () => 40000),
       seccompCompile: this.#async('seccompCompile', () => Buffer.from('bpf')),

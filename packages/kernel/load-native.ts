@@ -25,6 +25,7 @@ const synchronous: ReadonlySet<string> = new Set<keyof Native>([
   'layerExtractor',
   'layerRebuilder',
   'nsOpen',
+  'nftMonitor',
   'bindPort',
   'socketPort',
   'oomEventFd',

@@ -226,6 +226,7 @@ export const nativeChecks: NativeChecks = {
     interfaceName(o.name, 'name')
   },
   nft: (commands) => filled(commands, 'commands'),
+  nftMonitor: () => undefined,
   conntrackDelete(o) {
     options(o)
     oneOf(o.protocol, 'protocol', PROTOCOLS)

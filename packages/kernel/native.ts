@@ -142,8 +142,16 @@ export interface Native {
   }): Promise<{ hostIndex: number }>
   /** Blocks ~20 ms in the kernel: never on a start path. Fine when it is not there. */
   linkDelete(o: { name: string; netnsFd?: number }): Promise<void>
-  /** Runs libnftables commands (text syntax) as one transaction on the nft thread; JSON answer. */
+  /**
+   * Runs libnftables commands (text syntax) as one transaction on the nft thread; JSON answer,
+   * sets and maps without their elements.
+   */
   nft(commands: string): Promise<string>
+  /**
+   * A non-blocking netlink socket that becomes readable when any program changes nftables rules; its
+   * datagrams are nfnetlink messages. Reading fails with ENOBUFS when some were lost.
+   */
+  nftMonitor(): number
   /** Deletes conntrack flows whose original destination matches; answers their count. */
   conntrackDelete(o: { protocol: 'tcp' | 'udp'; port: number; address?: string }): Promise<number>
   /**

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import type { Address, Native, Route } from '@tdocker/kernel'
+import { KernelError, type Address, type Native, type Route } from '@tdocker/kernel'
 import { system } from '../base/errors.ts'
 import {
   contains,
@@ -34,6 +34,15 @@ export interface BridgeOptions {
 export interface BridgeSubnet {
   subnet: Prefix
   gateway: number
+}
+
+export interface BridgeEndpoint {
+  netnsFd: number
+  hostInterface: string
+  /** Name inside the namespace. */
+  interface: string
+  address: string
+  mac: string
 }
 
 export type BridgeKernel = Pick<
@@ -81,13 +90,7 @@ export class BridgeNetwork {
       if (!inUse && host.bridgeAddresses.some((address) => !sameAddress(address, wanted))) {
         await native.linkDelete({ name: options.name })
       }
-      const { index, created } = await native.bridgeEnsure({
-        name: options.name,
-        addresses: [`${formatAddress(wanted.gateway)}/${wanted.subnet.length}`],
-        mac: macOf(wanted.gateway),
-        mtu,
-      })
-      setBridgeSysctls(options.name)
+      const { index, created } = await ensureDevice(native, options, wanted, mtu)
       const taken = created && options.bip === undefined && !inUse && attempt < SUBNET_ATTEMPTS
       if (!taken || !(await lostRace(native, index, wanted.subnet))) {
         return new BridgeNetwork(native, options, wanted, mtu)
@@ -115,13 +118,19 @@ export class BridgeNetwork {
   }
 
   /** Puts `eth0` with `address` into the namespace. Undone by itself when it throws. */
-  async attach(o: {
-    netnsFd: number
-    hostInterface: string
-    interface: string
-    address: string
-    mac: string
-  }): Promise<void> {
+  async attach(endpoint: BridgeEndpoint): Promise<void> {
+    try {
+      await this.#attach(endpoint)
+    } catch (error) {
+      if (!(error instanceof KernelError) || error.code !== 'ENODEV') throw error
+      // Somebody removed the bridge under us.
+      const { subnet, gateway } = this
+      await ensureDevice(this.#native, this.options, { subnet, gateway }, this.mtu)
+      await this.#attach(endpoint)
+    }
+  }
+
+  async #attach(o: BridgeEndpoint): Promise<void> {
     await this.#native.vethAttach({
       bridge: this.options.name,
       hostName: o.hostInterface,
@@ -220,6 +229,22 @@ function bipSubnet(bip: string): BridgeSubnet {
 
 function sameAddress(present: Prefix & { address: number }, wanted: BridgeSubnet): boolean {
   return present.address === wanted.gateway && present.length === wanted.subnet.length
+}
+
+async function ensureDevice(
+  native: BridgeKernel,
+  options: BridgeOptions,
+  { subnet, gateway }: BridgeSubnet,
+  mtu: number,
+): Promise<{ index: number; created: boolean }> {
+  const device = await native.bridgeEnsure({
+    name: options.name,
+    addresses: [`${formatAddress(gateway)}/${subnet.length}`],
+    mac: macOf(gateway),
+    mtu,
+  })
+  setBridgeSysctls(options.name)
+  return device
 }
 
 /** True when a device that was there before ours has addresses of the same subnet. */

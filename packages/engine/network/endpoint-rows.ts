@@ -17,6 +17,10 @@ export interface NetworkConfig {
   bridge?: string
   subnet?: string
   gateway?: string
+  /** Devices between which nothing is forwarded, because forwarding was off until we came … */
+  guardedLinks?: string[]
+  /** … in this boot. */
+  bootId?: string
 }
 
 export interface EndpointRow {

@@ -23,6 +23,13 @@ export interface FirewallNetwork {
   interContainer: boolean
 }
 
+/** What the table's rules are made of. */
+export interface FirewallRules {
+  networks: readonly FirewallNetwork[]
+  /** Devices that forwarded nothing to each other before we came. */
+  guardedLinks: readonly string[]
+}
+
 /** One published port. */
 export interface PortElement {
   protocol: Protocol
@@ -37,8 +44,8 @@ const FAMILY = 'inet'
 const ANY = '0.0.0.0'
 
 /** Makes the table or brings its rules to the given networks, in one transaction; maps keep theirs. */
-export function tableText(table: string, networks: readonly FirewallNetwork[]): string {
-  const bridges = networks.map((network) => `"${network.bridge}"`)
+export function tableText(table: string, { networks, guardedLinks }: FirewallRules): string {
+  const bridges = networks.map((network) => network.bridge)
   return [
     `add table ${FAMILY} ${table}`,
     `add map ${FAMILY} ${table} ports { type inet_proto . inet_service : ipv4_addr . inet_service; }`,
@@ -61,6 +68,11 @@ export function tableText(table: string, networks: readonly FirewallNetwork[]): 
       'fib daddr type local jump published',
     ]),
     chain(table, 'forward', 'type filter hook forward priority filter; policy accept;', [
+      ...(guardedLinks.length === 0
+        ? []
+        : [
+            `iifname ${setOf(guardedLinks)} oifname ${setOf(guardedLinks)} ct status & dnat == 0 drop`,
+          ]),
       'ct state established,related accept',
       ...networks.map(
         ({ bridge, interContainer }) =>
@@ -68,10 +80,7 @@ export function tableText(table: string, networks: readonly FirewallNetwork[]): 
       ),
       ...(bridges.length === 0
         ? []
-        : [
-            `oifname { ${bridges.join(', ')} } ct status dnat accept`,
-            `oifname { ${bridges.join(', ')} } drop`,
-          ]),
+        : [`oifname ${setOf(bridges)} ct status dnat accept`, `oifname ${setOf(bridges)} drop`]),
     ]),
     chain(table, 'postrouting', 'type nat hook postrouting priority srcnat; policy accept;', [
       ...networks.flatMap(({ bridge, subnet, masquerade }) => [
@@ -115,6 +124,10 @@ export function elementKey(element: PortElement): string {
   return `${mapOf(element)} ${keyText(element)}`
 }
 
+function setOf(links: readonly string[]): string {
+  return `{ ${links.map((link) => `"${link}"`).join(', ')} }`
+}
+
 function mapOf(element: PortElement): string {
   return element.hostAddress === ANY ? 'ports' : 'ports_at'
 }
@@ -122,6 +135,17 @@ function mapOf(element: PortElement): string {
 function keyText({ hostAddress, protocol, hostPort }: PortElement): string {
   const key = `${protocol} . ${hostPort}`
   return hostAddress === ANY ? key : `${hostAddress} . ${key}`
+}
+
+/** Number of rules in each chain as `tableText` writes it, to see whether they are still there. */
+export function ruleCounts(rules: FirewallRules): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const line of tableText('t', rules).split('\n')) {
+    const name = /^add (?:rule|chain) \S+ t (\S+)/.exec(line)?.[1]
+    if (name === undefined) continue
+    counts.set(name, (counts.get(name) ?? 0) + (line.startsWith('add rule') ? 1 : 0))
+  }
+  return counts
 }
 
 function chain(table: string, name: string, hook: string, rules: readonly string[]): string {

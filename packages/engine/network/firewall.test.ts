@@ -34,16 +34,19 @@ const element = (hostPort: number, containerAddress: string): PortElement => ({
 async function setUp() {
   const nft = new FakeNft()
   const firewall = new Firewall(nft, 'fw', silent)
-  await firewall.reset([], [])
+  await firewall.reset({ networks: [], guardedLinks: [] }, [])
   nft.take()
   return { nft, firewall }
 }
 
 test('the whole table', () => {
-  const text = tableText('fw', [
-    { bridge: 'br0', subnet: '172.17.0.0/16', masquerade: true, interContainer: true },
-    { bridge: 'br1', subnet: '172.18.0.0/16', masquerade: false, interContainer: false },
-  ])
+  const text = tableText('fw', {
+    networks: [
+      { bridge: 'br0', subnet: '172.17.0.0/16', masquerade: true, interContainer: true },
+      { bridge: 'br1', subnet: '172.18.0.0/16', masquerade: false, interContainer: false },
+    ],
+    guardedLinks: ['eth0', 'eth1'],
+  })
   assert.equal(
     text,
     `add table inet fw
@@ -66,6 +69,7 @@ flush chain inet fw output
 add rule inet fw output fib daddr type local jump published
 add chain inet fw forward { type filter hook forward priority filter; policy accept; }
 flush chain inet fw forward
+add rule inet fw forward iifname { "eth0", "eth1" } oifname { "eth0", "eth1" } ct status & dnat == 0 drop
 add rule inet fw forward ct state established,related accept
 add rule inet fw forward iifname "br0" oifname "br0" accept
 add rule inet fw forward iifname "br1" oifname "br1" ct status dnat accept

@@ -5,10 +5,15 @@ import {
   deleteTableText,
   elementKey,
   replacePortsText,
+  ruleCounts,
   tableText,
-  type FirewallNetwork,
+  type FirewallRules,
   type PortElement,
 } from './firewall-rules.ts'
+
+interface NftList {
+  nftables: Array<{ rule?: { chain: string } }>
+}
 
 /** Long enough for a burst of exits to share one transaction, each of which may cost 8–15 ms. */
 const DELETE_DELAY_MS = 50
@@ -30,7 +35,7 @@ export class Firewall {
   readonly #log: FirewallLog
   readonly #live = new Map<string, PortElement>()
   readonly #waiting = new Set<string>()
-  #networks: readonly FirewallNetwork[] = []
+  #rules: FirewallRules = { networks: [], guardedLinks: [] }
   #timer: NodeJS.Timeout | undefined
   #tail: Promise<unknown> = Promise.resolve()
 
@@ -41,11 +46,8 @@ export class Firewall {
   }
 
   /** Table, rules and elements become exactly these, whatever was there. */
-  async reset(
-    networks: readonly FirewallNetwork[],
-    elements: readonly PortElement[],
-  ): Promise<void> {
-    this.#networks = networks
+  async reset(rules: FirewallRules, elements: readonly PortElement[]): Promise<void> {
+    this.#rules = rules
     this.#live.clear()
     this.#waiting.clear()
     for (const element of elements) this.#live.set(elementKey(element), element)
@@ -55,10 +57,24 @@ export class Firewall {
   /** Writes the whole table again, e.g. after another program flushed the rule set. */
   async rebuild(): Promise<void> {
     await this.#run(() =>
-      [tableText(this.#table, this.#networks), replacePortsText(this.#table, this.#wanted())].join(
+      [tableText(this.#table, this.#rules), replacePortsText(this.#table, this.#wanted())].join(
         '\n',
       ),
     )
+  }
+
+  /** Whether every rule is still there; false as well when it cannot be told. */
+  async isIntact(): Promise<boolean> {
+    try {
+      const answer = await this.#run(() => `list table inet ${this.#table}`)
+      const found = new Map<string, number>()
+      for (const { rule } of (JSON.parse(answer) as NftList).nftables) {
+        if (rule !== undefined) found.set(rule.chain, (found.get(rule.chain) ?? 0) + 1)
+      }
+      return [...ruleCounts(this.#rules)].every(([chain, count]) => found.get(chain) === count)
+    } catch {
+      return false
+    }
   }
 
   async add(elements: readonly PortElement[]): Promise<void> {

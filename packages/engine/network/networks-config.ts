@@ -20,6 +20,8 @@ export interface NetworksConfig {
   interContainer?: boolean
   masquerade?: boolean
   ipForward?: boolean
+  /** False: where we turn forwarding on, the host's own devices may forward as well. */
+  ipForwardGuard?: boolean
   /** What `host-gateway` stands for (`--host-gateway-ip`); the bridge's address without it. */
   hostGateway?: string
   /** Defaults of containers without settings of their own (`--dns`, `--dns-search`, `--dns-opt`). */

@@ -1,56 +1,46 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { EndpointSettings } from '@tdocker/api'
-import { KernelError, type Native } from '@tdocker/kernel'
-import { EngineError, notFound, system } from '../base/errors.ts'
+import type { Native } from '@tdocker/kernel'
+import { notFound, system, type EngineError } from '../base/errors.ts'
 import { RollbackScope } from '../base/scope.ts'
 import type { NetworkSandboxes, Sandbox, SandboxRequest } from '../container/needs.ts'
-import type { Store } from '../store/store.ts'
-import { formatAddress, formatPrefix, macOf, parseAddress, parsePrefix } from './address.ts'
-import { BridgeNetwork, newHostInterface, type BridgeSubnet } from './bridge-network.ts'
+import type { EventLog, NewEvent } from '../event/event-log.ts'
+import type { Statement, Store } from '../store/store.ts'
+import { formatAddress, formatPrefix, macOf, parseAddress } from './address.ts'
+import { newHostInterface, type BridgeNetwork } from './bridge-network.ts'
+import { DefaultBridge } from './default-bridge.ts'
 import {
   deleteOf,
-  findNetwork,
   insertEndpoint,
-  insertNetwork,
   insertPort,
   listEndpoints,
   listPorts,
-  updateNetworkConfig,
   type EndpointRow,
-  type NetworkRow,
   type PortRow,
 } from './endpoint-rows.ts'
 import { endpointSettings } from './endpoint-settings.ts'
 import { Firewall } from './firewall.ts'
-import { acceptForwarding, withdrawForwarding } from './forward-accept.ts'
 import { hostFiles, type HostFiles } from './host-files.ts'
 import { ANY_ADDRESS, HostPorts, type ReservedPort } from './host-ports.ts'
 import { LinkReaper } from './link-reaper.ts'
+import { NetnsPool } from './netns-pool.ts'
 import { DEFAULT_NETWORK, type NetworksConfig, type NetworksLog } from './networks-config.ts'
-import { checkSandboxRequest, networkNameOf } from './sandbox-request.ts'
-import {
-  exposedPorts,
-  formatContainerPort,
-  portRequests,
-  type PortRequest,
-} from './port-request.ts'
+import { portRequests, type PortRequest } from './port-request.ts'
+import { driverOf, ensurePredefined, newId } from './predefined.ts'
+import { portRow, publishedPorts } from './published-ports.ts'
 import { hostSandboxFiles, ownSandboxFiles } from './sandbox-files.ts'
+import { askedOf, checkSandboxRequest, networkNameOf } from './sandbox-request.ts'
+import { forgetUdpFlows } from './udp-flows.ts'
 
-const DEFAULT_BRIDGE = 'tdocker0'
 const DEFAULT_TABLE = 'tdocker'
 const INTERFACE = 'eth0'
-const PREDEFINED: ReadonlyArray<{ name: string; driver: string }> = [
-  { name: DEFAULT_NETWORK, driver: 'bridge' },
-  { name: 'host', driver: 'host' },
-  { name: 'none', driver: 'null' },
-]
 
 export interface NetworksOptions {
   native: Native
   store: Store
   config: NetworksConfig
   log: NetworksLog
+  /** Hears of connects and disconnects; none are told without it. */
+  events?: Pick<EventLog, 'commit'>
   /** For tests. */
   host?: HostFiles
 }
@@ -62,7 +52,10 @@ export function createNetworks(options: NetworksOptions): Networks {
 
 /** What one container holds while it runs. */
 interface Holding {
-  endpoint: EndpointRow
+  /** Name of the network. */
+  network: string
+  /** Only on a bridge. */
+  endpoint?: EndpointRow
   ports: PortRow[]
 }
 
@@ -71,32 +64,36 @@ export class Networks implements NetworkSandboxes {
   readonly #store: Store
   readonly #config: NetworksConfig
   readonly #log: NetworksLog
+  readonly #events: Pick<EventLog, 'commit'> | undefined
   readonly #host: HostFiles
   readonly #firewall: Firewall
+  readonly #bridge: DefaultBridge
   readonly #ports: HostPorts
   readonly #reaper: LinkReaper
+  readonly #pool: NetnsPool
   readonly #holdings = new Map<string, Holding>()
-  readonly #ids = new Map<string, string>()
-  #bridge: BridgeNetwork | undefined
-  #opening: Promise<BridgeNetwork> | undefined
+  #ids: ReadonlyMap<string, string> = new Map()
   #restored: Promise<void> | undefined
 
-  constructor({ native, store, config, log, host = hostFiles }: NetworksOptions) {
+  constructor({ native, store, config, log, events, host = hostFiles }: NetworksOptions) {
     this.#native = native
     this.#store = store
     this.#config = config
     this.#log = log
+    this.#events = events
     this.#host = host
     this.#firewall = new Firewall(native, config.table ?? DEFAULT_TABLE, log)
+    this.#bridge = new DefaultBridge({ native, store, config, log, firewall: this.#firewall })
     this.#ports = new HostPorts(native, () => host.ephemeralPorts())
     this.#reaper = new LinkReaper(native, log)
+    // The default concerns devices to come: eth0 gets no IPv6, lo keeps ::1 as in Docker.
+    const sysctls = { 'net/ipv6/conf/default/disable_ipv6': '1' }
+    this.#pool = new NetnsPool(native, host.ipv6 ? sysctls : {})
   }
 
   async plan(request: SandboxRequest): Promise<{ endpoints: Record<string, EndpointSettings> }> {
     const name = networkNameOf(request.mode)
-    if (!PREDEFINED.some((network) => network.name === name)) {
-      throw notFound(`network ${request.mode} not found`)
-    }
+    if (driverOf(name) === undefined) throw notFound(`network ${request.mode} not found`)
     checkSandboxRequest(request)
     return { endpoints: { [name]: endpointSettings(askedOf(request, name), undefined) } }
   }
@@ -121,7 +118,8 @@ export class Networks implements NetworkSandboxes {
     const holding = this.#holdings.get(containerId)
     if (holding === undefined) return
     this.#holdings.delete(containerId)
-    await this.#store.write(deleteOf(containerId))
+    const statements = holding.endpoint === undefined ? [] : deleteOf(containerId)
+    await this.#commit(statements, this.#event('disconnect', holding.network, containerId))
     this.#letGo(holding)
   }
 
@@ -137,7 +135,7 @@ export class Networks implements NetworkSandboxes {
 
   /** What `info` and `network inspect` tell of the default bridge; undefined when there is none. */
   get defaultBridge(): { name: string; subnet: string; gateway: string } | undefined {
-    const bridge = this.#bridge
+    const bridge = this.#bridge.current
     if (bridge === undefined) return undefined
     return {
       name: bridge.options.name,
@@ -152,42 +150,34 @@ export class Networks implements NetworkSandboxes {
     await this.#reaper.flush()
   }
 
-  /** Takes everything off the host, unless containers still run: theirs stays as it is. */
+  /** The daemon ends. Takes everything off the host, unless containers on the bridge run on. */
   async shutdown(): Promise<void> {
     await this.#restored?.catch(() => undefined)
+    await this.#pool.close()
     await this.settle()
-    const bridge = this.#bridge
-    if (this.#holdings.size > 0 || bridge === undefined) return
-    this.#bridge = undefined
-    this.#opening = undefined
-    await withdrawForwarding(this.#native, bridge.options.name)
-    await this.#firewall.remove()
-    await this.#native.linkDelete({ name: bridge.options.name })
+    const inUse = [...this.#holdings.values()].some((holding) => holding.endpoint !== undefined)
+    await (inUse ? this.#bridge.leave() : this.#bridge.remove())
   }
 
   // ---- opening ----
 
   #openHost(request: SandboxRequest): Sandbox {
-    const gateway = this.#bridge?.gatewayText
+    this.#connectPlainly(request, 'host')
     return {
       netnsFd: undefined,
       holdFds: [],
       endpoints: { host: this.#plainEndpoint(request, 'host') },
       ports: {},
-      ...hostSandboxFiles(request, this.#config, this.#host, gateway),
+      ...hostSandboxFiles(request, this.#config, this.#host, this.#bridge.current?.gatewayText),
     }
   }
 
   async #openNone(request: SandboxRequest): Promise<Sandbox> {
-    const files = ownSandboxFiles(
-      request,
-      this.#config,
-      this.#host,
-      this.#bridge?.gatewayText,
-      undefined,
-    )
+    const files = this.#ownFiles(request, undefined)
+    const netnsFd = await this.#pool.take()
+    this.#connectPlainly(request, 'none')
     return {
-      netnsFd: await this.#newNetns(),
+      netnsFd,
       holdFds: [],
       endpoints: { none: this.#plainEndpoint(request, 'none') },
       ports: {},
@@ -196,35 +186,29 @@ export class Networks implements NetworkSandboxes {
   }
 
   async #openBridge(request: SandboxRequest): Promise<Sandbox> {
-    const bridge = await this.#readyBridge()
+    const bridge = await this.#bridge.ready()
     await using scope = new RollbackScope((what, error) =>
       this.#log.warn({ err: error, container: request.containerId }, `cannot ${what}`),
     )
     const endpoint = await this.#newEndpoint(request, bridge)
     scope.undo('free address', () => this.#freeAddress(endpoint))
-    const files = ownSandboxFiles(
-      request,
-      this.#config,
-      this.#host,
-      bridge.gatewayText,
-      endpoint.address,
-    )
+    const files = this.#ownFiles(request, endpoint.address)
     const reserved = await this.#reservePorts(request, endpoint)
     scope.undo('release ports', () => this.#freePorts(reserved))
-    const holding = { endpoint, ports: reserved.map((port) => portRow(port, endpoint)) }
+    const ports = reserved.map((port) => portRow(port, endpoint))
 
     scope.undo('delete rows', () => this.#store.write(deleteOf(request.containerId)))
-    const netns = this.#newNetns()
+    const netns = this.#pool.take()
     scope.undo('close netns', async () => this.#native.closeFd(await netns))
     // The rows must be there before the device; the namespace has no name and needs no owner.
-    const [netnsFd] = await allSettled([netns, this.#insertRows(holding)])
+    const [netnsFd] = await allSettled([netns, this.#insertRows(endpoint, ports)])
     scope.undo('remove link', () => this.#reaper.later(endpoint.hostInterface))
-    scope.undo('unpublish ports', () => this.#firewall.removeLater(holding.ports))
+    scope.undo('unpublish ports', () => this.#firewall.removeLater(ports))
     await allSettled([
       bridge.attach({ ...endpoint, netnsFd, interface: INTERFACE }),
-      this.#publish(holding.ports, endpoint, request.containerName),
+      this.#publish(ports, endpoint, request.containerName),
     ])
-    this.#holdings.set(request.containerId, holding)
+    this.#holdings.set(request.containerId, { network: DEFAULT_NETWORK, endpoint, ports })
     scope.release()
     return {
       netnsFd,
@@ -233,14 +217,6 @@ export class Networks implements NetworkSandboxes {
       ports: publishedPorts(request, reserved),
       ...files,
     }
-  }
-
-  async #newNetns(): Promise<number> {
-    // The default concerns devices to come: eth0 gets no IPv6, lo keeps ::1 as in Docker.
-    const sysctls: Record<string, string> = this.#host.ipv6
-      ? { 'net/ipv6/conf/default/disable_ipv6': '1' }
-      : {}
-    return this.#native.netnsCreate({ sysctls })
   }
 
   async #newEndpoint(request: SandboxRequest, bridge: BridgeNetwork): Promise<EndpointRow> {
@@ -279,13 +255,11 @@ export class Networks implements NetworkSandboxes {
     return false
   }
 
-  async #insertRows({ endpoint, ports }: Holding): Promise<void> {
-    await this.#store.write([
-      // Whatever an earlier life of the container left.
-      ...deleteOf(endpoint.containerId),
-      insertEndpoint(endpoint),
-      ...ports.map(insertPort),
-    ])
+  async #insertRows(endpoint: EndpointRow, ports: readonly PortRow[]): Promise<void> {
+    const { containerId } = endpoint
+    // First of all, whatever an earlier life of the container left.
+    const rows = [...deleteOf(containerId), insertEndpoint(endpoint), ...ports.map(insertPort)]
+    await this.#commit(rows, this.#event('connect', DEFAULT_NETWORK, containerId))
   }
 
   async #publish(ports: PortRow[], endpoint: EndpointRow, name: string): Promise<void> {
@@ -300,9 +274,9 @@ export class Networks implements NetworkSandboxes {
   // ---- letting go ----
 
   #letGo({ endpoint, ports }: Holding): void {
+    if (endpoint === undefined) return
     this.#firewall.removeLater(ports)
     for (const port of ports) this.#ports.release(port)
-    this.#forgetFlows(ports)
     this.#freeAddress(endpoint)
     // Usually the namespace took it along; not where another container still shares it.
     this.#reaper.later(endpoint.hostInterface)
@@ -310,7 +284,7 @@ export class Networks implements NetworkSandboxes {
 
   #freeAddress(endpoint: EndpointRow): void {
     const address = parseAddress(endpoint.address)
-    if (address !== undefined) this.#bridge?.addresses.free(address)
+    if (address !== undefined) this.#bridge.current?.addresses.free(address)
   }
 
   #freePorts(reserved: readonly ReservedPort[]): void {
@@ -320,83 +294,17 @@ export class Networks implements NetworkSandboxes {
     }
   }
 
-  /**
-   * A UDP flow that was tracked before its port was published, or to an earlier owner, would go on
-   * past the map for as long as its sender keeps it alive. In the background: it waits on the kernel.
-   */
+  /** In the background: the kernel takes its time. */
   #forgetFlows(ports: readonly PortRow[]): void {
-    const udp = ports.filter((port) => port.protocol === 'udp')
-    if (udp.length === 0) return
-    this.#deleteFlows(udp).catch((error: unknown) =>
+    forgetUdpFlows(this.#native, ports).catch((error: unknown) =>
       this.#log.warn({ err: error }, 'cannot delete UDP flows from connection tracking'),
     )
-  }
-
-  async #deleteFlows(ports: readonly PortRow[]): Promise<void> {
-    await this.#firewall.settled()
-    const own = (await this.#native.addressList({}))
-      .map(({ address }) => parsePrefix(address))
-      .filter((prefix) => prefix !== undefined)
-      .map((prefix) => formatAddress(prefix.address))
-    for (const { hostAddress, hostPort } of ports) {
-      const addresses = hostAddress === ANY_ADDRESS ? own : [hostAddress]
-      for (const address of addresses) {
-        await this.#native.conntrackDelete({ protocol: 'udp', port: hostPort, address })
-      }
-    }
-  }
-
-  // ---- the bridge ----
-
-  #readyBridge(): Promise<BridgeNetwork> {
-    this.#opening ??= this.#openDefaultBridge(false).catch((error: unknown) => {
-      this.#opening = undefined
-      throw error
-    })
-    return this.#opening
-  }
-
-  async #openDefaultBridge(inUse: boolean): Promise<BridgeNetwork> {
-    const config = this.#config
-    if (config.bridge === 'none') throw notFound(`network ${DEFAULT_NETWORK} not found`)
-    const row = findNetwork(this.#store, DEFAULT_NETWORK)
-    const bridge = await BridgeNetwork.open(
-      this.#native,
-      {
-        name: config.bridge ?? DEFAULT_BRIDGE,
-        bip: config.bip,
-        pools: config.pools,
-        mtu: config.mtu,
-        masquerade: config.masquerade ?? true,
-        interContainer: config.interContainer ?? true,
-      },
-      storedSubnet(row),
-      inUse,
-    )
-    await this.#keepSubnet(row, bridge)
-    if (config.ipForward ?? true) enableForwarding(this.#log)
-    await this.#firewall.reset([bridge.firewall], []).catch((error: unknown) => {
-      throw withAdvice(error)
-    })
-    await acceptForwarding(this.#native, bridge.options.name)
-    this.#bridge = bridge
-    return bridge
-  }
-
-  async #keepSubnet(row: NetworkRow | undefined, bridge: BridgeNetwork): Promise<void> {
-    const config = {
-      bridge: bridge.options.name,
-      subnet: formatPrefix(bridge.subnet),
-      gateway: bridge.gatewayText,
-    }
-    if (row === undefined || JSON.stringify(row.config) === JSON.stringify(config)) return
-    await this.#store.write([updateNetworkConfig(row.id, config)])
   }
 
   // ---- restoring ----
 
   async #restore(alive: ReadonlyMap<string, { pid: number }>): Promise<void> {
-    await this.#ensurePredefined()
+    this.#ids = await ensurePredefined(this.#store)
     const endpoints = listEndpoints(this.#store)
     const ports = listPorts(this.#store)
     const dead = new Set(
@@ -406,7 +314,7 @@ export class Networks implements NetworkSandboxes {
     for (const endpoint of endpoints) {
       if (dead.has(endpoint.containerId)) continue
       const held = ports.filter((port) => port.containerId === endpoint.containerId)
-      this.#holdings.set(endpoint.containerId, { endpoint, ports: held })
+      this.#holdings.set(endpoint.containerId, { network: DEFAULT_NETWORK, endpoint, ports: held })
       for (const port of held) this.#ports.adopt(port)
     }
     if (this.#config.bridge !== 'none') await this.#restoreBridge()
@@ -415,17 +323,15 @@ export class Networks implements NetworkSandboxes {
   async #restoreBridge(): Promise<void> {
     const kept = [...this.#holdings.values()]
     try {
-      this.#opening = this.#openDefaultBridge(kept.length > 0)
-      const bridge = await this.#opening
+      const bridge = await this.#bridge.ready(kept.length > 0)
       for (const { endpoint } of kept) {
-        const address = parseAddress(endpoint.address)
+        const address = parseAddress(endpoint?.address ?? '')
         if (address !== undefined) bridge.addresses.take(address)
       }
       await this.#firewall.add(kept.flatMap((holding) => holding.ports))
       await this.#removeStrayLinks(bridge)
     } catch (error) {
       // Networks none and host still work; a start on the bridge tries again and says why not.
-      this.#opening = undefined
       this.#log.error({ err: error }, 'cannot set up the default bridge')
     }
   }
@@ -434,9 +340,7 @@ export class Networks implements NetworkSandboxes {
   async #removeStrayLinks(bridge: BridgeNetwork): Promise<void> {
     const links = await this.#native.linkList({})
     const index = links.find((link) => link.name === bridge.options.name)?.index
-    const owned = new Set(
-      [...this.#holdings.values()].map(({ endpoint }) => endpoint.hostInterface),
-    )
+    const owned = new Set([...this.#holdings.values()].map((held) => held.endpoint?.hostInterface))
     for (const link of links) {
       if (link.master === index && link.kind === 'veth' && !owned.has(link.name)) {
         this.#reaper.later(link.name)
@@ -444,23 +348,33 @@ export class Networks implements NetworkSandboxes {
     }
   }
 
-  async #ensurePredefined(): Promise<void> {
-    const missing: NetworkRow[] = []
-    for (const { name, driver } of PREDEFINED) {
-      const row = findNetwork(this.#store, name) ?? {
-        id: newId(),
-        name,
-        driver,
-        createdAt: Date.now(),
-        config: {},
-      }
-      if (!this.#ids.has(name) && findNetwork(this.#store, name) === undefined) missing.push(row)
-      this.#ids.set(name, row.id)
-    }
-    if (missing.length > 0) await this.#store.write(missing.map(insertNetwork))
+  // ---- events, and what inspect shows ----
+
+  /** Off the way of the start: there is nothing on the host that a row would have to own. */
+  #connectPlainly(request: SandboxRequest, network: string): void {
+    this.#holdings.set(request.containerId, { network, ports: [] })
+    this.#commit([], this.#event('connect', network, request.containerId)).catch((error: unknown) =>
+      this.#log.warn({ err: error }, 'cannot record a network event'),
+    )
   }
 
-  // ---- what inspect shows ----
+  async #commit(statements: readonly Statement[], event: NewEvent): Promise<void> {
+    if (this.#events !== undefined) return this.#events.commit(statements, [event])
+    if (statements.length > 0) await this.#store.write(statements)
+  }
+
+  #event(action: 'connect' | 'disconnect', network: string, container: string): NewEvent {
+    const attributes = { container, name: network, type: driverOf(network) ?? '' }
+    return { type: 'network', action, actorId: this.networkId(network), attributes }
+  }
+
+  #ownFiles(
+    request: SandboxRequest,
+    address: string | undefined,
+  ): Pick<Sandbox, 'hosts' | 'resolvConf'> {
+    const gateway = this.#bridge.current?.gatewayText
+    return ownSandboxFiles(request, this.#config, this.#host, gateway, address)
+  }
 
   #plainEndpoint(request: SandboxRequest, name: string): EndpointSettings {
     return endpointSettings(askedOf(request, name), {
@@ -493,40 +407,6 @@ async function allSettled<T extends readonly unknown[]>(
   return (await Promise.all(promises)) as unknown as T
 }
 
-function askedOf(request: SandboxRequest, name: string): EndpointSettings | undefined {
-  const asked = request.networking.EndpointsConfig ?? {}
-  return (
-    asked[name] ?? asked[request.mode] ?? (name === DEFAULT_NETWORK ? asked['default'] : undefined)
-  )
-}
-
-function portRow(port: ReservedPort, endpoint: EndpointRow): PortRow {
-  const { protocol, hostAddress, hostPort, containerPort } = port
-  const { containerId, address: containerAddress } = endpoint
-  return { protocol, hostAddress, hostPort, containerId, containerAddress, containerPort }
-}
-
-function publishedPorts(
-  request: SandboxRequest,
-  reserved: readonly ReservedPort[],
-): Sandbox['ports'] {
-  const ports: Sandbox['ports'] = {}
-  for (const key of exposedPorts(request)) ports[key] = null
-  for (const port of reserved) {
-    const key = formatContainerPort({ port: port.containerPort, protocol: port.protocol })
-    const bindings = (ports[key] ??= [])
-    bindings.push({ HostIp: port.hostAddress, HostPort: String(port.hostPort) })
-  }
-  return ports
-}
-
-function storedSubnet(row: NetworkRow | undefined): BridgeSubnet | undefined {
-  const subnet = parsePrefix(row?.config.subnet ?? '')
-  const gateway = parseAddress(row?.config.gateway ?? '')
-  if (subnet === undefined || gateway === undefined) return undefined
-  return { subnet: { base: subnet.base, length: subnet.length }, gateway }
-}
-
 function connectivityError(name: string, endpointId: string, cause: unknown): EngineError {
   const container = name.replace(/^\//, '')
   return system(
@@ -534,20 +414,4 @@ function connectivityError(name: string, endpointId: string, cause: unknown): En
       `endpoint ${container} (${endpointId}): ${(cause as Error).message}`,
     cause,
   )
-}
-
-function withAdvice(error: unknown): unknown {
-  if (!(error instanceof KernelError) || error.code !== 'ENOSYS') return error
-  return system('libnftables.so.1 is missing; install the package libnftables1', error)
-}
-
-function enableForwarding(log: NetworksLog): void {
-  const path = '/proc/sys/net/ipv4/ip_forward'
-  if (!existsSync(path) || readFileSync(path, 'utf8').trim() === '1') return
-  writeFileSync(path, '1')
-  log.info({}, 'net.ipv4.ip_forward is now 1')
-}
-
-function newId(): string {
-  return randomBytes(32).toString('hex')
 }

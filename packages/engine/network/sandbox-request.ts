@@ -46,3 +46,11 @@ function checkMac(mac: string): void {
   if (mac === '' || MAC.test(mac)) return
   throw invalidParameter(`invalid MAC address ${mac}`)
 }
+
+/** What the request says about its endpoint on the network called `name`. */
+export function askedOf(request: SandboxRequest, name: string): EndpointSettings | undefined {
+  const asked = request.networking.EndpointsConfig ?? {}
+  return (
+    asked[name] ?? asked[request.mode] ?? (name === DEFAULT_NETWORK ? asked['default'] : undefined)
+  )
+}

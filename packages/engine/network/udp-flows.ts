@@ -1,0 +1,27 @@
+import type { Native } from '@tdocker/kernel'
+import { formatAddress, parsePrefix } from './address.ts'
+import type { PortElement } from './firewall-rules.ts'
+import { ANY_ADDRESS } from './host-ports.ts'
+
+/**
+ * Makes connection tracking forget UDP flows to published ports. A flow that was tracked before its
+ * port was published, or went to an earlier owner, would pass the map by for as long as its sender
+ * keeps it alive.
+ */
+export async function forgetUdpFlows(
+  native: Pick<Native, 'addressList' | 'conntrackDelete'>,
+  ports: readonly PortElement[],
+): Promise<void> {
+  const udp = ports.filter((port) => port.protocol === 'udp')
+  if (udp.length === 0) return
+  const own = (await native.addressList({}))
+    .map(({ address }) => parsePrefix(address))
+    .filter((prefix) => prefix !== undefined)
+    .map((prefix) => formatAddress(prefix.address))
+  for (const { hostAddress, hostPort } of udp) {
+    // Only flows to the host itself: others to the same port number are none of ours.
+    for (const address of hostAddress === ANY_ADDRESS ? own : [hostAddress]) {
+      await native.conntrackDelete({ protocol: 'udp', port: hostPort, address })
+    }
+  }
+}
