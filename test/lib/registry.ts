@@ -202,7 +202,7 @@ export class FaultRegistry implements AsyncDisposable {
     if (url.pathname === '/v2/') return void response.end('{}')
     const match = /^\/v2\/(.+)\/(manifests|blobs|tags)\/(.+)$/.exec(url.pathname)
     const [, repository = '', kind, target = ''] = match ?? []
-    if (kind === 'tags') return void this.#tags(repository, response)
+    if (kind === 'tags') return this.#tags(repository, response)
     const blob =
       kind === 'blobs' ? this.#blobs.get(target) : this.#manifests.get(`${repository}/${target}`)
     if (!blob) return refuse(response, 404, kind === 'blobs' ? 'BLOB_UNKNOWN' : 'MANIFEST_UNKNOWN')

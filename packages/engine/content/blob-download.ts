@@ -28,8 +28,8 @@ export interface DownloadOptions {
   /** First wait between attempts; doubles. */
   backoffMs: number
   /** Bytes received so far. */
-  onProgress(received: number): void
-  onRetry(seconds: number): void
+  onProgress: (received: number) => void
+  onRetry: (seconds: number) => void
 }
 
 export class BlobDownload implements AsyncDisposable {

@@ -14,7 +14,7 @@ export interface GarbageOptions {
   store: Store
   native: Native
   layers: LayerStore
-  onError(what: string, error: unknown): void
+  onError: (what: string, error: unknown) => void
 }
 
 /** Safe beside pulls at work: what this process uses is known to the layer store. */

@@ -28,7 +28,7 @@ export interface LayerRequest {
   below(): Promise<Layer[]>
   source: BlobSource
   signal: AbortSignal
-  progress(progress: LayerProgress): void
+  progress: (progress: LayerProgress) => void
 }
 
 interface Transfer {
@@ -50,7 +50,7 @@ export class LayerPuller {
     store: Store
     native: Native
     backoffMs: number
-    onError(what: string, error: unknown): void
+    onError: (what: string, error: unknown) => void
   }
   readonly #slots: Semaphore
   readonly #locks = new KeyedLock()
@@ -62,7 +62,7 @@ export class LayerPuller {
     native: Native
     maxConcurrentDownloads: number
     backoffMs: number
-    onError(what: string, error: unknown): void
+    onError: (what: string, error: unknown) => void
   }) {
     this.#o = o
     this.#slots = new Semaphore(o.maxConcurrentDownloads)

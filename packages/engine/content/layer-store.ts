@@ -63,7 +63,7 @@ export class LayerStore {
     paths: ContentPaths
     store: Store
     native: Native
-    onError(what: string, error: unknown): void
+    onError: (what: string, error: unknown) => void
   }) {
     this.paths = o.paths
     this.#store = o.store

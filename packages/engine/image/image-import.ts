@@ -22,7 +22,7 @@ export interface ImportContext {
   layers: LayerStore
   events: EventLog
   lock: KeyedLock
-  onError(what: string, error: unknown): void
+  onError: (what: string, error: unknown) => void
 }
 
 /** `POST /images/create?fromSrc=-`: tells the new image's id as its last progress message. */

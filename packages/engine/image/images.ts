@@ -35,7 +35,7 @@ export interface ImagesOptions {
   } & RegistryClientOptions
   users: ImageUsers
   /** Hears of what failed in the background or while undoing. */
-  log(what: string, error: unknown): void
+  log: (what: string, error: unknown) => void
 }
 
 export interface Images {
@@ -121,7 +121,7 @@ interface Context {
   layers: LayerStore
   events: EventLog
   users: ImageUsers
-  onError(what: string, error: unknown): void
+  onError: (what: string, error: unknown) => void
 }
 
 /** A container holds on to its image by full id even when the image was removed by force. */
