@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLog, levelFor } from './log.ts'
 
-function lines(logFormat: 'text' | 'json', logLevel = 'info'): { log: ReturnType<typeof createLog>; seen: string[] } {
+function lines(
+  logFormat: 'text' | 'json',
+  logLevel = 'info',
+): { log: ReturnType<typeof createLog>; seen: string[] } {
   const seen: string[] = []
   const log = createLog({ logFormat, logLevel, debug: false, write: (line) => seen.push(line) })
   return { log, seen }

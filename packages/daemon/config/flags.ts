@@ -113,7 +113,7 @@ const readers: Readonly<Record<Kind, (text: string, before: unknown) => unknown>
   },
   list: (text, before) => [...((before as string[]) ?? []), text],
   map: (text, before) => {
-    const [key = '', value = ''] = cut(text, '=')
+    const [key, value] = cut(text, '=')
     return { ...(before as object), [key]: value }
   },
   bytes: (text) => parseBytes(text),

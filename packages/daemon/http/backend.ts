@@ -129,7 +129,7 @@ export interface ImageBackend {
     platform?: string
     auth?: AuthConfig
     signal: AbortSignal
-    progress(message: ProgressMessage): void
+    progress: (message: ProgressMessage) => void
   }): Promise<void>
   /** `POST /images/create?fromSrc=-`: one layer from a tar stream, plain or compressed. */
   import(o: {
@@ -140,7 +140,7 @@ export interface ImageBackend {
     changes: string[]
     platform?: string
     signal: AbortSignal
-    progress(message: ProgressMessage): void
+    progress: (message: ProgressMessage) => void
   }): Promise<void>
   list(o: {
     all: boolean

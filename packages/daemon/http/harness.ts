@@ -125,3 +125,14 @@ export async function readUntil(socket: Socket, text: string): Promise<string> {
 export function messageIn(answer: Answer): string {
   return (JSON.parse(answer.text) as { message: string }).message
 }
+
+/** Replaces one verb of the backend until the end of the block. */
+export function override<T extends object, K extends keyof T>(
+  target: T,
+  key: K,
+  value: T[K],
+): Disposable {
+  const before = target[key]
+  target[key] = value
+  return { [Symbol.dispose]: () => void (target[key] = before) }
+}

@@ -193,8 +193,8 @@ test('no descriptor stays behind', async () => {
   await round()
   const start = count()
   for (let i = 0; i < 20; i++) await round()
-  await new Promise(setImmediate)
-  assert.ok(count() <= start + 2, `${count()} after ${start}`)
+  // Ends are noticed in turns of the event loop; the test's time limit is the other end of it.
+  while (count() > start) await new Promise(setImmediate)
 })
 
 test('over TLS Node pumps, with ends handed on in both directions', async (t) => {

@@ -32,7 +32,7 @@ export async function listen(api: Api, o: ListenOptions): Promise<Listeners> {
   try {
     for (const host of o.hosts) opened.push(...(await open(api, host, o)))
   } catch (error) {
-    for (const { stop } of opened) stop()
+    for (const socket of opened) socket.stop()
     throw error
   }
   const stop = (): void => {

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream'
 import { after, before, beforeEach, test } from 'node:test'
 import { notFound } from '@tdocker/engine/base/errors.ts'
 import { encodeRegistryAuth } from '@tdocker/api/registry-auth.ts'
-import { messageIn, readUntil, startHarness, type Harness } from './harness.ts'
+import { messageIn, override, readUntil, startHarness, type Harness } from './harness.ts'
 
 let h: Harness
 before(async () => {
@@ -217,18 +217,16 @@ test('events come one per line, at once, with exact times', async () => {
 
 test('events end when the client does, even with nothing to say', async () => {
   const { promise: ended, resolve } = Promise.withResolvers<void>()
-  const events = h.backend.system.events
-  h.backend.system.events = async function* ({ signal }) {
+  using _events = override(h.backend.system, 'events', async function* ({ signal }) {
     await once(signal, 'abort')
     resolve()
     yield* []
-  }
+  })
   const socket = await h.connect()
   socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n')
   await readUntil(socket, '\r\n\r\n')
   socket.end()
   await ended
-  h.backend.system.events = events
 })
 
 test('logs stream as they come, framed or raw', async () => {
@@ -295,40 +293,36 @@ test('pull tells its progress in lines, errors before them by status, later ones
   const [{ signal: _s, progress: _p, ...options }] = called('pull') as [Record<string, unknown>]
   assert.deepEqual(options, { reference: 'a/b', tag: 'c', platform: 'linux/arm64', auth })
 
-  const { pull } = h.backend.images
-  h.backend.images.pull = async () => {
+  using _refused = override(h.backend.images, 'pull', async () => {
     throw notFound('manifest unknown')
-  }
+  })
   const early = await h.call('POST', '/images/create?fromImage=x')
   assert.equal(early.status, 404)
   assert.equal(messageIn(early), 'manifest unknown')
-  h.backend.images.pull = async ({ progress }) => {
+  using _broken = override(h.backend.images, 'pull', async ({ progress }) => {
     progress({ status: 'Pulling' })
     throw notFound('blob unknown')
-  }
+  })
   const late = await h.call('POST', '/images/create?fromImage=x')
   assert.equal(late.status, 200)
   assert.equal(
     late.text,
     '{"status":"Pulling"}\r\n{"errorDetail":{"message":"blob unknown"},"error":"blob unknown"}\r\n',
   )
-  h.backend.images.pull = pull
 })
 
 test('a client that goes away ends its pull', async () => {
   const { promise: aborted, resolve } = Promise.withResolvers<void>()
-  const { pull } = h.backend.images
-  h.backend.images.pull = async ({ signal, progress }) => {
+  using _pull = override(h.backend.images, 'pull', async ({ signal, progress }) => {
     progress({ status: 'Pulling' })
     await once(signal, 'abort')
     resolve()
-  }
+  })
   const socket = await h.connect()
   socket.write('POST /images/create?fromImage=x HTTP/1.1\r\nHost: x\r\n\r\n')
   await readUntil(socket, 'Pulling')
   socket.destroy()
   await aborted
-  h.backend.images.pull = pull
 })
 
 test('import reads the body as it is', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { conflict, EngineError, type ErrorKind } from '@tdocker/engine/base/errors.ts'
 import { operations } from '@tdocker/api/operations.ts'
-import { drain, messageIn, startHarness, type Harness } from './harness.ts'
+import { drain, messageIn, override, startHarness, type Harness } from './harness.ts'
 import { allRoutes } from './routes/all.ts'
 import { fakeBackend } from './fake-backend.ts'
 
@@ -118,24 +118,22 @@ test('a kind of error is one status', async () => {
     cancelled: 500,
     system: 500,
   }
-  const { start } = h.backend.containers
   for (const [kind, status] of Object.entries(statuses)) {
-    h.backend.containers.start = async () => {
+    using _start = override(h.backend.containers, 'start', async () => {
       throw new EngineError(kind as ErrorKind, `because of ${kind}`)
-    }
+    })
     const answer = await h.call('POST', '/containers/x/start')
     assert.equal(answer.status, status)
     if (status === 304) assert.equal(answer.text, '')
     else assert.equal(answer.text, `{"message":"because of ${kind}"}\n`)
   }
-  h.backend.containers.start = async () => {
+  using _start = override(h.backend.containers, 'start', async () => {
     throw new TypeError('x is undefined')
-  }
+  })
   const unknown = await h.call('POST', '/containers/x/start')
   assert.equal(unknown.status, 500)
   assert.equal(messageIn(unknown), 'x is undefined')
   assert.ok(h.logged.some(({ details }) => (details as { url: string }).url.includes('/start')))
-  h.backend.containers.start = start
 })
 
 test('bodies are JSON, and say so', async () => {

@@ -5,9 +5,15 @@ import { createRequestOf } from './create.ts'
 
 const request = (o: ContainerCreateRequest, version = '1.56') => {
   const { body, warnings } = createRequestOf(structuredClone({ Image: 'x', ...o }), version)
-  return { host: body.HostConfig ?? {}, body, warnings, networks: body.NetworkingConfig?.EndpointsConfig }
+  return {
+    host: body.HostConfig ?? {},
+    body,
+    warnings,
+    networks: body.NetworkingConfig?.EndpointsConfig,
+  }
 }
-const host = (o: HostConfig, version?: string): HostConfig => request({ HostConfig: o }, version).host
+const host = (o: HostConfig, version?: string): HostConfig =>
+  request({ HostConfig: o }, version).host
 
 test('a request without a config is refused', () => {
   assert.throws(() => createRequestOf({ HostConfig: {} }, '1.56'), {
@@ -71,7 +77,12 @@ test('read-only binds were not recursive before 1.44', () => {
   assert.equal(host(bind, '1.44').Mounts?.[0]?.BindOptions, undefined)
   assert.throws(
     () =>
-      host({ Mounts: [{ Type: 'bind', ReadOnly: true, BindOptions: { ReadOnlyForceRecursive: true } }] }, '1.43'),
+      host(
+        {
+          Mounts: [{ Type: 'bind', ReadOnly: true, BindOptions: { ReadOnlyForceRecursive: true } }],
+        },
+        '1.43',
+      ),
     { message: 'BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer' },
   )
 })
@@ -94,7 +105,9 @@ test('the container-wide MAC address moves to the main endpoint', () => {
   assert.throws(() => request({ MacAddress, HostConfig: { NetworkMode: 'host' } }, '1.43'), {
     message: 'conflicting options: mac-address and the network mode',
   })
-  const other = { NetworkingConfig: { EndpointsConfig: { bridge: { MacAddress: '02:00:00:00:00:01' } } } }
+  const other = {
+    NetworkingConfig: { EndpointsConfig: { bridge: { MacAddress: '02:00:00:00:00:01' } } },
+  }
   assert.throws(() => request({ MacAddress, ...other }, '1.44'), /must match the endpoint-specific/)
   assert.deepEqual(request(other, '1.43').networks, { bridge: {} })
 })
