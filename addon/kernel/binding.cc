@@ -1,7 +1,7 @@
 // The export table: each subject adds its functions to `exports`.
-#include <napi.h>
-
 #include "kernel/binding.h"
+
+#include <napi.h>
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitProcess(env, exports);

@@ -2,6 +2,7 @@ import type { EndpointSettings } from '@tdocker/api'
 import type { Native } from '@tdocker/kernel'
 import { notFound, system, type EngineError } from '../base/errors.ts'
 import { RollbackScope } from '../base/scope.ts'
+import { settleAll } from '../base/settle-all.ts'
 import type { NetworkSandboxes, Sandbox, SandboxRequest } from '../container/needs.ts'
 import type { EventLog, NewEvent } from '../event/event-log.ts'
 import type { Statement, Store } from '../store/store.ts'
@@ -201,10 +202,10 @@ export class Networks implements NetworkSandboxes {
     const netns = this.#pool.take()
     scope.undo('close netns', async () => this.#native.closeFd(await netns))
     // The rows must be there before the device; the namespace has no name and needs no owner.
-    const [netnsFd] = await allSettled([netns, this.#insertRows(endpoint, ports)])
+    const [netnsFd] = await settleAll([netns, this.#insertRows(endpoint, ports)])
     scope.undo('remove link', () => this.#reaper.later(endpoint.hostInterface))
     scope.undo('unpublish ports', () => this.#firewall.removeLater(ports))
-    await allSettled([
+    await settleAll([
       bridge.attach({ ...endpoint, netnsFd, interface: INTERFACE }),
       this.#publish(ports, endpoint, request.containerName),
     ])
@@ -397,14 +398,6 @@ export class Networks implements NetworkSandboxes {
       mac: endpoint.mac,
     })
   }
-}
-
-/** Promise.all that leaves nothing running behind the back of a rollback, e.g. with a closed fd. */
-async function allSettled<T extends readonly unknown[]>(
-  promises: readonly [...{ [K in keyof T]: Promise<T[K]> }],
-): Promise<T> {
-  await Promise.allSettled(promises)
-  return (await Promise.all(promises)) as unknown as T
 }
 
 function connectivityError(name: string, endpointId: string, cause: unknown): EngineError {

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import type { HostConfig } from '@tdocker/api'
 import { type EngineError, system } from '../../base/errors.ts'
 import type { RollbackScope } from '../../base/scope.ts'
+import { settleAll } from '../../base/settle-all.ts'
 import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import { type Container, isRunning, type LiveContainer } from '../container.ts'
 import { type Context, inBackground, rollback } from '../context.ts'
@@ -24,7 +25,6 @@ import { openJoinedNamespaces } from './joined-namespaces.ts'
 import { startFailure } from './launch-error.ts'
 import { resolveMounts } from './mount-sources.ts'
 import { type NetworkSetup, setUpNetwork } from './sandbox.ts'
-import { settleAll } from './settle-all.ts'
 
 /** `POST /containers/{id}/start`. */
 export async function startContainer(ctx: Context, reference: string): Promise<void> {
@@ -82,12 +82,12 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   const cgroup = cgroupPath(ctx, c)
   const devices = await resolveDevices(c.hostConfig)
 
-  const [root, network, , seccomp] = await settleAll(
+  const [root, network, , seccomp] = await settleAll([
     openRoot(ctx, c, dirs, fds),
     openNetwork(ctx, c, fds, scope),
     makeCgroup(ctx, c, cgroup, devices, scope),
     ctx.seccomp.forContainer(c.hostConfig),
-  )
+  ])
   writeNetworkFiles(c, dirs, network)
 
   const built = buildCreatePlan({
