@@ -1,7 +1,7 @@
 /** Images of an engine without a daemon: a store and a data root on tmpfs. */
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { EngineEvent } from '@tdocker/engine/event/event-log.ts'
+import type { EngineEvent, NewEvent } from '@tdocker/engine/event/event-log.ts'
 import { SqliteEventLog } from '@tdocker/engine/event/sqlite-event-log.ts'
 import type { ProgressMessage, PullOptions } from '@tdocker/engine/image/image-backend.ts'
 import { type Images, type ImagesOptions, createImages } from '@tdocker/engine/image/images.ts'
@@ -21,6 +21,8 @@ export interface ImagesRig extends AsyncDisposable {
   users: Map<string, Array<{ id: string; running: boolean }>>
   /** Pulls and answers every message. */
   pull(reference: string, o?: Partial<PullOptions>): Promise<ProgressMessage[]>
+  /** An event of somebody else. */
+  announce(event: NewEvent): Promise<void>
   events(): Array<Pick<EngineEvent, 'action' | 'actorId' | 'attributes'>>
   /** What lies below the data root beside the database: layers, blobs, partial downloads. */
   files(): Promise<{ layers: string[]; blobs: string[]; partials: string[] }>
@@ -35,12 +37,13 @@ export async function imagesRig(
   const native = o.native ?? bestNative()
   const users: ImagesRig['users'] = new Map()
   const problems: string[] = []
-  const open = (): { store: Store; images: Images } => {
+  const open = (): { store: Store; images: Images; log: SqliteEventLog } => {
     const store = openStore({ path: join(dataRoot, 'state.db') })
+    const log = new SqliteEventLog(store)
     const images = createImages({
       native,
       store,
-      events: new SqliteEventLog(store),
+      events: log,
       config: {
         dataRoot,
         registryMirrors: [],
@@ -53,7 +56,7 @@ export async function imagesRig(
       users: { usersOf: (id) => users.get(id) ?? [] },
       log: (what, error) => problems.push(`${what}: ${String(error)}`),
     })
-    return { store, images }
+    return { store, images, log }
   }
   let state = open()
   await state.images.collectGarbage()
@@ -82,6 +85,7 @@ export async function imagesRig(
       })
       return told
     },
+    announce: (event) => state.log.commit([], [event]),
     events: () =>
       state.store
         .all<{ action: string; actor_id: string; attributes_json: string }>(

@@ -22,6 +22,7 @@ import { ImageLookup } from './image-lookup.ts'
 import { IMAGES_LOCK, pullImage } from './image-pull.ts'
 import { type ImageRecord, ImageRecords, dropImage, setTag } from './image-records.ts'
 import { removeImage, sweepRemoved } from './image-remove.ts'
+import { RemovedKeeper } from './removed-keeper.ts'
 import { messages } from './messages.ts'
 import { parsePlatformText, parseRepoTag } from './parse.ts'
 
@@ -47,7 +48,7 @@ export interface Images {
   registryConfig: RegistryConfig
   /** How many images there are, for `info`. */
   count(): number
-  /** Call once at start, and again when a container of a removed image went. */
+  /** Call once at start. */
   collectGarbage(): Promise<void>
   close(): Promise<void>
 }
@@ -82,6 +83,8 @@ export function createImages(o: ImagesOptions): Images {
     onError,
   }
   const closing = new AbortController()
+  const sweep = (): Promise<void> => lock.run(IMAGES_LOCK, () => sweepRemoved(context))
+  const keeper = new RemovedKeeper({ events, records, sweep, signal: closing.signal, onError })
   return {
     backend: {
       pull: (options) => pullImage(context, options),
@@ -92,7 +95,7 @@ export function createImages(o: ImagesOptions): Images {
       tag: (name, target) => lock.run(IMAGES_LOCK, () => tagImage(context, name, target)),
       remove: async (name, { force }) => {
         const items = await lock.run(IMAGES_LOCK, () => removeImage(context, name, force))
-        await lock.run(IMAGES_LOCK, () => sweepRemoved(context))
+        keeper.watch()
         return items
       },
     },
@@ -103,12 +106,14 @@ export function createImages(o: ImagesOptions): Images {
     count: () => records.all().length,
     collectGarbage: async () => {
       await dropLostLayers(context, store)
-      await lock.run(IMAGES_LOCK, () => sweepRemoved(context))
+      await sweep()
+      keeper.watch()
       await collectContentGarbage({ store, native, layers, onError })
       layers.scheduleSync()
     },
     close: async () => {
       closing.abort()
+      await keeper.done()
       await layers.close()
       await registry.close()
     },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { Filters } from '@tdocker/engine/image/image-backend.ts'
@@ -229,7 +230,8 @@ test('a forced removal leaves a stopped container its layers until it goes', asy
   assert.deepEqual(await names(rig), ['again:1'])
   await rig.images.backend.remove('again:1', forced)
   rig.users.clear()
-  await rig.images.collectGarbage()
+  await rig.announce({ type: 'container', action: 'destroy', actorId: 'd', attributes: {} })
+  while ((await rig.files()).layers.length > 1) await delay(10)
   assert.deepEqual(await rig.files(), { layers: ['empty'], blobs: [], partials: [] })
 })
 
