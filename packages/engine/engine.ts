@@ -68,7 +68,13 @@ class AssembledEngine implements Engine {
     const store = openStore({ path: join(config.dataRoot, 'state.db') })
     const events = new SqliteEventLog(store)
     const cgroups = createCgroupDriver({ native, parent: config.cgroupParent })
-    const networks = createNetworks({ native, store, config: networksConfig(config), log })
+    const networks = createNetworks({
+      native,
+      store,
+      events,
+      config: networksConfig(config),
+      log,
+    })
     const volumes = new LocalVolumes({
       native,
       store,

@@ -49,7 +49,7 @@ export class NetnsPool {
   /** One that could not be made: the next caller tries itself and gets the error. */
   #forget(netns: Promise<number>): void {
     const index = this.#spare.indexOf(netns)
-    if (index >= 0) this.#spare.splice(index, 1)
+    if (index >= 0) void this.#spare.splice(index, 1)
   }
 
   #create(): Promise<number> {

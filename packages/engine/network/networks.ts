@@ -160,6 +160,12 @@ export class Networks implements NetworkSandboxes {
     await (inUse ? this.#bridge.leave() : this.#bridge.remove())
   }
 
+  /** Ends all background work and leaves the host as it is, as a kill of the daemon would. */
+  async detach(): Promise<void> {
+    await this.#pool.close()
+    await this.#bridge.leave()
+  }
+
   // ---- opening ----
 
   #openHost(request: SandboxRequest): Sandbox {

@@ -32,7 +32,9 @@ export class RuleWatch {
   readonly #onError: (error: unknown) => void
   #timer: NodeJS.Timeout | undefined
   #cancel: (() => void) | undefined
+  #stopped = false
   #loop: Promise<void> | undefined
+  #checking: Promise<void> = Promise.resolve()
 
   constructor(
     native: Pick<Native, 'nftMonitor' | 'waitReadable' | 'readFd' | 'closeFd'>,
@@ -46,15 +48,19 @@ export class RuleWatch {
 
   start(): void {
     if (this.#loop !== undefined) return
+    this.#stopped = false
     const fd = this.#native.nftMonitor()
     this.#loop = this.#listen(fd).finally(() => this.#native.closeFd(fd))
   }
 
+  /** Resolves when no check runs any more. */
   async stop(): Promise<void> {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#stopped = true
     this.#cancel?.()
     await this.#loop
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    await this.#checking
     this.#loop = undefined
   }
 
@@ -62,7 +68,8 @@ export class RuleWatch {
     while (true) {
       const { readable, cancel } = this.#native.waitReadable(fd)
       this.#cancel = cancel
-      if (!(await readable)) return
+      // A cancel that comes after the descriptor became readable has no effect.
+      if (!(await readable) || this.#stopped) return
       if (this.#drain(fd)) this.#schedule()
     }
   }
@@ -85,7 +92,7 @@ export class RuleWatch {
   #schedule(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
-      this.#check().catch(this.#onError)
+      this.#checking = this.#check().catch(this.#onError)
     }, SETTLE_MS).unref()
   }
 }

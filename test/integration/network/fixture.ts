@@ -7,6 +7,7 @@ import {
   type NetworksConfig,
 } from '@tdocker/engine/network/index.ts'
 import type { Sandbox, SandboxRequest } from '@tdocker/engine/container/needs.ts'
+import { SqliteEventLog } from '@tdocker/engine/event/sqlite-event-log.ts'
 import { openStore } from '@tdocker/engine/store/sqlite-store.ts'
 import type { Store } from '@tdocker/engine/store/store.ts'
 import type { Native } from '@tdocker/kernel'
@@ -63,6 +64,7 @@ export class Rig implements AsyncDisposable {
 
   /** The daemon is killed and starts again; containers in `alive` run on. */
   async crash(alive: readonly Container[]): Promise<void> {
+    await this.networks.detach()
     this.networks = this.#make()
     await this.networks.restore(new Map(alive.map(({ name, pid }) => [name, { pid }])))
   }
@@ -75,7 +77,13 @@ export class Rig implements AsyncDisposable {
   }
 
   #make(): Networks {
-    return createNetworks({ native, store: this.store, config: this.config, log: silent })
+    return createNetworks({
+      native,
+      store: this.store,
+      config: this.config,
+      log: silent,
+      events: new SqliteEventLog(this.store),
+    })
   }
 }
 
@@ -156,5 +164,5 @@ export function ip(...args: string[]): string {
 }
 
 export function nft(...args: string[]): string {
-  return execFileSync('nft', args, { encoding: 'utf8' })
+  return execFileSync('nft', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 }

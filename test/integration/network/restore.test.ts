@@ -1,7 +1,16 @@
 import './private-netns.ts'
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { ip, lanClient, LAN_HOST, native, nft, Rig, setBridgeFilter } from './fixture.ts'
+import {
+  ip,
+  lanClient,
+  LAN_HOST,
+  native,
+  nft,
+  Rig,
+  sandboxRequest,
+  setBridgeFilter,
+} from './fixture.ts'
 import { assertClosed, assertOpen, type Namespace } from './namespace.ts'
 
 let lan: Namespace
@@ -114,3 +123,30 @@ for (const filter of ['0', '1']) {
     await assertClosed(other, { address: web.address, port: 80 })
   })
 }
+
+test('connects and disconnects are events of the network', async () => {
+  await using rig = await Rig.start()
+  for (const mode of ['bridge', 'none', 'host'] as const) {
+    const request = sandboxRequest(`c-${mode}`, { mode })
+    const sandbox = await rig.networks.open(request)
+    if (sandbox.netnsFd !== undefined) native.closeFd(sandbox.netnsFd)
+    await rig.networks.release(request.containerId)
+  }
+  const events = rig.store
+    .all<{ action: string; actor_id: string; attributes_json: string }>(
+      "SELECT action, actor_id, attributes_json FROM event WHERE type = 'network' ORDER BY seq",
+    )
+    .map(({ action, actor_id, attributes_json }) => [action, actor_id, JSON.parse(attributes_json)])
+  const expected = [
+    ['bridge', 'bridge'],
+    ['none', 'null'],
+    ['host', 'host'],
+  ].flatMap(([name = '', type]) =>
+    ['connect', 'disconnect'].map((action) => [
+      action,
+      rig.networks.networkId(name),
+      { container: `c-${name}`, name, type },
+    ]),
+  )
+  assert.deepEqual(events, expected)
+})
