@@ -3,6 +3,7 @@
  * whatever was left behind is reconciled in the background while requests are answered.
  */
 import { readFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Engine } from '@tdocker/engine/engine.ts'
@@ -11,7 +12,7 @@ import type { Config, TlsFiles } from './config/config.ts'
 import type { Flags } from './config/flags.ts'
 import { loadConfig } from './config/load.ts'
 import { listen, type Listeners } from './http/listen.ts'
-import { makeApi, type TlsOptions } from './http/server.ts'
+import { makeApi, type Api, type TlsOptions } from './http/server.ts'
 import { createLog, levelFor, type Log } from './log.ts'
 import { notifyReady } from './notify.ts'
 import { claimPidfile } from './pidfile.ts'
@@ -51,7 +52,7 @@ export async function runDaemon(config: Config, flags: Flags): Promise<void> {
   notifyReady((error) => log.warn({ err: error }, 'systemd was not told'))
   log.info({ addresses: listeners.addresses, version: ENGINE_VERSION }, 'API listen')
   const restored = restore(engine, log)
-  void api.warm()
+  void warm(api)
   await aborted(ended)
   log.info('shutting down')
   listeners.stop()
@@ -83,6 +84,12 @@ async function restore(engine: Engine, log: Log): Promise<void> {
   } catch (error) {
     log.error({ err: error }, 'not everything could be restored')
   }
+}
+
+/** Loads what the first requests need, and keeps its compiled code for the next start. */
+async function warm(api: Api): Promise<void> {
+  await api.warm()
+  flushCompileCache()
 }
 
 /** What SIGHUP may change; the rest of the file is read again at the next start. */
