@@ -207,13 +207,15 @@ export class Networks implements NetworkSandboxes {
     scope.undo('delete rows', () => this.#store.write(deleteOf(request.containerId)))
     const netns = this.#pool.take()
     scope.undo('close netns', async () => this.#native.closeFd(await netns))
-    // The rows must be there before the device; the namespace has no name and needs no owner.
-    const [netnsFd] = await settleAll([netns, this.#insertRows(endpoint, ports)])
     scope.undo('remove link', () => this.#reaper.later(endpoint.hostInterface))
     scope.undo('unpublish ports', () => this.#firewall.removeLater(ports))
-    await settleAll([
-      bridge.attach({ ...endpoint, netnsFd, interface: INTERFACE }),
+    // Beside each other, not rows first: a device of our bridge and an element of our table that no
+    // row owns are garbage that the next restore finds, and the commit is the slowest of the three.
+    const [netnsFd] = await settleAll([
+      netns,
+      netns.then((fd) => bridge.attach({ ...endpoint, netnsFd: fd, interface: INTERFACE })),
       this.#publish(ports, endpoint, request.containerName),
+      this.#insertRows(endpoint, ports),
     ])
     this.#holdings.set(request.containerId, { network: DEFAULT_NETWORK, endpoint, ports })
     scope.release()

@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { after, before, test } from 'node:test'
 import { isKind } from '@tdocker/engine/base/errors.ts'
+import { StoreError } from '@tdocker/engine/store/store.ts'
 import { lanClient, LAN_HOST, native, nft, Rig, type Container } from './fixture.ts'
 import { assertClosed, assertOpen, host, type Namespace } from './namespace.ts'
 
@@ -91,6 +92,16 @@ test('an address that is not the host’s', async () => {
     await failureOf(rig.run('web', publish('8080', '80/tcp', '203.0.113.7'))),
     'failed to bind host port 203.0.113.7:8080/tcp: cannot assign requested address',
   )
+})
+
+test('a start whose rows cannot be written leaves nothing', async (t) => {
+  const before = await holdings()
+  // Rows of a start go through the event log; its undo may write again.
+  t.mock.method(rig.store, 'write', () => Promise.reject(new StoreError('SQLITE_FULL', 'full')))
+  await assert.rejects(rig.run('web', publish('8089')), /full/)
+  t.mock.restoreAll()
+  assert.deepEqual(await holdings(), before)
+  await rig.stop(await rig.run('web', publish('8089')))
 })
 
 test('a range gives each container the next free port, then ends', async () => {
