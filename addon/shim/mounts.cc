@@ -126,8 +126,11 @@ int CloneTree(Fields* fields) {
   const char* propagation = fields->Next();
   if (launch.tree_count == kMaxTrees) return E2BIG;
   const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0u);
-  const int tree = by_fd ? open_tree(PassedFd(number.Number()), "", flags | AT_EMPTY_PATH)
-                         : open_tree(AT_FDCWD, source, flags);
+  const int passed = by_fd ? PassedFd(number.Number()) : -1;
+  int tree = by_fd ? open_tree(passed, "", flags | AT_EMPTY_PATH)
+                   : open_tree(AT_FDCWD, source, flags);
+  // A detached mount out of another mount namespace cannot be cloned from here; it is used itself.
+  if (tree < 0 && errno == EINVAL && by_fd) tree = fcntl(passed, F_DUPFD_CLOEXEC, 3);
   if (tree < 0) return errno;
   launch.trees[launch.tree_count++] = tree;
   const bool all_readonly = strcmp(readonly, "recursive") == 0;

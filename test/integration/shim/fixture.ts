@@ -193,7 +193,11 @@ function makePlan(base: string, name: string, o: StartOptions): LaunchPlan {
     log: { driver: 'json-file', path: `${base}.log`, maxSize: -1, maxFile: 1, attrs: '' },
     clients: [],
     hold: [],
-    target: { ...withoutHostname(o.target), mounts: [...DEFAULT_MOUNTS, ...(o.mounts ?? [])], ...o.target },
+    target: {
+      ...withoutHostname(o.target),
+      mounts: [...DEFAULT_MOUNTS, ...(o.mounts ?? [])],
+      ...o.target,
+    },
     process: { ...defaultProcess(), ...o.process },
     ...o.plan,
   }
