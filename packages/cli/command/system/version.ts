@@ -75,7 +75,7 @@ async function describeClient(cli: Cli, connected: boolean): Promise<ClientVersi
     Version: clientVersion,
     ApiVersion: connected ? await cli.client.version() : maxApiVersion,
     DefaultAPIVersion: maxApiVersion,
-    NodeVersion: process.version,
+    Runtime: process.versions['bun'] ? `Bun ${process.versions['bun']}` : `Node ${process.version}`,
     Os: process.platform,
     Arch: arch() === 'x64' ? 'amd64' : arch(),
     Context: 'default',
@@ -105,7 +105,7 @@ function page(client: ClientVersion, server?: ServerVersion): string {
     'Client:',
     ` Version:\t${client['Version']}`,
     ` API version:\t${client['ApiVersion']}${downgraded}`,
-    ` Node version:\t${client['NodeVersion']}`,
+    ` Runtime:\t${client['Runtime']}`,
     ` OS/Arch:\t${client['Os']}/${client['Arch']}`,
     ` Context:\t${client['Context']}`,
   ]

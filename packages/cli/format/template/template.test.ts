@@ -97,6 +97,16 @@ test('known fields that the API leaves out have the zero value of their type', (
   assert.equal(inspect('{{.Mounts}}{{range .Mounts}}x{{end}}{{index .Config.Labels "a"}}'), '[]')
 })
 
+test('fields by the names of Go, and chains through what is not there', () => {
+  const inspect = (source: string): string =>
+    new Template(source).execute({ Id: 'abc', State: {} }, { strict: true, zeroOf })
+  assert.equal(inspect('{{.ID}} {{.Id}}'), 'abc abc')
+  assert.throws(() => inspect('{{.State.Health.Status}}'), {
+    message:
+      'template: :1:8: executing "" at <.State.Health.Status>: map has no entry for key "Health"',
+  })
+})
+
 test('methods take arguments; structs refuse unknown fields', () => {
   const row = asStruct({ ID: () => 'abc', Label: (name: unknown) => `<${String(name)}>` })
   const options = { typeName: '*formatter.Row' }

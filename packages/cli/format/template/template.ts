@@ -235,15 +235,18 @@ class Execution {
     args: readonly Value[],
   ): Value {
     let value = word.base === undefined ? dot : this.argument(word.base, dot, call)
-    for (const name of word.names.slice(0, -1)) value = this.field(value, name, word, [])
-    return this.field(value, word.names.at(-1) as string, word, args)
+    for (const [index, name] of word.names.entries()) {
+      const last = index === word.names.length - 1
+      value = this.field(value, name, word, last ? args : undefined)
+    }
+    return value
   }
 
   private field(
     value: Value,
     name: string,
     word: Argument & { kind: 'fields' },
-    args: readonly Value[],
+    args: readonly Value[] | undefined,
   ): Value {
     const fail = (message: string): TemplateError => this.failAt(word.at, chainText(word), message)
     if (value === null || value === undefined) {
@@ -251,23 +254,33 @@ class Execution {
       throw fail(`nil pointer evaluating interface {}.${name}`)
     }
     if (!isObject(value)) throw fail(`can't evaluate field ${name} in type ${goType(value)}`)
-    const field = Object.hasOwn(value, name) ? value[name] : this.missing(value, name, fail)
-    if (typeof field === 'function') return (field as Method)(...args)
-    if (args.length > 0) throw fail(`${name} has arguments but cannot be invoked as function`)
+    const field = Object.hasOwn(value, name)
+      ? value[name]
+      : this.missing(value, name, args !== undefined, fail)
+    if (typeof field === 'function') return (field as Method)(...(args ?? []))
+    if (args && args.length > 0)
+      throw fail(`${name} has arguments but cannot be invoked as function`)
     return field ?? this.options.zeroOf?.(name) ?? field
   }
 
   private missing(
     value: Record<string, Value>,
     name: string,
+    last: boolean,
     fail: (message: string) => TemplateError,
   ): Value {
     if (isStruct(value)) {
       const type = value === this.root ? (this.options.typeName ?? 'struct') : 'struct'
       throw fail(`can't evaluate field ${name} in type ${type}`)
     }
-    const zero = this.options.zeroOf?.(name)
-    if (zero === undefined && this.options.strict) throw fail(`map has no entry for key "${name}"`)
+    const { zeroOf } = this.options
+    // Fields of Go's structures differ from the names on the wire by case only: ID is Id.
+    const spelled = zeroOf && Object.keys(value).find((key) => sameWord(key, name))
+    if (spelled !== undefined) return value[spelled]
+    const zero = zeroOf?.(name)
+    // Nothing lies behind a null: the chain ends here, in the words Go has for it.
+    const found = zero !== undefined && (last || zero !== null)
+    if (!found && this.options.strict) throw fail(`map has no entry for key "${name}"`)
     return zero
   }
 
@@ -283,6 +296,10 @@ class Execution {
       `template: ${this.name}:${line}:${column}: executing "${this.name}" at <${what}>: ${message}`,
     )
   }
+}
+
+function sameWord(a: string, b: string): boolean {
+  return a.length === b.length && a.toLowerCase() === b.toLowerCase()
 }
 
 /** The chain as written: `.State.Health.Status`, `$x.Name`. */
