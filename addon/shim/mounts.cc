@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "shim/launch.h"
@@ -104,6 +106,23 @@ int InheritDirectory(int mount, int target, bool has_mode, bool copy_up) {
   return error;
 }
 
+// Whether the mount that a descriptor lies in belongs to our own mount namespace. In doubt it does.
+bool IsMountedHere(int fd) {
+  struct statx st;
+  if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) != 0 || (st.stx_mask & STATX_MNT_ID) == 0)
+    return true;
+  FILE* table = fopen("/proc/self/mountinfo", "re");
+  if (table == nullptr) return true;
+  bool found = false;
+  char* line = nullptr;
+  size_t size = 0;
+  while (!found && getline(&line, &size, table) > 0)
+    found = strtoull(line, nullptr, 10) == st.stx_mnt_id;
+  free(line);
+  fclose(table);
+  return found;
+}
+
 }  // namespace
 
 int MoveMount(int mount, int target) {
@@ -127,10 +146,14 @@ int CloneTree(Fields* fields) {
   if (launch.tree_count == kMaxTrees) return E2BIG;
   const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0u);
   const int passed = by_fd ? PassedFd(number.Number()) : -1;
-  int tree = by_fd ? open_tree(passed, "", flags | AT_EMPTY_PATH)
-                   : open_tree(AT_FDCWD, source, flags);
+  int tree =
+      by_fd ? open_tree(passed, "", flags | AT_EMPTY_PATH) : open_tree(AT_FDCWD, source, flags);
   // A detached mount out of another mount namespace cannot be cloned from here; it is used itself.
-  if (tree < 0 && errno == EINVAL && by_fd) tree = fcntl(passed, F_DUPFD_CLOEXEC, 3);
+  // Never one of the host's own that refuses to be cloned: what follows would change it in place.
+  if (tree < 0 && errno == EINVAL && by_fd) {
+    if (IsMountedHere(passed)) return EINVAL;
+    tree = fcntl(passed, F_DUPFD_CLOEXEC, 3);
+  }
   if (tree < 0) return errno;
   launch.trees[launch.tree_count++] = tree;
   const bool all_readonly = strcmp(readonly, "recursive") == 0;

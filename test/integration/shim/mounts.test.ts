@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -104,6 +105,28 @@ void describe('a bind mount', () => {
   void it('whose source is missing names itself', async () => {
     const error = await refused({ mounts: [bind('/x', { source: { path: '/missing/x' } })] })
     assert.deepEqual([error.stage, error.errno], ['mount /x', 2])
+  })
+
+  void it('that cannot be cloned is refused, and its mount on the host is not touched', async (t) => {
+    const dir = box.path('unbindable')
+    mkdirSync(dir)
+    const mount = (...argv: string[]): void => void execFileSync('mount', argv)
+    try {
+      mount('-t', 'tmpfs', 'tdst', dir)
+    } catch {
+      return t.skip('cannot mount')
+    }
+    const fd = native.openRoot(dir)
+    try {
+      mount('--make-unbindable', dir)
+      const mounts = [bind('/x', { source: { fd: 1 }, readonly: true, recursiveReadonly: true })]
+      const error = await refused({ mounts, fds: [fd] })
+      assert.deepEqual([error.stage, error.errno], ['mount /x', 22])
+      writeFileSync(`${dir}/still-writable`, '')
+    } finally {
+      native.closeFd(fd)
+      execFileSync('umount', ['-l', dir])
+    }
   })
 
   void it('leaves nothing in the namespace of the host', async () => {
