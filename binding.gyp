@@ -10,6 +10,7 @@
         "addon/kernel/spawn.cc",
         "addon/kernel/process.cc",
         "addon/kernel/open_in.cc",
+        "addon/kernel/mount_clone.cc",
         "addon/kernel/overlay.cc",
         "addon/kernel/tree.cc",
         "addon/kernel/tree_copy.cc",

@@ -266,6 +266,7 @@ Napi::Value SyncFs(const Napi::CallbackInfo& info) {
 
 void InitRootfs(Napi::Env env, Napi::Object exports) {
   exports["openRoot"] = Napi::Function::New<OpenRoot>(env);
+  exports["mountClone"] = Napi::Function::New<MountClone>(env);
   exports["overlayOpen"] = Napi::Function::New<OverlayOpen>(env);
   exports["readFileIn"] = Napi::Function::New<ReadFileIn>(env);
   exports["statIn"] = Napi::Function::New<StatIn>(env);

@@ -129,6 +129,7 @@ export class FakeNative {
       shimRequest: this.#async('shimRequest', () => Buffer.alloc(0)),
       openRoot: this.#sync('openRoot', open),
       overlayOpen: this.#async('overlayOpen', open),
+      mountClone: this.#async('mountClone', open),
       readFileIn: this.#async('readFileIn', ({ path }: { path: string }) => {
         throw new KernelError('ENOENT', 2, 'openat2', path)
       }),

@@ -141,6 +141,11 @@ export const nativeChecks: NativeChecks = {
     }
     optional(o.volatile, (value) => flag(value, 'volatile'))
   },
+  mountClone(o) {
+    options(o)
+    fd(o.mntnsFd, 'mntnsFd')
+    absolute(o.path, 'path')
+  },
   readFileIn(o) {
     inRoot(o)
     integer(o.max, 'max', 0, 1 << 30)

@@ -59,6 +59,11 @@ export interface Native {
     work?: string
     volatile?: boolean
   }): Promise<number>
+  /**
+   * A detached clone of the mount at `path` (absolute, not followed) in another mount namespace,
+   * e.g. the /dev/shm of a container whose IPC namespace is joined. The caller closes it.
+   */
+  mountClone(o: { mntnsFd: number; path: string }): Promise<number>
   /** EFBIG when the file is larger than `max` bytes; only regular files (else EINVAL). */
   readFileIn(o: { root: number; path: string; max: number }): Promise<Buffer>
   /** undefined when nothing is there. Does not follow the last component unless `follow`. */

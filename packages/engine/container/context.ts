@@ -38,6 +38,7 @@ export type ContainerNative = Pick<
   Native,
   | 'closeFd'
   | 'dupFd'
+  | 'mountClone'
   | 'nsOpen'
   | 'openRoot'
   | 'overlayOpen'

@@ -6,7 +6,11 @@ import type { NamespaceFds } from '../plan/plan-input.ts'
 import type { FdScope } from './fd-scope.ts'
 
 /** Opens the namespaces that `PidMode` and `IpcMode` of `container:ID` name. */
-export function openJoinedNamespaces(ctx: Context, c: Container, fds: FdScope): NamespaceFds {
+export async function openJoinedNamespaces(
+  ctx: Context,
+  c: Container,
+  fds: FdScope,
+): Promise<NamespaceFds> {
   const join: NamespaceFds = {}
   const pidDonor = joinedContainer(c.hostConfig.PidMode)
   if (pidDonor !== undefined) join.pid = fds.add(ctx.native.nsOpen(donor(ctx, pidDonor).pid, 'pid'))
@@ -19,7 +23,8 @@ export function openJoinedNamespaces(ctx: Context, c: Container, fds: FdScope): 
         `failed to join IPC namespace: container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
       )
     join.ipc = fds.add(ctx.native.nsOpen(other.pid, 'ipc'))
-    join.shm = fds.add(ctx.native.openRoot(`/proc/${other.pid}/root/dev/shm`))
+    const mntnsFd = fds.add(ctx.native.nsOpen(other.pid, 'mnt'))
+    join.shm = fds.add(await ctx.native.mountClone({ mntnsFd, path: '/dev/shm' }))
   }
   return join
 }

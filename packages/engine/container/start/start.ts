@@ -98,7 +98,7 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
     paths: planPaths(ctx, c, dirs, network),
     rootFd: root.rootFd,
     join: {
-      ...openJoinedNamespaces(ctx, c, fds),
+      ...(await openJoinedNamespaces(ctx, c, fds)),
       ...(network.joinFd === undefined ? {} : { net: network.joinFd }),
     },
     netnsFd: network.netnsFd,

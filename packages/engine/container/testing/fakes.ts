@@ -140,6 +140,7 @@ export class FakeKernel {
       if (!this.open.delete(fd)) throw new Error(`descriptor ${fd} closed twice`)
     },
     dupFd: () => this.fd(),
+    mountClone: () => Promise.resolve(this.fd()),
     nsOpen: () => this.fd(),
     openRoot: () => this.fd(),
     overlayOpen: () => Promise.resolve(this.fd()),
