@@ -22,7 +22,8 @@ export function parseDigest(text: string): string {
   if (colon <= 0 || colon + 1 === text.length || !DIGEST.test(text)) {
     throw new InvalidDigest('invalid checksum digest format')
   }
-  const length = HEX_LENGTH[text.slice(0, colon)]
+  const algorithm = text.slice(0, colon)
+  const length = Object.hasOwn(HEX_LENGTH, algorithm) ? HEX_LENGTH[algorithm] : undefined
   if (length === undefined) throw new InvalidDigest('unsupported digest algorithm')
   const hex = text.slice(colon + 1)
   if (hex.length !== length) throw new InvalidDigest('invalid checksum digest length')
