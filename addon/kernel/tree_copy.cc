@@ -124,7 +124,9 @@ class Copier {
 
   Failure Run() {
     struct stat st;
+    if (fstat(dest_root_, &dest_root_stat_) < 0) return Fail("fstat");
     if (fstat(source_.get(), &st) < 0) return Fail("fstat");
+    if (IsDestination(st)) return Failure{EINVAL, "copy", {}};
     if (Failure failure = Descend("", st)) return failure;
     while (!levels_.empty()) {
       Level& level = levels_.back();
@@ -149,6 +151,11 @@ class Copier {
     ino_t dest_ino;
     size_t path_length;
   };
+
+  // A tree copied into itself would never end.
+  bool IsDestination(const struct stat& st) const {
+    return st.st_dev == dest_root_stat_.st_dev && st.st_ino == dest_root_stat_.st_ino;
+  }
 
   Failure Descend(const std::string& name, const struct stat& st) {
     struct stat dest;
@@ -213,6 +220,7 @@ class Copier {
     UniqueFd source(openat(source_.get(), name.c_str(), kOpenDir));
     struct stat st;
     if (!source || fstat(source.get(), &st) < 0) return Fail("openat");
+    if (IsDestination(st)) return Failure{EINVAL, "copy", {}};
     if (mkdirat(dest_.get(), name.c_str(), 0700) < 0) return Fail("mkdirat");
     UniqueFd dest(openat(dest_.get(), name.c_str(), kOpenDir));
     if (!dest) return Fail("openat");
@@ -258,6 +266,7 @@ class Copier {
 
   UniqueFd source_, dest_;
   const int dest_root_;
+  struct stat dest_root_stat_ = {};
   TreeTotals* totals_;
   std::vector<Level> levels_;
   // Of the directory at work, relative to the root of the copy.

@@ -187,6 +187,24 @@ test('a copy follows the link that names the tree, inside the root only, and non
   assert.equal(readFileSync(canary, 'utf8'), 'secret')
 })
 
+test('a tree is not copied into itself', async (t) => {
+  const { root } = rootWithCanary(t)
+  // On a file system of its own, which a copy without an end would fill instead of the machine's memory.
+  sh(root, 'mount -t tmpfs -o size=1m,nr_inodes=200 tmpfs . && cd "$PWD" && mkdir -p a/dest')
+  const source = native.openRoot(root)
+  const dest = native.openRoot(join(root, 'a/dest'))
+  try {
+    await assert.rejects(native.copyTree({ root: source, path: '', dest }), { code: 'EINVAL' })
+    await assert.rejects(native.copyTree({ root: source, path: 'a/dest', dest }), {
+      code: 'EINVAL',
+    })
+  } finally {
+    native.closeFd(source)
+    native.closeFd(dest)
+    execFileSync('umount', ['-l', root])
+  }
+})
+
 /** `levels` directories in each other: far beyond PATH_MAX and the number of descriptors. */
 function makeDeep(dir: string, levels: number): void {
   const program = `import os, sys
