@@ -12,7 +12,8 @@ export function applyChanges(config: Config, changes: readonly string[]): Config
   for (const line of changes) {
     const [, word = '', rest = ''] = /^\s*(\S+)\s*([\s\S]*?)\s*$/.exec(line) ?? []
     if (word === '') continue
-    const change = CHANGES[word.toLowerCase()]
+    const name = word.toLowerCase()
+    const change = Object.hasOwn(CHANGES, name) ? CHANGES[name] : undefined
     if (change === undefined) throw invalidParameter(`${word} is not a valid change command`)
     if (rest === '') throw invalidParameter(`${word.toUpperCase()} requires at least one argument`)
     change(result, rest)
@@ -158,7 +159,8 @@ function healthcheck(rest: string): NonNullable<Config['Healthcheck']> {
     if (whole === undefined) break
     text = text.slice(whole.length)
     if (name === 'retries') check.Retries = Number(value)
-    else if (name in DURATIONS) check[DURATIONS[name as keyof typeof DURATIONS]] = duration(value)
+    else if (Object.hasOwn(DURATIONS, name))
+      check[DURATIONS[name as keyof typeof DURATIONS]] = duration(value)
     else throw invalidParameter(`unknown flag: --${name}`)
   }
   const [, kind = '', argument = ''] = /^(\S+)\s*([\s\S]*)$/.exec(text) ?? []
