@@ -155,6 +155,6 @@ function bootId(): string {
 }
 
 function withAdvice(error: unknown): unknown {
-  if (!(error instanceof KernelError) || error.code !== 'ENOSYS') return error
+  if (!(error instanceof KernelError) || error.syscall !== 'dlopen') return error
   return system('libnftables.so.1 is missing; install the package libnftables1', error)
 }

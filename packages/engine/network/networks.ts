@@ -94,7 +94,8 @@ export class Networks implements NetworkSandboxes {
 
   async plan(request: SandboxRequest): Promise<{ endpoints: Record<string, EndpointSettings> }> {
     const name = networkNameOf(request.mode)
-    if (driverOf(name) === undefined) throw notFound(`network ${request.mode} not found`)
+    // As in Docker an unknown network is the start's error: `docker run` takes a 404 of the create for
+    // a missing image, and pulls.
     checkSandboxRequest(request)
     return { endpoints: { [name]: endpointSettings(askedOf(request, name), undefined) } }
   }
@@ -111,7 +112,7 @@ export class Networks implements NetworkSandboxes {
       case DEFAULT_NETWORK:
         return this.#openBridge(request)
       default:
-        throw notFound(`network ${request.mode} not found`)
+        throw notFound(`failed to set up container networking: network ${request.mode} not found`)
     }
   }
 

@@ -4,6 +4,7 @@ import type { SandboxRequest } from '../container/needs.ts'
 import { checkExtraHost } from './hosts-file.ts'
 import { DEFAULT_NETWORK } from './networks-config.ts'
 import { exposedPorts, portRequests } from './port-request.ts'
+import { driverOf } from './predefined.ts'
 
 const MAC = /^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i
 
@@ -19,12 +20,13 @@ export function checkSandboxRequest(request: SandboxRequest): void {
   for (const entry of request.extraHosts) checkExtraHost(entry)
   checkMac(request.macAddress)
   const name = networkNameOf(request.mode)
+  if (driverOf(name) === undefined) return
   for (const asked of Object.values(request.networking.EndpointsConfig ?? {})) {
     checkEndpoint(name, asked)
   }
 }
 
-/** Every network there is so far is a predefined one. */
+/** What the predefined networks do not do. */
 function checkEndpoint(network: string, asked: EndpointSettings | null): void {
   if (asked === null) return
   const problems: string[] = []
