@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ApiClient } from '../lib/api-client.ts'
 import { busyboxTar } from '../lib/busybox.ts'
+import { debianTar } from '../lib/debian.ts'
 import type { Engine } from './cases.ts'
 import { timed } from './measure.ts'
 
@@ -44,7 +45,7 @@ export async function startPeers(): Promise<Peers> {
     const tdockerd = await startTdockerd(id, base, undo)
     for (const inside of [[], ['ip', 'netns', 'exec', id]]) await startRegistry(base, inside, undo)
     for (const engine of [dockerd, tdockerd]) await importTar(engine, busyboxTar(), 'busybox')
-    await pushDebian(dockerd, base)
+    await pushDebian(dockerd)
     const docker = spawnSync('sh', ['-c', 'command -v docker'], { encoding: 'utf8' }).stdout.trim()
     return {
       engines: [dockerd, tdockerd],
@@ -169,16 +170,9 @@ async function startRegistry(
 }
 
 /** A Debian of about 120 MB made by debootstrap, pushed to the registry by dockerd. */
-async function pushDebian(dockerd: Engine, base: string): Promise<void> {
-  const cache = join(root, '.runtime/debian.tar')
-  if (!existsSync(cache)) {
-    const tree = join(base, 'debian')
-    const script = `debootstrap --variant=minbase bookworm ${tree} >/dev/null && rm -rf ${tree}/var/cache/apt/archives/*.deb ${tree}/var/lib/apt/lists/* && tar --numeric-owner --xattrs -cf ${cache} -C ${tree} . && rm -rf ${tree}`
-    const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' })
-    if (status !== 0) throw new Error(`debootstrap: ${stderr}`)
-  }
+async function pushDebian(dockerd: Engine): Promise<void> {
   const at = REPOSITORY.lastIndexOf(':')
-  await importTar(dockerd, readFileSync(cache), REPOSITORY.slice(0, at))
+  await importTar(dockerd, debianTar(), REPOSITORY.slice(0, at))
   const pushed = await dockerd.api.request(
     'POST',
     `/images/${REPOSITORY.slice(0, at)}/push?tag=latest`,
