@@ -50,6 +50,15 @@ test('a daemon that does not answer', () => {
   )
 })
 
+test('an alert of TLS is told by its name', () => {
+  const code = 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'
+  const { message } = cannotConnect('tcp://h:1', Object.assign(new Error('4E:SSL:..'), { code }))
+  assert.match(
+    message,
+    /^error during connect: tcp:\/\/h:1: remote error: tls: certificate required\. /,
+  )
+})
+
 function frame(stream: number, text: string): Buffer {
   const header = Buffer.alloc(8)
   header[0] = stream

@@ -2,7 +2,7 @@ import { Agent, request as httpRequest } from 'node:http'
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import type { Socket } from 'node:net'
 import { json, text } from 'node:stream/consumers'
-import { maxApiVersion } from '../command/program.ts'
+import { clientVersion, maxApiVersion } from '../command/program.ts'
 import { ApiError, cannotConnect } from './errors.ts'
 import { parseEndpoint } from './host.ts'
 import type { TlsOptions } from './tls.ts'
@@ -48,7 +48,6 @@ export class Client {
   private readonly options: ClientOptions
   private readonly base: RequestOptions
   private readonly prefix: string
-  private send: typeof httpRequest = httpRequest
   private pinged: Promise<Ping> | undefined
 
   constructor(options: ClientOptions) {
@@ -147,25 +146,18 @@ export class Client {
     headers: Record<string, string>,
   ): Promise<ClientRequest> {
     const body = input.body === undefined ? undefined : JSON.stringify(input.body)
-    const hijacks = 'Upgrade' in headers
-    const request = this.send({
+    const { send, agent } = await this.transport('Upgrade' in headers)
+    const request = send({
       ...this.base,
-      agent: hijacks ? await this.agent(false) : await this.agent(true),
+      agent,
       method,
       path: `${this.prefix}${path}${queryText(input.query)}`,
       ...(input.signal ? { signal: input.signal } : {}),
       headers: {
-        Host: 'api.moby.localhost',
-        'User-Agent': 'tdocker-client (linux)',
+        ...(this.base.socketPath ? { Host: 'api.moby.localhost' } : {}),
+        'User-Agent': `tdocker-client/${clientVersion} (linux)`,
         ...this.options.headers,
-        ...(body === undefined
-          ? method === 'POST'
-            ? { 'Content-Length': '0' }
-            : {}
-          : {
-              'Content-Type': 'application/json',
-              'Content-Length': String(Buffer.byteLength(body)),
-            }),
+        ...bodyHeaders(method, body),
         ...input.headers,
         ...headers,
       },
@@ -174,27 +166,39 @@ export class Client {
     return request
   }
 
-  private readonly agents = new Map<boolean, Agent>()
+  private readonly transports = new Map<boolean, Promise<Transport>>()
 
-  private async agent(keepAlive: boolean): Promise<Agent> {
-    const known = this.agents.get(keepAlive)
-    if (known) return known
+  /** A connection that is taken over must not come from, or go back to, the kept ones. */
+  private transport(hijacks: boolean): Promise<Transport> {
+    const known = this.transports.get(hijacks) ?? this.makeTransport(!hijacks)
+    this.transports.set(hijacks, known)
+    return known
+  }
+
+  private async makeTransport(keepAlive: boolean): Promise<Transport> {
     const { tls } = this.options
-    let agent: Agent
-    if (tls) {
-      const https = await import('node:https')
-      this.send = https.request as typeof httpRequest
-      agent = new https.Agent({ keepAlive, ...tls })
-    } else {
-      agent = new Agent({ keepAlive })
+    if (!tls) return { send: httpRequest, agent: new Agent({ keepAlive }) }
+    const https = await import('node:https')
+    return {
+      send: https.request as typeof httpRequest,
+      agent: new https.Agent({ keepAlive, ...tls }),
     }
-    this.agents.set(keepAlive, agent)
-    return agent
   }
 
   close(): void {
-    for (const agent of this.agents.values()) agent.destroy()
+    for (const transport of this.transports.values())
+      void transport.then(({ agent }) => agent.destroy())
   }
+}
+
+interface Transport {
+  readonly send: typeof httpRequest
+  readonly agent: Agent
+}
+
+function bodyHeaders(method: string, body: string | undefined): Record<string, string> {
+  if (body === undefined) return method === 'POST' ? { 'Content-Length': '0' } : {}
+  return { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)) }
 }
 
 async function apiError(response: IncomingMessage): Promise<ApiError> {

@@ -26,8 +26,8 @@ export function cannotConnect(host: string, error: unknown): ConnectionError {
   }
   if (code.startsWith('ERR_TLS') || code.includes('CERT') || code.includes('SSL')) {
     return new ConnectionError(
-      `error during connect: ${host}: ${message} (${code}). ` +
-        'Is the daemon set up for TLS with a certificate of this authority?',
+      `error during connect: ${host}: ${tlsReason(code, message)}. ` +
+        'Do both sides use certificates of the same authority?',
     )
   }
   if (isRefused(code)) {
@@ -36,6 +36,12 @@ export function cannotConnect(host: string, error: unknown): ConnectionError {
     )
   }
   return new ConnectionError(`error during connect: ${host}: ${message}`)
+}
+
+/** An alert of the other side by its name; OpenSSL's own text is for its developers. */
+function tlsReason(code: string, message: string): string {
+  const alert = /_ALERT_([A-Z_]+)$/.exec(code)?.[1]
+  return alert ? `remote error: tls: ${alert.toLowerCase().replaceAll('_', ' ')}` : message.trim()
 }
 
 function isRefused(code: string): boolean {

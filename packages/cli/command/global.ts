@@ -13,6 +13,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** Flags that stand before the command. */
 export interface GlobalFlags {
   readonly config: Flag<string>
+  readonly context: Flag<string>
   readonly host: Flag<readonly string[]>
   readonly debug: Flag<boolean>
   readonly version: Flag<boolean>
@@ -38,6 +39,7 @@ export function defineGlobalFlags(flags: FlagSet, env: Environment): GlobalFlags
   )
   return {
     config: flags.string('config', '', directory, "Directory of the client's configuration"),
+    context: flags.string('context', 'c', '', 'Name of the context; there is only "default"'),
     host: flags.list('host', 'H', 'Address of the daemon'),
     debug: flags.bool('debug', 'D', false, 'Show debugging output'),
     version: flags.bool('version', 'v', false, 'Print the version and exit'),
@@ -115,6 +117,10 @@ export class ProcessCli implements Cli {
   }
 
   private connect(): Client {
+    const context = this.flags.context.value
+    if (context !== '' && context !== 'default') {
+      throw new Error(`context "${context}": context not found`)
+    }
     const tls = this.tls()
     return new Client({
       host: normalizeHost(this.hostText(), tls !== undefined),

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,6 +16,7 @@ export interface Answer {
 export interface Seen {
   readonly line: string
   readonly body: string
+  readonly headers: IncomingHttpHeaders
 }
 
 /** What a test wants the daemon to say; `undefined` is 404. */
@@ -73,7 +74,7 @@ export class FakeDaemon implements AsyncDisposable {
 
   private async note(request: IncomingMessage, body: string): Promise<Seen> {
     const line = `${request.method} ${(request.url ?? '').replace(/^\/v[\d.]+/, '')}`
-    const seen = { line, body }
+    const seen = { line, body, headers: request.headers }
     this.seen.push(seen)
     return seen
   }

@@ -15,14 +15,20 @@ const main = new URL('../main.ts', import.meta.url).pathname
  */
 export async function runCli(
   args: readonly string[],
-  options: { readonly host?: string; readonly stdin?: string; readonly cwd?: string } = {},
+  options: {
+    readonly host?: string
+    readonly stdin?: string
+    readonly cwd?: string
+    readonly config?: string
+    readonly path?: string
+  } = {},
 ): Promise<Outcome> {
   const compiled = process.env['TDOCKER_CLI']
   const [program, before] = compiled ? [compiled, []] : [process.execPath, ['--', main]]
   const child = spawn(program, [...before, ...args], {
     env: {
-      PATH: process.env['PATH'],
-      DOCKER_CONFIG: '/nonexistent',
+      PATH: [options.path, process.env['PATH']].filter(Boolean).join(':'),
+      DOCKER_CONFIG: options.config ?? '/nonexistent',
       ...(options.host ? { DOCKER_HOST: options.host } : {}),
     },
     ...(options.cwd ? { cwd: options.cwd } : {}),

@@ -79,6 +79,9 @@ export async function createContainer(
   request: CreateRequest,
 ): Promise<string> {
   const { pull } = flags.creation
+  if (flags.creation.useApiSocket.value) {
+    throw new Error('--use-api-socket is not supported by this client yet')
+  }
   checkImageName(request.config.Image ?? '')
   const cidfile = openCidFile(flags.metadata.cidfile.value)
   try {

@@ -32,7 +32,9 @@ export const command: Command = {
       if (format.value && quiet.value) warnQuiet(cli)
       const wanted = format.value || cli.config.data.psFormat || ''
       if (format.value) checkFormat(wanted)
-      const needsSize = size.changed ? size.value : !quiet.value && /\.Size\b|json\s+\.\s*[})]/.test(wanted)
+      const needsSize = size.changed
+        ? size.value
+        : !quiet.value && /\.Size\b|json\s+\.\s*[})]/.test(wanted)
       const limit = latest.value && last.value === -1 ? 1 : last.value
       const containers = await cli.client.get<ContainerSummary[]>('/containers/json', {
         query: {
