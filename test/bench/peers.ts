@@ -91,8 +91,8 @@ async function startDockerd(id: string, base: string, undo: Array<() => unknown>
     ...['--pidfile', join(dir, 'pid'), '--cgroup-parent', `/${id}`, '--storage-driver', 'overlay2'],
   ]
   const child = daemon(
-    'ip',
-    ['netns', 'exec', id, join(unpacked, 'usr/sbin/dockerd'), ...args],
+    'nsenter',
+    [`--net=/run/netns/${id}`, join(unpacked, 'usr/sbin/dockerd'), ...args],
     dir,
     {
       PATH: `${unpacked}/usr/sbin:${unpacked}/usr/bin:${process.env['PATH']}`,
