@@ -31,9 +31,9 @@ export interface ImagesRig extends AsyncDisposable {
 }
 
 export async function imagesRig(
-  o: { config?: Partial<ImagesOptions['config']>; native?: Native } = {},
+  o: { config?: Partial<ImagesOptions['config']>; native?: Native; dataRoot?: string } = {},
 ): Promise<ImagesRig> {
-  const dataRoot = await mkdtemp('/dev/shm/tdocker-images-')
+  const dataRoot = o.dataRoot ?? (await mkdtemp('/dev/shm/tdocker-images-'))
   const native = o.native ?? bestNative()
   const users: ImagesRig['users'] = new Map()
   const problems: string[] = []
@@ -108,7 +108,7 @@ export async function imagesRig(
     },
     async [Symbol.asyncDispose]() {
       await shut()
-      await rm(dataRoot, { recursive: true, force: true })
+      if (o.dataRoot === undefined) await rm(dataRoot, { recursive: true, force: true })
     },
   }
 }

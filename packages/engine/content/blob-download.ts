@@ -148,16 +148,21 @@ export class BlobDownload implements AsyncDisposable {
     this.#finished = true
   }
 
-  /** Leaves a partial file only where it is worth a resume. */
+  /**
+   * Ends a download that failed. Its file stays only when the network was to blame and it is worth a
+   * resume; answers whether it does.
+   */
+  async giveUp(error: unknown): Promise<boolean> {
+    const resumable = error instanceof NetworkError || this.#o.signal.aborted
+    if (!resumable) this.#finished = true
+    await this[Symbol.asyncDispose]()
+    return !this.#finished && this.#received >= KEEP_FROM
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file?.close()
     this.#file = undefined
     if (this.#finished || this.#received < KEEP_FROM) await rm(this.#path, { force: true })
-  }
-
-  /** Whether a partial file stays behind. */
-  get leavesPartial(): boolean {
-    return !this.#finished && this.#received >= KEEP_FROM
   }
 }
 

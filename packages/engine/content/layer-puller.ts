@@ -10,7 +10,7 @@ import { BlobDownload, type BlobSource } from './blob-download.ts'
 import { chainKey } from './content-paths.ts'
 import type { Layer, LayerStore, Workspace } from './layer-store.ts'
 import { type Extracted, LayerUnpacker } from './layer-unpacker.ts'
-import { unpackError } from './unpack-error.ts'
+import { localError, unpackError } from './unpack-error.ts'
 import { Semaphore } from './semaphore.ts'
 
 /** What happens to one layer; `current` and `total` in compressed bytes. */
@@ -141,6 +141,8 @@ export class LayerPuller {
     const letBlobGo = this.#o.layers.holdBlob(request.descriptor.digest)
     try {
       return await this.#obtain(request)
+    } catch (error) {
+      throw localError(error)
     } finally {
       letBlobGo()
     }
@@ -173,7 +175,7 @@ export class LayerPuller {
         const layer = await this.#commit(request, workspace, extracted, request.diffId)
         return { layer }
       } catch (error) {
-        await this.#untrackPartial(request.descriptor, download)
+        if (!(await download.giveUp(error))) await this.#untrackPartial(request.descriptor)
         // Bytes kept from an earlier pull may have been the bad ones.
         if (!download.resumed || attempt > 1 || request.signal.aborted) throw error
       }
@@ -277,8 +279,7 @@ export class LayerPuller {
     ])
   }
 
-  async #untrackPartial({ digest }: Descriptor, download: BlobDownload): Promise<void> {
-    if (download.leavesPartial) return
+  async #untrackPartial({ digest }: Descriptor): Promise<void> {
     try {
       await this.#o.store.write([sql`DELETE FROM partial WHERE digest = ${digest}`])
     } catch (error) {

@@ -252,16 +252,17 @@ export class LayerStore {
       .filter((key) => !this.isInUse(key))
   }
 
-  /** Removes layers that no image holds: what a failed or interrupted pull brought. */
+  /** Removes layers that no image holds: what a failed or interrupted pull brought. Never throws. */
   async sweep(): Promise<void> {
     const release = this.release(this.unreferenced())
     let committed = false
     try {
       if (release.statements.length > 0) await this.#store.write(release.statements)
       committed = true
-    } finally {
-      await release.finish(committed)
+    } catch (error) {
+      this.#onError('sweep of layers', error)
     }
+    await release.finish(committed)
   }
 
   /** Diff directories for overlay, topmost first; `layers` bottom first. */

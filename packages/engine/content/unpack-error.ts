@@ -1,10 +1,12 @@
 import { KernelError } from '@tdocker/kernel'
 import { EngineError, cancelled, system } from '../base/errors.ts'
+import { StoreError } from '../store/store.ts'
 
 const KERNEL: Readonly<Record<string, string>> = {
   ENOSPC: 'no space left on device',
   EDQUOT: 'disk quota exceeded',
-  EFBIG: 'archive is larger than the space that is left',
+  // The limit given is the space that is free.
+  EFBIG: 'no space left on device',
   EBADMSG: 'unexpected EOF',
   EINVAL: 'archive/tar: invalid tar header',
   EPERM: 'operation not permitted',
@@ -24,7 +26,15 @@ export function unpackError(error: unknown): EngineError {
   return system(`failed to register layer: ${reasonOf(error)}`, error)
 }
 
+/** Failures of this machine while a layer comes, not of the registry: passed on in moby's words. */
+export function localError(error: unknown): unknown {
+  if (error instanceof StoreError || error instanceof KernelError) return unpackError(error)
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
+  return typeof code === 'string' && Object.hasOwn(KERNEL, code) ? unpackError(error) : error
+}
+
 function reasonOf(error: unknown): string {
+  if (error instanceof StoreError && error.code === 'SQLITE_FULL') return 'no space left on device'
   if (error instanceof KernelError) {
     const reason = KERNEL[error.code] ?? error.code
     return error.path === undefined ? reason : `${error.syscall} ${error.path}: ${reason}`

@@ -25,6 +25,7 @@ import { EngineError, cancelled, invalidParameter, notFound, system } from '../b
 import type { KeyedLock } from '../base/keyed-lock.ts'
 import type { LayerPuller, LayerProgress } from '../content/layer-puller.ts'
 import type { Layer, LayerStore } from '../content/layer-store.ts'
+import { localError } from '../content/unpack-error.ts'
 import type { EventLog, NewEvent } from '../event/event-log.ts'
 import type { RegistryClient } from '../registry/registry-client.ts'
 import { MAX_CONFIG, type Repository } from '../registry/repository.ts'
@@ -86,7 +87,7 @@ export async function pullImage(o: PullContext, options: PullOptions): Promise<v
     if (platform) warnOfPlatform(o, reference, platform, progress)
   } catch (error) {
     if (signal.aborted) throw cancelled('context canceled', error)
-    throw error
+    throw localError(error)
   }
 }
 

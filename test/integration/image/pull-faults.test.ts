@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import type { Blob } from '../../lib/image-maker.ts'
 import { blob, descriptorOf, jsonBlob, makeImage, makeLayer, tarOf } from '../../lib/image-maker.ts'
 import { imagesRig } from '../../lib/images-rig.ts'
 import type { ImagesRig } from '../../lib/images-rig.ts'
 import { FaultRegistry, refuse, serveBlob } from '../../lib/registry.ts'
+
+const run = promisify(execFile)
 
 const noise = async (size: number) =>
   makeLayer(await tarOf([{ name: 'noise', content: randomBytes(size) }]))
@@ -386,3 +391,33 @@ test('a manifest of another digest than asked for', async () => {
   })
   await nothingLeft(rig)
 })
+
+test('a full disk is told, leaves nothing, and the next pull works', async () => {
+  await using registry = await FaultRegistry.start()
+  await using disk = await smallDisk('24m')
+  await using rig = await imagesRig({ dataRoot: disk.path })
+  registry.add('large:1', makeImage({ layers: [await noise(1_000_000), await noise(40_000_000)] }))
+  const zeros = makeLayer(await tarOf([{ name: 'zeros', content: Buffer.alloc(60_000_000) }]))
+  registry.add('bomb:1', makeImage({ layers: [zeros] }))
+  for (const name of ['large', 'bomb']) {
+    await assert.rejects(
+      rig.pull(`${registry.host}/${name}:1`),
+      /^EngineError: failed to register layer: .*no space left on device/,
+    )
+    await nothingLeft(rig)
+  }
+  registry.add('small:1', makeImage({ layers: [await noise(1_000_000)] }))
+  await rig.pull(`${registry.host}/small:1`)
+})
+
+async function smallDisk(size: string): Promise<AsyncDisposable & { path: string }> {
+  const path = await mkdtemp('/dev/shm/tdocker-small-')
+  await run('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tdocker-small', path])
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await run('umount', [path])
+      await rm(path, { recursive: true })
+    },
+  }
+}
