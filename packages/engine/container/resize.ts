@@ -13,7 +13,8 @@ export async function resizeContainer(
   await c.reconciled
   if (!c.live) throw notRunning(c.id)
   try {
-    await c.live.shim.resize(o.rows, o.columns)
+    // Without a terminal there is nothing to do, which is no error to any client.
+    if (c.config.Tty) await c.live.shim.resize(o.rows, o.columns)
   } catch (error) {
     throw system(`cannot resize container: ${(error as Error).message}`, error)
   }

@@ -52,7 +52,8 @@ export async function resizeExec(
   }
   if (!exec.shim) throw invalidParameter('exec process is not started')
   try {
-    await exec.shim.resize(o.rows, o.columns)
+    // Without a terminal there is nothing to do, which is no error to any client.
+    if (exec.spec.tty) await exec.shim.resize(o.rows, o.columns)
   } catch (error) {
     throw system(`cannot resize exec: ${(error as Error).message}`, error)
   }
