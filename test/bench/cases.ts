@@ -250,7 +250,8 @@ function engineMemory(engine: Engine): { daemonRss: number; monitorsPss: number 
 
 function programOf(pid: string): string {
   try {
-    return basename(readlinkSync(`/proc/${pid}/exe`))
+    // tdocker's monitors run from a sealed copy: `/memfd:tdocker-shim (deleted)`.
+    return basename(readlinkSync(`/proc/${pid}/exe`)).replace(/^memfd:/, '')
   } catch {
     return ''
   }

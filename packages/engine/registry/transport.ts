@@ -8,7 +8,7 @@ import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { lookup as dnsLookup } from 'node:dns'
 import type { Readable } from 'node:stream'
 import { getCACertificates } from 'node:tls'
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
+import type { Dispatcher } from 'undici'
 import { NetworkError, goMethod } from './registry-error.ts'
 import { hostOf } from './registry-config.ts'
 
@@ -46,6 +46,14 @@ export interface RequestOptions {
   signal: AbortSignal
 }
 
+type Undici = typeof import('undici')
+let loaded: Promise<Undici> | undefined
+
+/** At first use: its hundred modules would hold up every start of the daemon. */
+function loadUndici(): Promise<Undici> {
+  return (loaded ??= import('undici'))
+}
+
 export class Transport {
   readonly #agents = new Map<string, Dispatcher>()
   readonly #options: TransportOptions
@@ -79,12 +87,13 @@ export class Transport {
       throw fail(o, url, `refusing to connect to ${url.hostname}`)
     }
     try {
-      const answer = await request(url, {
+      const undici = await loadUndici()
+      const answer = await undici.request(url, {
         method: o.method,
         headers,
         body: o.body ?? null,
         signal: o.signal,
-        dispatcher: this.#agent(url, o),
+        dispatcher: this.#agent(undici, url, o),
       })
       // An aborted or broken body is told by reading it; without a listener it would be uncaught.
       answer.body.on('error', () => {})
@@ -102,12 +111,12 @@ export class Transport {
     }
   }
 
-  #agent(url: URL, o: RequestOptions): Dispatcher {
+  #agent(undici: Undici, url: URL, o: RequestOptions): Dispatcher {
     const proxied = usesProxy(url)
     const key = `${url.protocol}${o.insecure}${o.local}${proxied}`
     let agent = this.#agents.get(key)
     if (!agent) {
-      agent = makeAgent({ ...o, ...this.#options, proxied, tls: url.protocol === 'https:' })
+      agent = makeAgent(undici, { ...o, ...this.#options, proxied, tls: url.protocol === 'https:' })
       this.#agents.set(key, agent)
     }
     return agent
@@ -120,6 +129,7 @@ export class Transport {
 }
 
 function makeAgent(
+  { Agent, EnvHttpProxyAgent }: Undici,
   o: { insecure: boolean; local: boolean; proxied: boolean; tls: boolean } & TransportOptions,
 ): Dispatcher {
   const stall = o.stallTimeoutMs ?? 60_000

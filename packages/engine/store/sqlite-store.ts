@@ -134,8 +134,8 @@ function migrate(path: string): void {
   }
 }
 
-/** The writer runs from source beside this file, or from the bundle beside the bundle. */
+/** The writer is a file of its own: beside this source, or beside the bundle's chunks. */
 function writerUrl(): URL {
-  const name = import.meta.url.endsWith('.ts') ? './writer.ts' : './store-writer.js'
+  const name = import.meta.url.endsWith('.ts') ? './writer.ts' : './writer.js'
   return new URL(name, import.meta.url)
 }
