@@ -9,6 +9,8 @@ import { lookup as dnsLookup } from 'node:dns'
 import type { Readable } from 'node:stream'
 import { getCACertificates } from 'node:tls'
 import type { Dispatcher } from 'undici'
+import { EngineError } from '../base/errors.ts'
+import { type HostCertificates, readHostCertificates } from './host-certificates.ts'
 import { NetworkError, goMethod } from './registry-error.ts'
 import { hostOf } from './registry-config.ts'
 
@@ -30,6 +32,8 @@ export interface TransportOptions {
   /** No bytes for so long end a body, or a wait for headers. */
   stallTimeoutMs?: number
   connectTimeoutMs?: number
+  /** Docker's directory of registries' certificates. */
+  certsDir?: string
 }
 
 export interface RequestOptions {
@@ -93,7 +97,7 @@ export class Transport {
         headers,
         body: o.body ?? null,
         signal: o.signal,
-        dispatcher: this.#agent(undici, url, o),
+        dispatcher: await this.#agent(undici, url, o),
       })
       // An aborted or broken body is told by reading it; without a listener it would be uncaught.
       answer.body.on('error', () => {})
@@ -107,19 +111,29 @@ export class Transport {
       }
     } catch (error) {
       o.signal.throwIfAborted()
+      if (error instanceof EngineError) throw error
       throw networkError(error, o.named === undefined ? o.method : 'GET', o.named ?? url.href, url)
     }
   }
 
-  #agent(undici: Undici, url: URL, o: RequestOptions): Dispatcher {
+  /** One agent for hosts of the same trust; a host with certificates of its own has its own. */
+  async #agent(undici: Undici, url: URL, o: RequestOptions): Promise<Dispatcher> {
     const proxied = usesProxy(url)
-    const key = `${url.protocol}${o.insecure}${o.local}${proxied}`
+    const tls = url.protocol === 'https:'
+    const certificates = tls ? await this.#certificates(url.host) : undefined
+    const host = certificates ? url.host : ''
+    const key = `${url.protocol}${o.insecure}${o.local}${proxied}${host}`
     let agent = this.#agents.get(key)
     if (!agent) {
-      agent = makeAgent(undici, { ...o, ...this.#options, proxied, tls: url.protocol === 'https:' })
+      agent = makeAgent(undici, { ...o, ...this.#options, proxied, tls, certificates })
       this.#agents.set(key, agent)
     }
     return agent
+  }
+
+  #certificates(host: string): Promise<HostCertificates | undefined> {
+    const { certsDir = '/etc/docker/certs.d' } = this.#options
+    return readHostCertificates(certsDir, host)
   }
 
   async close(): Promise<void> {
@@ -130,7 +144,13 @@ export class Transport {
 
 function makeAgent(
   { Agent, EnvHttpProxyAgent }: Undici,
-  o: { insecure: boolean; local: boolean; proxied: boolean; tls: boolean } & TransportOptions,
+  o: {
+    insecure: boolean
+    local: boolean
+    proxied: boolean
+    tls: boolean
+    certificates: HostCertificates | undefined
+  } & TransportOptions,
 ): Dispatcher {
   const stall = o.stallTimeoutMs ?? 60_000
   const options = {
@@ -142,7 +162,11 @@ function makeAgent(
     connect: {
       timeout: o.connectTimeoutMs ?? 30_000,
       rejectUnauthorized: !o.insecure,
-      ...(o.tls && !o.insecure && { ca: systemCertificates() }),
+      ...(o.tls && !o.insecure && { ca: [...systemCertificates(), ...(o.certificates?.ca ?? [])] }),
+      ...(o.certificates && {
+        cert: o.certificates.client.map((pair) => pair.cert),
+        key: o.certificates.client.map((pair) => pair.key),
+      }),
       ...(!o.local && !o.proxied && { lookup: publicLookup }),
     },
   }
