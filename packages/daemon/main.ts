@@ -24,14 +24,20 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 /**
- * Compiled code of the last start halves the time to the first answer. It is as good as code, so it
- * lies where only root can write: never in Node's default place below /tmp.
+ * V8's compiled code is kept beside the program, so that the next start of any daemon finds it; in
+ * the data root where that place is read-only. Code is only taken from a directory of root's alone.
  */
 function useCompileCache(dataRoot: string): void {
-  const directory = join(dataRoot, 'cache', 'code')
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const { uid, mode } = statSync(directory)
-  if (uid === 0 && (mode & 0o022) === 0) enableCompileCache(directory)
+  const own = import.meta.url.endsWith('.ts') ? '../../.build/code' : 'code'
+  for (const directory of [join(import.meta.dirname, own), join(dataRoot, 'cache', 'code')]) {
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      const { uid, mode } = statSync(directory)
+      if (uid === 0 && (mode & 0o022) === 0) return void enableCompileCache(directory)
+    } catch {
+      // The next place.
+    }
+  }
 }
 
 function complain(error: unknown): void {
