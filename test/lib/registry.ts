@@ -31,9 +31,9 @@ export async function startRegistry(o: { htpasswd?: boolean } = {}): Promise<Tes
     join(directory, 'config.yml'),
     `version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\nstorage:\n  filesystem:\n    rootdirectory: ${directory}/data\n  delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:${port}\n${auth}`,
   )
-  const child = spawn('/usr/bin/docker-registry', ['serve', join(directory, 'config.yml')], {
-    stdio: 'ignore',
-  })
+  // It ends with this process, however that ends.
+  const command = ['--pdeathsig', 'KILL', '/usr/bin/docker-registry', 'serve']
+  const child = spawn('setpriv', [...command, join(directory, 'config.yml')], { stdio: 'ignore' })
   await listening(port, child)
   const host = `127.0.0.1:${port}`
   return {
