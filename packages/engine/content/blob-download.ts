@@ -53,7 +53,7 @@ export class BlobDownload implements AsyncDisposable {
   }
 
   /**
-   * Yields the blob from its first byte on, each piece already in the file. Ends early, quietly, when
+   * Yields the blob from its first byte on, each piece on its way into the file. Ends early, quietly, when
    * more comes than the descriptor says: `verified` tells.
    */
   async *pieces(): AsyncGenerator<Buffer> {
@@ -103,8 +103,14 @@ export class BlobDownload implements AsyncDisposable {
         const fresh = skip === 0 ? piece : piece.subarray(Math.min(skip, piece.length))
         skip -= piece.length - fresh.length
         if (fresh.length === 0) continue
-        await file.appendFile(fresh)
-        yield this.#take(fresh)
+        const written = file.appendFile(fresh)
+        // Whoever takes the piece may fail first; the write is awaited all the same.
+        written.catch(() => {})
+        try {
+          yield this.#take(fresh)
+        } finally {
+          await written
+        }
         if (this.#received > size) return
       }
     } finally {

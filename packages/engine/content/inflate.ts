@@ -14,6 +14,8 @@ const MAGIC: ReadonlyArray<[Compression, readonly number[]]> = [
 
 export const MAGIC_LENGTH = 6
 const CHUNK = 1024 * 1024
+/** So much may be inflated ahead of the sink, and so much wait to be, so that all stages work at once. */
+const AHEAD = { readableHighWaterMark: 4 * CHUNK, writableHighWaterMark: 2 * CHUNK }
 /** A window of 128 MiB is what zstd itself accepts; frames that ask for more are refused. */
 const ZSTD_WINDOW_LOG = 27
 
@@ -89,9 +91,10 @@ function createTransform(compression: Compression): Transform | undefined {
     case 'none':
       return undefined
     case 'gzip':
-      return createGunzip({ chunkSize: CHUNK })
+      return createGunzip({ ...AHEAD, chunkSize: CHUNK })
     case 'zstd':
       return createZstdDecompress({
+        ...AHEAD,
         chunkSize: CHUNK,
         params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
       })

@@ -17,8 +17,10 @@ export class LayerUnpacker {
     this.#algorithm = algorithm
     this.#hash = createHash(algorithm)
     this.#inflater = new Inflater(async (chunk) => {
+      const fed = extractor.feed(chunk)
+      // While the extractor's thread works.
       this.#hash.update(chunk)
-      await extractor.feed(chunk)
+      await fed
     })
   }
 

@@ -16,6 +16,8 @@ import { hostOf } from './registry-config.ts'
 
 export const USER_AGENT = 'tdocker/0.1.0 (linux)'
 const MAX_REDIRECTS = 10
+/** Bytes of a body that may wait for their reader. */
+const READ_AHEAD = 1024 * 1024
 
 export interface Response {
   status: number
@@ -97,6 +99,7 @@ export class Transport {
         headers,
         body: o.body ?? null,
         signal: o.signal,
+        highWaterMark: READ_AHEAD,
         dispatcher: await this.#agent(undici, url, o),
       })
       // An aborted or broken body is told by reading it; without a listener it would be uncaught.
