@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CgroupDriver, loadNative, type Native, shimPath } from '@tdocker/kernel'
 import { createCgroupDriver } from '@tdocker/kernel/cgroup/create-driver.ts'
@@ -174,6 +174,8 @@ class AssembledEngine implements Engine {
 
 function makeDirectories(config: EngineConfig): void {
   mkdirSync(config.dataRoot, { recursive: true, mode: 0o710 })
+  // Whoever made it: setuid programs of containers and volumes are not for the host's users to run.
+  chmodSync(config.dataRoot, 0o710)
   mkdirSync(config.execRoot, { recursive: true, mode: 0o710 })
   for (const name of ['containers', 'content', 'layers'])
     mkdirSync(join(config.dataRoot, name), { recursive: true, mode: 0o710 })
