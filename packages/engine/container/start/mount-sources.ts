@@ -1,4 +1,5 @@
 import { mkdirSync, statSync } from 'node:fs'
+import { getSystemErrorMessage } from 'node:util'
 import { system } from '../../base/errors.ts'
 import type { Container } from '../container.ts'
 import type { MountRecord } from '../create/mount-record.ts'
@@ -44,7 +45,7 @@ function bindIsDirectory(record: MountRecord): boolean {
     mkdirSync(record.source, { recursive: true, mode: 0o755 })
   } catch (error) {
     throw system(
-      `error while creating mount source path '${record.source}': ${(error as Error).message}`,
+      `error while creating mount source path '${record.source}': mkdir ${record.source}: ${reasonOf(error)}`,
       error,
     )
   }
@@ -57,4 +58,10 @@ function tmpfs(options: NonNullable<MountRecord['tmpfs']>): NonNullable<Resolved
     ...(options.Mode ? { mode: options.Mode } : {}),
     ...(options.Options ? { options: options.Options } : {}),
   }
+}
+
+/** `not a directory`, without Node's code and call around it. */
+function reasonOf(error: unknown): string {
+  const { errno, message } = error as NodeJS.ErrnoException
+  return errno === undefined ? message : getSystemErrorMessage(errno)
 }
