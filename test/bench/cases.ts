@@ -32,12 +32,17 @@ const API = '/v1.41'
 
 export const cases: Readonly<Record<string, Case>> = {
   async ping(engine, results, { iterations }) {
-    results.add('_ping, 1 connection', '/s', engine.name, [
-      await pingRate(engine, 1, iterations * 200),
-    ])
-    results.add('_ping, 32 connections', '/s', engine.name, [
-      await pingRate(engine, 32, iterations * 400),
-    ])
+    await pingRate(engine, 32, 5000)
+    for (const [connections, total] of [
+      [1, iterations * 300],
+      [32, iterations * 2000],
+    ] as const)
+      results.add(
+        `_ping, ${connections} connection${connections > 1 ? 's' : ''}`,
+        '/s',
+        engine.name,
+        [await pingRate(engine, connections, total)],
+      )
   },
 
   async 'run-none'(engine, results, o) {
@@ -205,13 +210,11 @@ function pingRate(engine: Engine, connections: number, total: number): Promise<n
           socket.write(request)
         }
       }
-      let text = ''
       socket.on('connect', next)
       socket.on('error', finish)
+      // Costs next to nothing, so that the engine is what is measured: an answer ends in OK.
       socket.on('data', (part) => {
-        text += part.toString('latin1')
-        if (!text.endsWith('\r\n\r\nOK')) return
-        text = ''
+        if (part.at(-2) !== 0x4f || part.at(-1) !== 0x4b) return
         if (++answered === total) finish()
         else next()
       })
