@@ -139,11 +139,12 @@ function pageNotFound(): HttpError {
   return new HttpError(404, 'page not found')
 }
 
+/** "not supported": words by which `docker inspect` knows to look for a name elsewhere. */
 function notImplemented(operation: { id: string; method: string; path: string }): Handler {
   return () => {
     throw new HttpError(
       501,
-      `${operation.id} (${operation.method} ${operation.path}) is not implemented by tdocker yet`,
+      `${operation.id} (${operation.method} ${operation.path}) is not supported by tdocker yet`,
     )
   }
 }

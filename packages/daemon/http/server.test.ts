@@ -101,7 +101,7 @@ test('each of the 108 operations is served, or says by name that it is not', asy
     const answer = await h.call(method, path.replaceAll(/\{\w+\}/g, 'x'))
     assert.equal(answer.status, 501, id)
     if (method === 'HEAD') continue
-    assert.equal(messageIn(answer), `${id} (${method} ${path}) is not implemented by tdocker yet`)
+    assert.equal(messageIn(answer), `${id} (${method} ${path}) is not supported by tdocker yet`)
   }
 })
 

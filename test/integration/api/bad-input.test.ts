@@ -308,7 +308,7 @@ test('operations that are not served yet say so by name', async () => {
     ['POST', '/plugins/x/enable', 'PluginEnable (POST /plugins/{name}/enable)'],
   ] as const) {
     const answer = await daemon.api.request(method, path)
-    refused(answer, 501, `${name} is not implemented by tdocker yet`)
+    refused(answer, 501, `${name} is not supported by tdocker yet`)
   }
   await unharmed()
 })

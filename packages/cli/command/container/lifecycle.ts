@@ -69,7 +69,7 @@ export async function forEach(
   cli: Cli,
   names: readonly string[],
   operation: (name: string) => Promise<void>,
-  options: { readonly silent?: boolean; readonly ignore?: (error: unknown) => boolean } = {},
+  options: { readonly silent?: boolean; readonly forgive?: (error: unknown) => boolean } = {},
 ): Promise<void> {
   const pending = names.map((name) =>
     operation(name).then(
@@ -82,7 +82,9 @@ export async function forEach(
     const error = await pending[index]
     if (error === undefined) {
       if (!options.silent) cli.print(`${name}\n`)
-    } else if (!options.ignore?.(error)) {
+    } else if (options.forgive?.(error)) {
+      cli.printError(`${error.message}\n`)
+    } else {
       errors.push(error)
     }
   }

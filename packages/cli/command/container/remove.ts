@@ -27,7 +27,7 @@ export const command: Command = {
             },
           })
         },
-        { ignore: (error) => force.value && error instanceof ApiError && error.isNotFound },
+        { forgive: (error) => force.value && error instanceof ApiError && error.isNotFound },
       )
   },
 }

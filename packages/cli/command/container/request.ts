@@ -170,6 +170,15 @@ function buildHostConfig(flags: ContainerFlags): HostConfig {
   const { binds } = parseVolumes(storage.volume.value)
   return {
     ...resources(flags),
+    ...withoutEmpty({
+      VolumesFrom: storage.volumesFrom.value,
+      CapAdd: capabilities(security.capAdd.value),
+      CapDrop: capabilities(security.capDrop.value),
+      ExtraHosts: network.addHost.value,
+      GroupAdd: process.groupAdd.value,
+      Links: network.link.value,
+      SecurityOpt: options,
+    }),
     Binds: binds,
     ContainerIDFile: metadata.cidfile.value,
     LogConfig: { Type: metadata.logDriver.value, Config: logOptions(flags) },
@@ -178,25 +187,18 @@ function buildHostConfig(flags: ContainerFlags): HostConfig {
     RestartPolicy: parseRestartPolicy(metadata.restart.value),
     AutoRemove: metadata.rm.value,
     VolumeDriver: storage.volumeDriver.value,
-    VolumesFrom: [...storage.volumesFrom.value],
     Mounts: [...storage.mount.value],
     Annotations: { ...metadata.annotation.value },
-    CapAdd: capabilities(security.capAdd.value),
-    CapDrop: capabilities(security.capDrop.value),
     CgroupnsMode: security.cgroupns.value,
     Dns: [...network.dns.value],
     DnsOptions: [...network.dnsOption.value],
     DnsSearch: [...network.dnsSearch.value],
-    ExtraHosts: [...network.addHost.value],
-    GroupAdd: [...process.groupAdd.value],
     IpcMode: security.ipc.value,
-    Links: [...network.link.value],
     OomScoreAdj: flags.resources.oomScoreAdj.value,
     PidMode: security.pid.value,
     Privileged: security.privileged.value,
     PublishAllPorts: network.publishAll.value,
     ReadonlyRootfs: security.readOnly.value,
-    SecurityOpt: options,
     StorageOpt: storageOptions(storage.storageOpt.value),
     Tmpfs: tmpfs(storage.tmpfs.value),
     UTSMode: security.uts.value,
@@ -215,6 +217,7 @@ function resources(flags: ContainerFlags): HostConfig {
   const { devices, cdi } = splitDevices(r.device.value)
   const requests = [...r.gpus.value, ...(cdi.length > 0 ? [{ Driver: 'cdi', DeviceIDs: cdi }] : [])]
   return {
+    ...withoutEmpty({ DeviceCgroupRules: r.deviceCgroupRule.value, DeviceRequests: requests }),
     BlkioWeight: r.blkioWeight.value,
     BlkioWeightDevice: [...r.blkioWeightDevice.value],
     BlkioDeviceReadBps: [...r.deviceReadBps.value],
@@ -231,8 +234,6 @@ function resources(flags: ContainerFlags): HostConfig {
     CpuShares: r.cpuShares.value,
     CpusetCpus: r.cpusetCpus.value,
     CpusetMems: r.cpusetMems.value,
-    DeviceCgroupRules: [...r.deviceCgroupRule.value],
-    DeviceRequests: requests,
     Devices: devices,
     IOMaximumBandwidth: r.ioMaxBandwidth.value,
     IOMaximumIOps: r.ioMaxIops.value,
@@ -245,6 +246,14 @@ function resources(flags: ContainerFlags): HostConfig {
     PidsLimit: r.pidsLimit.value,
     Ulimits: [...r.ulimit.value].sort((a, b) => ((a.Name ?? '') < (b.Name ?? '') ? -1 : 1)),
   }
+}
+
+/** Lists of which docker sends none rather than an empty one: `inspect` shows the difference. */
+function withoutEmpty<T extends Record<string, readonly unknown[]>>(
+  lists: T,
+): { [Name in keyof T]?: Array<T[Name][number]> } {
+  const filled = Object.entries(lists).filter(([, list]) => list.length > 0)
+  return Object.fromEntries(filled) as { [Name in keyof T]?: Array<T[Name][number]> }
 }
 
 function splitDevices(specs: readonly string[]): { devices: DeviceMapping[]; cdi: string[] } {
