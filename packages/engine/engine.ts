@@ -138,6 +138,7 @@ class AssembledEngine implements Engine {
   }
 
   async reload(config: EngineConfig): Promise<void> {
+    this.#images.reload(config)
     this.#config = config
     await this.#events.commit(
       [],

@@ -11,7 +11,7 @@ import { LayerPuller } from '../content/layer-puller.ts'
 import { LayerStore } from '../content/layer-store.ts'
 import type { EventLog } from '../event/event-log.ts'
 import { RegistryClient, type RegistryClientOptions } from '../registry/registry-client.ts'
-import type { RegistryConfig } from '../registry/registry-config.ts'
+import { RegistryConfig, type RegistryOptions } from '../registry/registry-config.ts'
 import type { Store } from '../store/store.ts'
 import type { ImageBackend, ImageUsers } from './image-backend.ts'
 import { imageEvent } from './image-events.ts'
@@ -44,8 +44,8 @@ export interface Images {
   source: ImageSource
   /** `POST /auth` */
   auth(config: AuthConfig): Promise<AuthResponse>
-  /** For `info`: mirrors and insecure registries as they are in force. */
-  registryConfig: RegistryConfig
+  /** Takes over mirrors and insecure registries for the next pull; throws as `createImages`. */
+  reload(options: RegistryOptions): void
   /** How many images there are, for `info`. */
   count(): number
   /** Call once at start. */
@@ -102,7 +102,9 @@ export function createImages(o: ImagesOptions): Images {
     source: { resolve: async (reference, platform) => resolve(context, reference, platform) },
     auth: (config) =>
       registry.login(config, AbortSignal.any([closing.signal, AbortSignal.timeout(30_000)])),
-    registryConfig: registry.config,
+    reload: (options) => {
+      registry.config = new RegistryConfig(options)
+    },
     count: () => records.all().length,
     collectGarbage: async () => {
       await dropLostLayers(context, store)

@@ -21,7 +21,7 @@ export interface RegistryClientOptions extends RegistryOptions, TransportOptions
 }
 
 export class RegistryClient {
-  readonly config: RegistryConfig
+  config: RegistryConfig
   readonly #transport: Transport
   readonly #tokens = new TokenCache()
   readonly #backoffMs: number
