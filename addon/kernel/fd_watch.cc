@@ -5,6 +5,8 @@
 
 #include <utility>
 
+thread_local bool FdWatch::exiting_ = false;
+
 std::shared_ptr<FdWatch> FdWatch::Start(Napi::Env env, int fd, Settled settled, Failure* failure) {
   uv_loop_t* loop = nullptr;
   napi_get_uv_event_loop(env, &loop);
@@ -26,6 +28,8 @@ std::shared_ptr<FdWatch> FdWatch::Start(Napi::Env env, int fd, Settled settled, 
   uv_unref(reinterpret_cast<uv_handle_t*>(&watch->handle_));
   napi_add_env_cleanup_hook(env, Abandon, watch.get());
   uv_poll_start(&watch->handle_, UV_READABLE | UV_DISCONNECT, [](uv_poll_t* handle, int, int) {
+    // Node turns the loop once more to close its handles, when no JavaScript can run.
+    if (exiting_) return;
     FdWatch* watch = static_cast<FdWatch*>(handle->data);
     Napi::HandleScope scope(watch->env_);
     // Without a callback scope the promise's reactions would wait for the next turn of the loop.

@@ -20,6 +20,8 @@ class FdWatch : public std::enable_shared_from_this<FdWatch> {
   // Settles with false; nothing when already settled.
   void Cancel();
   int fd() const { return fd_; }
+  // From here on nothing of this thread's environment is settled: no JavaScript can run any more.
+  static void BeginExit() { exiting_ = true; }
 
  private:
   explicit FdWatch(Napi::Env env) : env_(env) {}
@@ -27,6 +29,7 @@ class FdWatch : public std::enable_shared_from_this<FdWatch> {
   void Close();
   static void Abandon(void* data);
 
+  static thread_local bool exiting_;
   Napi::Env env_;
   uv_poll_t handle_{};
   int fd_ = -1;

@@ -296,4 +296,6 @@ void InitProcess(Napi::Env env, Napi::Object exports) {
   exports["pipe"] = Napi::Function::New<MakePipe>(env);
   exports["readFd"] = Napi::Function::New<ReadFd>(env);
   exports["shimRequest"] = Napi::Function::New<ShimRequest>(env);
+  exports["beginExit"] =
+      Napi::Function::New(env, [](const Napi::CallbackInfo&) { FdWatch::BeginExit(); });
 }

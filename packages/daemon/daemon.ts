@@ -55,10 +55,13 @@ export async function runDaemon(config: Config, flags: Flags): Promise<void> {
   void warm(api)
   await aborted(ended)
   log.info('shutting down')
+  // Waits for containers to stop are the kernel's and keep no event loop alive.
+  const alive = setInterval(() => {}, 2 ** 30)
   listeners.stop()
   await restored
   await engine.close({ stopContainers: !current.config.liveRestore })
   await listeners.close()
+  clearInterval(alive)
 }
 
 /** An engine that cannot be opened leaves no socket behind. */

@@ -40,7 +40,9 @@ let loaded: Native | undefined
 export function loadNative(): Native {
   if (loaded === undefined) {
     const require = createRequire(import.meta.url)
-    loaded = wrapNative(require(findBuilt(ADDON)) as Native)
+    const raw = require(findBuilt(ADDON)) as Native & { beginExit(): void }
+    process.once('exit', () => raw.beginExit())
+    loaded = wrapNative(raw)
   }
   return loaded
 }
