@@ -18,7 +18,7 @@ export function createLog(o: {
   /** For tests; stderr otherwise. */
   write?: (line: string) => void
 }): Log {
-  const destination = o.write ? { write: o.write } : pino.destination({ fd: 2, sync: true })
+  const destination = o.write ? { write: o.write } : stderr()
   const stream =
     o.logFormat === 'json'
       ? destination
@@ -32,6 +32,14 @@ export function createLog(o: {
     },
     stream,
   )
+}
+
+/** Lines that cannot be written (a full disk, a closed pipe) wait for the next one, up to a limit. */
+function stderr(): { write(line: string): unknown } {
+  const destination = pino.destination({ fd: 2, sync: true, maxLength: 1 << 20 })
+  // Whatever becomes of the log: it is no reason for the daemon to end.
+  destination.on('error', () => {})
+  return destination
 }
 
 /** `time=… level=info msg="…" key=value`, as dockerd writes to a file. */

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ApiClient } from './api-client.ts'
@@ -102,6 +102,7 @@ export class TestDaemon implements AsyncDisposable {
       stdio: ['ignore', log, log],
       env: { ...process.env, ...this.#options.env },
     })
+    closeSync(log)
     this.#process = child
     let exited = false
     child.on('exit', () => (exited = true))

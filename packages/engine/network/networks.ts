@@ -75,6 +75,8 @@ export class Networks implements NetworkSandboxes {
   readonly #holdings = new Map<string, Holding>()
   #ids: ReadonlyMap<string, string> = new Map()
   #restored: Promise<void> | undefined
+  /** Containers that live on since before `restore`. */
+  #alive: Map<string, { pid: number }> = new Map()
 
   constructor({ native, store, config, log, events, host = hostFiles }: NetworksOptions) {
     this.#native = native
@@ -101,8 +103,7 @@ export class Networks implements NetworkSandboxes {
   }
 
   async open(request: SandboxRequest): Promise<Sandbox> {
-    if (this.#restored === undefined) throw system('networks are not restored yet')
-    await this.#restored
+    await this.#whenRestored()
     const name = networkNameOf(request.mode)
     switch (name) {
       case 'host':
@@ -117,6 +118,7 @@ export class Networks implements NetworkSandboxes {
   }
 
   async release(containerId: string): Promise<void> {
+    this.#alive.delete(containerId)
     const holding = this.#holdings.get(containerId)
     if (holding === undefined) return
     this.#holdings.delete(containerId)
@@ -126,8 +128,21 @@ export class Networks implements NetworkSandboxes {
   }
 
   restore(alive: ReadonlyMap<string, { pid: number }>): Promise<void> {
-    this.#restored = this.#restore(alive)
+    this.#alive = new Map(alive)
+    this.#restored = this.#restore(this.#alive)
     return this.#restored
+  }
+
+  /** What failed at the daemon's start, for want of room on the disk, is tried again by who needs it. */
+  async #whenRestored(): Promise<void> {
+    const attempt = this.#restored
+    if (attempt === undefined) throw system('networks are not restored yet')
+    try {
+      await attempt
+    } catch {
+      if (this.#restored === attempt) this.#restored = this.#restore(this.#alive)
+      await this.#restored
+    }
   }
 
   /** Id of a network by its name; empty before `restore`. */

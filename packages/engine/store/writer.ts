@@ -4,6 +4,7 @@
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
+import { Reserve } from './reserve.ts'
 import type { Statement } from './store.ts'
 
 export interface WriteRequest {
@@ -26,10 +27,12 @@ function main(port: MessagePort, path: string): void {
   const database = new Database(path)
   database.pragma('synchronous = FULL')
   database.pragma('foreign_keys = ON')
+  const reserve = new Reserve(`${path}.reserve`)
   port.on('message', (first: WriteRequest) => {
     const group = [first, ...drain(port)]
     const requests = group.filter((request) => request.id !== 0)
-    for (const answer of commit(database, requests)) port.postMessage(answer)
+    for (const answer of commitWith(reserve, database, requests)) port.postMessage(answer)
+    reserve.refill()
     if (requests.length < group.length) {
       database.close()
       port.close()
@@ -43,6 +46,26 @@ function* drain(port: MessagePort): Generator<WriteRequest> {
     if (!next) return
     yield next.message
   }
+}
+
+/** On a full disk what deletes rows gets a second try, with the room that was kept for it. */
+function commitWith(
+  reserve: Reserve,
+  database: Database.Database,
+  requests: readonly WriteRequest[],
+): WriteAnswer[] {
+  const answers = commit(database, requests)
+  const isFull = (answer: WriteAnswer): boolean => answer.error?.code === 'SQLITE_FULL'
+  if (!answers.some(isFull)) return answers
+  const failed = new Set(answers.filter(isFull).map(({ id }) => id))
+  const deleting = requests.filter((request) => failed.has(request.id) && deletes(request))
+  if (deleting.length === 0 || !reserve.release()) return answers
+  const again = new Map(commit(database, deleting).map((answer) => [answer.id, answer]))
+  return answers.map((answer) => again.get(answer.id) ?? answer)
+}
+
+function deletes({ statements }: WriteRequest): boolean {
+  return statements.some(({ sql }) => /^\s*DELETE\b/i.test(sql))
 }
 
 function commit(database: Database.Database, requests: readonly WriteRequest[]): WriteAnswer[] {

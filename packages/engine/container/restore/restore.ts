@@ -59,7 +59,10 @@ export async function restoreContainers(ctx: Context, loaded: Loaded): Promise<v
   const alive = new Map<string, { pid: number }>()
   for (const { stored, shim } of findings)
     if (shim) alive.set(stored.container.id, { pid: shim.pid })
-  await ctx.networks.restore(alive)
+  // A failure is told to starts that need a network; stop and removal must not wait for it for ever.
+  await ctx.networks
+    .restore(alive)
+    .catch((err: unknown) => ctx.log.error({ err }, 'networks not restored'))
   await eachOf(findings, async (finding) => {
     const c = finding.stored.container
     await reconcile(ctx, finding).catch((err: unknown) =>
