@@ -22,8 +22,9 @@ export function checkTty(cli: Cli, attachStdin: boolean, tty: boolean): void {
  * and whenever that changes. Answers the function that stops it.
  */
 export function followTerminalSize(cli: Cli, path: string): () => void {
-  void initialSize(cli, path)
-  const onChange = (): void => void resize(cli, path)
+  // One after another: an older size overtaking a newer one would stay.
+  let last: Promise<unknown> = initialSize(cli, path)
+  const onChange = (): void => void (last = last.then(() => resize(cli, path)))
   process.on('SIGWINCH', onChange)
   return () => void process.off('SIGWINCH', onChange)
 }
