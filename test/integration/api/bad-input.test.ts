@@ -1,6 +1,6 @@
 /** Requests that cannot be served: the status and sentence clients know, and nothing left behind. */
 import assert from 'node:assert/strict'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { after, before, test } from 'node:test'
 import type { ApiAnswer } from '../../lib/api-client.ts'
 import { footprintOf, settlesTo } from '../../lib/footprint.ts'
@@ -355,3 +355,58 @@ test('resize is fine where there is no terminal', async () => {
     `exec command ${body.Id} is already running`,
   )
 })
+
+test('of many who want the same name or port, one gets it', async () => {
+  const before = footprintOf(daemon)
+  const named = await Promise.all(Array.from({ length: 12 }, () => create({}, '?name=wanted')))
+  assert.deepEqual(named.map(({ status }) => status).sort(), [201, ...Array<number>(11).fill(409)])
+
+  const made = await Promise.all(
+    Array.from({ length: 6 }, () =>
+      create({
+        Cmd: ['sleep', '1000'],
+        HostConfig: { PortBindings: { '80/tcp': [{ HostPort: '47653' }] } },
+      }),
+    ),
+  )
+  const ids = made.map(({ body }) => (body as { Id: string }).Id)
+  const started = await Promise.all(ids.map((id) => daemon.api.post(`/containers/${id}/start`)))
+  const refusals = started.filter(({ status }) => status !== 204)
+  assert.equal(refusals.length, 5)
+  for (const { body } of refusals)
+    assert.match((body as { message: string }).message, /:47653 failed: port is already allocated$/)
+
+  await Promise.all(
+    ['wanted', ...ids].map((id) => daemon.api.delete(`/containers/${id}?force=1&v=1`)),
+  )
+  await settlesTo(before, daemon)
+})
+
+test('requests that come at once and go halfway harm nobody', async () => {
+  const before = footprintOf(daemon)
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, (_, i) =>
+      i % 3 === 0
+        ? create({ Image: 'x' })
+        : i % 3 === 1
+          ? raw('{"Image":')
+          : create({ HostConfig: { Binds: ['fresh:/v', '/tmp:/b:xx'] } }),
+    ),
+  )
+  for (const { status } of answers) assert.ok(status === 400 || status === 404)
+  // Promises a body and hangs up.
+  await Promise.all(Array.from({ length: 10 }, hangUp))
+  await settlesTo(before, daemon)
+  assert.equal((await daemon.api.get('/_ping')).text, 'OK')
+})
+
+function hangUp(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(daemon.socket).on('error', reject)
+    socket.write(
+      'POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"Image":"busy',
+      () => socket.destroy(),
+    )
+    socket.on('close', () => resolve())
+  })
+}

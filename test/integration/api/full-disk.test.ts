@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   rmSync,
   statfsSync,
   writeSync,
@@ -115,6 +116,12 @@ test('on a full disk create fails or works, and says why', async () => {
   }
   assert.equal(answers.length, 3, 'creates never failed')
   await lives()
+  const { body } = await daemon.api.get<Array<{ Id: string }>>('/containers/json?all=1')
+  assert.deepEqual(
+    readdirSync(join(daemon.dataRoot, 'containers')).sort(),
+    body.map(({ Id }) => Id).sort(),
+    'a directory without its container',
+  )
   const inspected = await daemon.api.get<{ State: { Running: boolean } }>(
     `/containers/${early}/json`,
   )
