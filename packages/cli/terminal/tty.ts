@@ -25,8 +25,9 @@ export function followTerminalSize(cli: Cli, path: string): () => void {
   // One after another: an older size overtaking a newer one would stay.
   let last: Promise<unknown> = initialSize(cli, path)
   const onChange = (): void => void (last = last.then(() => resize(cli, path)))
-  process.on('SIGWINCH', onChange)
-  return () => void process.off('SIGWINCH', onChange)
+  // Not SIGWINCH itself: when that comes, Bun still answers the size of before.
+  cli.stdout.on('resize', onChange)
+  return () => void cli.stdout.off('resize', onChange)
 }
 
 /** The process may not be there yet: a few more attempts, then its default size stays. */
