@@ -1,6 +1,7 @@
 import './private-netns.ts'
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { StoreError } from '@tdocker/engine/store/store.ts'
 import {
   ip,
   lanClient,
@@ -149,4 +150,21 @@ test('connects and disconnects are events of the network', async () => {
     ]),
   )
   assert.deepEqual(events, expected)
+})
+
+test('a restore that failed for want of room is tried again by the next start', async (t) => {
+  await using rig = await Rig.start()
+  const live = await rig.run('live', published('8080'))
+  await rig.die(await rig.run('dead', published('8081')))
+  const write = t.mock.method(rig.store, 'write', () =>
+    Promise.reject(new StoreError('SQLITE_FULL', 'database or disk is full')),
+  )
+  await assert.rejects(rig.crash([live]), /disk is full/)
+  await assert.rejects(rig.run('early'), /disk is full/)
+  write.mock.restore()
+  const next = await rig.run('next', published('8081'))
+  assert.notEqual(next.address, live.address)
+  await rig.stop(live)
+  await rig.stop(next)
+  assert.deepEqual(rig.store.all('SELECT id FROM endpoint'), [])
 })

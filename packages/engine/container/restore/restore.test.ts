@@ -221,3 +221,16 @@ test('execs go on or get their code', async () => {
   assert.deepEqual(await of(ids[1]!), [false, 4])
   assert.deepEqual(await of(ids[2]!), [false, null])
 })
+
+test('networks that cannot be restored hold up no stop and no removal', async () => {
+  await using machine = new Reboot()
+  const id = await machine.before.create({}, 'web')
+  const after = machine.next()
+  after.networks.restore = () => Promise.reject(new Error('database or disk is full'))
+  await after.containers.restore()
+  await after.containers.backend.remove(id, { force: true, volumes: true, link: false })
+  assert.equal(
+    await failureOf(after.containers.backend.inspect(id, inspect)),
+    `notFound: No such container: ${id}`,
+  )
+})
