@@ -34,6 +34,7 @@ export class Connection {
   /** Headers of every answer, which go into the hijacked one, too. */
   readonly #headers: Readonly<Record<string, string>>
   #taken = false
+  #bodyRead = false
 
   constructor(o: {
     request: IncomingMessage
@@ -55,6 +56,7 @@ export class Connection {
   }
 
   async readBody(limit: number): Promise<Buffer> {
+    this.#bodyRead = true
     return this.#raw ? this.#raw.read(limit) : readAll(this.#request, limit)
   }
 
@@ -68,10 +70,17 @@ export class Connection {
       take: async ({ multiplexed }) => {
         if (this.#taken) throw new Error('the connection has been taken already')
         if (this.#request.socket.destroyed) throw new HttpError(499, 'client closed the connection')
+        await this.#skipBody()
         this.#taken = true
         return this.#take(multiplexed && since(version, 'multiplexedStream'))
       },
     }
+  }
+
+  /** SDKs send a body with requests that have none, too; it must not become the process's input. */
+  async #skipBody(): Promise<void> {
+    if (this.#bodyRead || this.#request.headers['transfer-encoding'] !== undefined) return
+    await this.#raw?.read(64 << 10)
   }
 
   async #take(multiplexed: boolean): Promise<{ fd: number; head: Buffer }> {
