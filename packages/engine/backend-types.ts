@@ -18,11 +18,16 @@ import type {
 /** Parsed `filters=`: key → values. */
 export type Filters = ReadonlyMap<string, readonly string[]>
 
-/** A client's connection that can be taken away from its protocol; see `take`. */
+/**
+ * The client's end of a hijacked connection, offered to the engine after the 101/200 head is
+ * decided but before it is written.
+ */
 export interface Hijack {
   /**
-   * Answers the client that the stream begins, and hands over a connected stream descriptor plus
-   * the bytes already read from it. The caller owns the descriptor. Call at most once.
+   * Writes the response head (content type by tty), takes the socket away from its protocol and
+   * answers a connected stream descriptor that speaks raw bytes with the client, plus bytes already
+   * read: the client's own descriptor, or with TLS one end of a pair that is pumped. The caller owns
+   * the descriptor. Call at most once; errors before it become ordinary answers.
    */
   take(o: { multiplexed: boolean }): Promise<{ fd: number; head: Buffer }>
   /** Aborted when the client goes away before `take`. */
@@ -89,10 +94,12 @@ export interface ContainerBackend {
   resize(id: string, o: { rows: number; columns: number }): Promise<void>
   remove(id: string, o: { force: boolean; volumes: boolean; link: boolean }): Promise<void>
   top(id: string, psArgs: string): Promise<ContainerTopResponse>
+  /** Resolves at once when the container exists (the route then sends its head); `result` later. */
   wait(
     id: string,
     o: { condition: WaitCondition; signal: AbortSignal },
   ): Promise<{ result: Promise<ContainerWaitResponse> }>
+  /** Decides errors before anything is written; `stream` ends when done (or never, following). */
   logs(id: string, o: LogsOptions): Promise<{ tty: boolean; stream: Readable }>
   attach(id: string, o: AttachOptions, hijack: Hijack): Promise<void>
 }

@@ -1,15 +1,11 @@
 /** What images offer to whoever speaks to clients; the daemon's routes ask for the same by structure. */
+import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
 import type { Readable } from 'node:stream'
+import type { Filters } from '../backend-types.ts'
 import type { AuthConfig, ImageDeleteResponseItem, ImageInspect, ImageSummary } from '@tdocker/api'
 
-export type Filters = ReadonlyMap<string, readonly string[]>
-
 /** One line of a progress stream. */
-export interface ProgressMessage {
-  status?: string
-  id?: string
-  progressDetail?: { current?: number; total?: number }
-}
+export type ProgressMessage = JSONMessage
 
 export type Progress = (message: ProgressMessage) => void
 
