@@ -31,6 +31,24 @@ export type Case = (engine: Engine, results: Results, o: BenchOptions) => Promis
 const API = '/v1.41'
 
 export const cases: Readonly<Record<string, Case>> = {
+  // First: what an engine at rest costs, before other cases grow its heap.
+  async memory(engine, results, o) {
+    const count = 20
+    const before = engineMemory(engine)
+    const ids: string[] = []
+    for (let i = 0; i < count; i++) {
+      const id = await create(engine, o, 'bridge', ['sleep', '600'])
+      await post(engine, `/containers/${id}/start`, 204)
+      ids.push(id)
+    }
+    const after = engineMemory(engine)
+    results.add('daemon RSS, 20 containers', 'MiB', engine.name, [after.daemonRss])
+    results.add('PSS per idle container', 'MiB', engine.name, [
+      (after.monitorsPss - before.monitorsPss) / count,
+    ])
+    await Promise.all(ids.map((id) => remove(engine, id)))
+  },
+
   async ping(engine, results, { iterations }) {
     await pingRate(engine, 32, 5000)
     for (const [connections, total] of [
@@ -96,23 +114,6 @@ export const cases: Readonly<Record<string, Case>> = {
     }
     results.add('pull', 'ms', engine.name, samples)
     await engine.api.delete(`${API}/images/${o.pullReference}?force=1`)
-  },
-
-  async memory(engine, results, o) {
-    const count = 20
-    const before = engineMemory(engine)
-    const ids: string[] = []
-    for (let i = 0; i < count; i++) {
-      const id = await create(engine, o, 'bridge', ['sleep', '600'])
-      await post(engine, `/containers/${id}/start`, 204)
-      ids.push(id)
-    }
-    const after = engineMemory(engine)
-    results.add('daemon RSS, 20 containers', 'MiB', engine.name, [after.daemonRss])
-    results.add('PSS per idle container', 'MiB', engine.name, [
-      (after.monitorsPss - before.monitorsPss) / count,
-    ])
-    await Promise.all(ids.map((id) => remove(engine, id)))
   },
 
   async 'cold-start'(engine, results) {
