@@ -38,6 +38,10 @@ export async function startPeers(): Promise<Peers> {
     for (const step of undo.reverse()) await step()
   }
   try {
+    // dockerd leaves its parent cgroups behind.
+    undo.push(() =>
+      spawnSync('sh', ['-c', `find /sys/fs/cgroup/*/${id} -depth -type d -exec rmdir {} +`]),
+    )
     spawnSync('ip', ['netns', 'add', id])
     undo.push(() => spawnSync('ip', ['netns', 'delete', id]))
     spawnSync('ip', ['-n', id, 'link', 'set', 'lo', 'up'])
