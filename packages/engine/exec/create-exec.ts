@@ -25,6 +25,7 @@ export async function createExec(
   if (body.User) await checkUser(ctx, container, live, body.User)
   const exec = newExec(newId(), container, spec)
   ctx.execs.add(exec)
+  ctx.cgroups.anticipateJoin()
   // An exec id lost in a crash harms nobody, so the answer does not wait for the disk.
   const recorded = ctx.events.commit(
     [insertExec(exec, ctx.clock.nowNs())],

@@ -96,6 +96,8 @@ export interface CgroupDriver {
   watchOom(path: string, onOom: () => void): Disposable
   /** Retries EBUSY within bounds; fine when it is not there. */
   remove(path: string): Promise<void>
+  /** Says that a process will probably join a group soon: the kernel's first join is slow. */
+  anticipateJoin(): void
   /** Removes the parent groups this driver made, where nothing is in them any more. */
   close(): void
 }

@@ -7,6 +7,7 @@ import type {
   CgroupSpec,
 } from './driver.ts'
 import { type CgroupFs, isErrno } from './fs.ts'
+import { JoinWarmth } from './join-warmth.ts'
 import { type OomNative, watchOomV1 } from './oom-watch.ts'
 import {
   ancestors,
@@ -52,6 +53,7 @@ export class V1Driver implements CgroupDriver {
   /** Which files the hierarchies have; that does not change while a machine runs. */
   readonly #known = new Map<string, boolean>()
   #shimProcs: string[] | undefined
+  readonly #warmth: JoinWarmth
 
   constructor(o: {
     fs: CgroupFs
@@ -71,6 +73,9 @@ export class V1Driver implements CgroupDriver {
     this.#roots = [...new Set([...controllers.values(), systemd, unified])].filter(
       (root) => root !== undefined,
     )
+    // The lock is one for all hierarchies.
+    const any = unified ?? this.#roots[0] ?? ''
+    this.#warmth = new JoinWarmth(`${any}${o.daemonGroups.get(any) ?? ''}/cgroup.procs`)
     this.controllers = new Set(controllers.keys())
     this.features = this.#detectFeatures()
     const cpuset = controllers.get('cpuset')
@@ -182,7 +187,12 @@ export class V1Driver implements CgroupDriver {
     )
   }
 
+  anticipateJoin(): void {
+    this.#warmth.keep()
+  }
+
   close(): void {
+    this.#warmth.close()
     // Those an earlier daemon made count as ours, too: it may have crashed.
     const own = this.#roots.flatMap((root) => [root + this.#parent, `${root}${this.#parent}/shims`])
     for (const directory of new Set([...own, ...this.#made].toReversed())) {

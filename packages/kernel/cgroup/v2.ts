@@ -7,6 +7,7 @@ import type {
   CgroupSpec,
 } from './driver.ts'
 import { type CgroupFs, isErrno } from './fs.ts'
+import { JoinWarmth } from './join-warmth.ts'
 import { watchOomV2 } from './oom-watch.ts'
 import { ancestors, checkGroupPath, readKey, readPids, removeTrees, retry } from './tree.ts'
 import { isForAll } from './v1-limits.ts'
@@ -28,6 +29,7 @@ export class V2Driver implements CgroupDriver {
   /** Parents in which the controllers are switched on. */
   readonly #open = new Set<string>()
   readonly #made = new Set<string>()
+  readonly #warmth: JoinWarmth
 
   constructor(o: {
     fs: CgroupFs
@@ -42,6 +44,7 @@ export class V2Driver implements CgroupDriver {
     this.#root = o.root
     this.#parent = o.parent
     this.#daemonGroup = o.daemonGroup
+    this.#warmth = new JoinWarmth(`${o.root}${o.daemonGroup}/cgroup.procs`)
     this.controllers = new Set(words(o.fs.read(`${o.root}/cgroup.controllers`)))
     this.features = features(this.controllers)
     this.cpusAvailable = this.#readRoot('cpuset.cpus.effective')
@@ -135,7 +138,12 @@ export class V2Driver implements CgroupDriver {
     await removeTrees(this.#fs, [this.#root + path])
   }
 
+  anticipateJoin(): void {
+    this.#warmth.keep()
+  }
+
   close(): void {
+    this.#warmth.close()
     // Those an earlier daemon made count as ours, too: it may have crashed.
     const own = [this.#parent, `${this.#parent}/shims`]
     for (const group of new Set([...own, ...this.#made].toReversed())) {

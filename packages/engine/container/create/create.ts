@@ -54,6 +54,7 @@ export async function createContainer(
   )
   makeDirectories(ctx, id)
   ctx.registry.add(container)
+  ctx.cgroups.anticipateJoin()
   scope.release()
   return { Id: id, Warnings: wish.warnings }
 }

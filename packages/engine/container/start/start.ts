@@ -31,6 +31,7 @@ export async function startContainer(ctx: Context, reference: string): Promise<v
   const c = ctx.registry.get(reference)
   await c.reconciled
   assertStartable(c)
+  ctx.cgroups.anticipateJoin()
   await ctx.locks.run(c.id, () => {
     assertStartable(c)
     return startLocked(ctx, c, { automatic: false })

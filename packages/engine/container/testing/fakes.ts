@@ -236,6 +236,7 @@ export function fakeCgroups(groups: Set<string>): CgroupDriver & { ooms: number 
       groups.delete(path)
       return Promise.resolve()
     },
+    anticipateJoin() {},
     close() {},
   } as CgroupDriver & { ooms: number }
 }
