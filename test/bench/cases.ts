@@ -89,9 +89,12 @@ export const cases: Readonly<Record<string, Case>> = {
     const id = await create(engine, o, 'none', ['sleep', '600'])
     await post(engine, `/containers/${id}/start`, 204)
     const samples: number[] = []
-    for (let i = 0; i < o.iterations; i++) samples.push(await timed(() => execTrue(engine, id)))
+    try {
+      for (let i = 0; i < o.iterations; i++) samples.push(await timed(() => execTrue(engine, id)))
+    } finally {
+      await remove(engine, id)
+    }
     results.add('exec create+start+inspect', 'ms', engine.name, samples)
-    await remove(engine, id)
   },
 
   async pull(engine, results, o) {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { ExecInspect } from '@tdocker/api'
 import { invalidParameter, system } from '../base/errors.ts'
 import type { Context } from '../container/context.ts'
@@ -5,11 +6,18 @@ import { noSuchExec } from '../container/messages.ts'
 import { requireActive } from './create-exec.ts'
 
 const START_WAIT_MS = 10_000
+/** `started` and `exited` may both be waiting. */
+const TURNS_TO_HEAR = 3
 
-/** `GET /exec/{id}/json`. */
-export function inspectExec(ctx: Context, id: string): ExecInspect {
+/**
+ * `GET /exec/{id}/json`. Clients ask for the exit code when their stream has ended. The shim tells the
+ * exit before it ends streams, but the question may be read from its socket before that notice is
+ * read from its pipe: so what has arrived is read first.
+ */
+export async function inspectExec(ctx: Context, id: string): Promise<ExecInspect> {
   const exec = ctx.execs.get(id)
   if (!ctx.registry.has(exec.container)) throw noSuchExec(id)
+  for (let turn = 0; turn < TURNS_TO_HEAR && exec.state === 'running'; turn++) await setImmediate()
   const [entrypoint = '', ...args] = exec.spec.cmd
   return {
     ID: exec.id,
