@@ -2,27 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Resources } from '@tdocker/api'
 import type { CgroupFeatures } from '@tdocker/kernel/cgroup/driver.ts'
+import { ALL_FEATURES } from '../testing/fakes.ts'
 import { parseList, formatSet } from './cpu-list.ts'
 import { applyResourceDefaults, cgroupResources, validateResources } from './resources.ts'
 
 const MiB = 1024 * 1024
-const all: CgroupFeatures = {
-  memoryLimit: true,
-  swapLimit: true,
-  memoryReservation: true,
-  memorySwappiness: true,
-  oomKillDisable: true,
-  cpuShares: true,
-  cpuCfs: true,
-  cpuset: true,
-  pidsLimit: true,
-  blkioWeight: true,
-  blkioThrottle: true,
-}
 const none = Object.fromEntries(
-  Object.keys(all).map((key) => [key, false]),
+  Object.keys(ALL_FEATURES).map((key) => [key, false]),
 ) as unknown as CgroupFeatures
-const host = { features: all, cpusAvailable: '0-1', memsAvailable: '0', cpus: 2 }
+const host = { features: ALL_FEATURES, cpusAvailable: '0-1', memsAvailable: '0', cpus: 2 }
 
 test('configuration to limits', () => {
   const cases: Array<[Resources, object]> = [
@@ -180,7 +168,7 @@ test('what the machine cannot limit is dropped with a warning', () => {
 
 test('no swap accounting: memory alone', () => {
   const resources: Resources = { Memory: 10 * MiB, MemorySwap: 20 * MiB }
-  const features = { ...all, swapLimit: false }
+  const features = { ...ALL_FEATURES, swapLimit: false }
   assert.match(validateResources(resources, { ...host, features })[0] ?? '', /without swap/)
   assert.equal(resources.MemorySwap, -1)
 })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { HostConfig } from '@tdocker/api'
 import { FakeNative } from '@tdocker/kernel/fake-native.ts'
+import { ALL_FEATURES } from '../testing/fakes.ts'
 import { validateCapabilities } from './capability-set.ts'
 import { deviceRules, parseDeviceCgroupRule, resolveDevices } from './devices.ts'
 import { validateNamespaceModes } from './namespaces.ts'
@@ -195,19 +196,7 @@ test('filters: the daemon’s own profile, and the way back to Docker’s', asyn
 
 test('what create refuses', () => {
   const limits = {
-    features: {
-      memoryLimit: true,
-      swapLimit: true,
-      memoryReservation: true,
-      memorySwappiness: true,
-      oomKillDisable: true,
-      cpuShares: true,
-      cpuCfs: true,
-      cpuset: true,
-      pidsLimit: true,
-      blkioWeight: true,
-      blkioThrottle: true,
-    },
+    features: ALL_FEATURES,
     cpusAvailable: '0',
     memsAvailable: '0',
     cpus: 1,

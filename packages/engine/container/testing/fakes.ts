@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { ContainerCreateRequest } from '@tdocker/api'
-import type { CgroupDriver } from '@tdocker/kernel/cgroup/driver.ts'
+import type { CgroupDriver, CgroupFeatures } from '@tdocker/kernel/cgroup/driver.ts'
 import type { ExitRecord, LaunchPlan } from '@tdocker/kernel/shim/plan.ts'
 import type { ShimLauncher, ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import type { ImageConfig } from '@tdocker/oci'
@@ -195,7 +195,8 @@ export class FakeEvents {
   }
 }
 
-const ALL_FEATURES = {
+/** A machine that can limit everything. */
+export const ALL_FEATURES: CgroupFeatures = {
   memoryLimit: true,
   swapLimit: true,
   memoryReservation: true,
