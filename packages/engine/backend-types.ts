@@ -7,12 +7,16 @@ import type {
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspectResponse,
+  ContainerStatsResponse,
   ContainerSummary,
   ContainerTopResponse,
+  ContainerUpdateRequest,
+  ContainerUpdateResponse,
   ContainerWaitResponse,
   ExecCreateRequest,
   ExecInspect,
   ExecStartRequest,
+  FilesystemChange,
 } from '@tdocker/api'
 
 /** Parsed `filters=`: key → values. */
@@ -82,6 +86,32 @@ export interface CreateOptions {
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed'
 
+/** One path in a container's tree, as `X-Docker-Container-Path-Stat` carries it. */
+export interface PathStat {
+  name: string
+  size: number
+  /** Go's `fs.FileMode`: type bits above the nine of permission. */
+  mode: number
+  /** RFC 3339 with nanoseconds. */
+  mtime: string
+  linkTarget: string
+}
+
+export interface PutArchiveOptions {
+  /** Directory of the container the archive is unpacked into. */
+  path: string
+  noOverwriteDirNonDir: boolean
+  copyUidGid: boolean
+  /** Tar, plain or compressed. */
+  body: Readable
+  signal: AbortSignal
+}
+
+export interface PruneReport {
+  ContainersDeleted: string[] | null
+  SpaceReclaimed: number
+}
+
 export interface ContainerBackend {
   create(o: CreateOptions): Promise<ContainerCreateResponse>
   list(o: ListOptions): Promise<ContainerSummary[]>
@@ -102,6 +132,27 @@ export interface ContainerBackend {
   /** Decides errors before anything is written; `stream` ends when done (or never, following). */
   logs(id: string, o: LogsOptions): Promise<{ tty: boolean; stream: Readable }>
   attach(id: string, o: AttachOptions, hijack: Hijack): Promise<void>
+  pause(id: string): Promise<void>
+  unpause(id: string): Promise<void>
+  update(id: string, body: ContainerUpdateRequest): Promise<ContainerUpdateResponse>
+  /**
+   * Errors are decided before the first sample. Without `stream` there is one sample: with `oneShot`
+   * at once and with an empty `precpu_stats`, else after two readings.
+   */
+  stats(
+    id: string,
+    o: { stream: boolean; oneShot: boolean; signal: AbortSignal },
+  ): Promise<AsyncIterable<ContainerStatsResponse>>
+  changes(id: string): Promise<FilesystemChange[]>
+  /** The root file system as a tar, without what is mounted over it. */
+  export(id: string, o: { signal: AbortSignal }): Promise<Readable>
+  statPath(id: string, path: string): Promise<PathStat>
+  getArchive(
+    id: string,
+    o: { path: string; signal: AbortSignal },
+  ): Promise<{ stat: PathStat; stream: Readable }>
+  putArchive(id: string, o: PutArchiveOptions): Promise<void>
+  prune(o: { filters: Filters }): Promise<PruneReport>
 }
 
 export interface ExecBackend {

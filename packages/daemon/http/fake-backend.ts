@@ -24,6 +24,7 @@ export interface FakeBackend extends Backend {
 }
 
 const id = 'ab'.repeat(32)
+const pathStat = { name: 'x', size: 3, mode: 0o644, mtime: '2026-01-02T03:04:05Z', linkTarget: '' }
 const imageId = `sha256:${'cd'.repeat(32)}`
 
 /** Replace single verbs by assignment: `backend.containers.start = …`. */
@@ -73,6 +74,40 @@ export function fakeBackend(): FakeBackend {
       attach: async (name, o, hijack) => {
         await note('attach')(name, o)
         await backend.onHijack(hijack)
+      },
+      pause: note('pause'),
+      unpause: note('unpause'),
+      update: async (...args) => {
+        await note('update')(...args)
+        return { Warnings: [] }
+      },
+      stats: async (...args) => {
+        await note('stats')(...args)
+        return (async function* () {})()
+      },
+      changes: async (...args) => {
+        await note('changes')(...args)
+        return [{ Path: '/tmp/x', Kind: 1 }]
+      },
+      export: async (...args) => {
+        await note('export')(...args)
+        return Readable.from([Buffer.from('tar')])
+      },
+      statPath: async (...args) => {
+        await note('statPath')(...args)
+        return pathStat
+      },
+      getArchive: async (...args) => {
+        await note('getArchive')(...args)
+        return { stat: pathStat, stream: Readable.from([Buffer.from('tar')]) }
+      },
+      putArchive: async (name, o) => {
+        await note('putArchive')(name, o)
+        o.body.resume()
+      },
+      prune: async (...args) => {
+        await note('prune')(...args)
+        return { ContainersDeleted: [id], SpaceReclaimed: 7 }
       },
     },
     execs: {

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import type { ContainerBackend, ExecBackend } from '../backend-types.ts'
+import { notImplemented } from '../base/errors.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
 import { createExec } from '../exec/create-exec.ts'
 import { ExecRegistry } from '../exec/exec-registry.ts'
@@ -89,7 +90,21 @@ function containerBackend(ctx: Context): ContainerBackend {
     wait: (id, o) => waitContainer(ctx, id, o),
     logs: (id, o) => containerLogs(ctx, id, o),
     attach: (id, o, hijack) => attachContainer(ctx, id, o, hijack),
+    pause: () => unserved('pause'),
+    unpause: () => unserved('unpause'),
+    update: () => unserved('update'),
+    stats: () => unserved('stats'),
+    changes: () => unserved('changes'),
+    export: () => unserved('export'),
+    statPath: () => unserved('archive'),
+    getArchive: () => unserved('archive'),
+    putArchive: () => unserved('archive'),
+    prune: () => unserved('prune'),
   }
+}
+
+async function unserved(verb: string): Promise<never> {
+  throw notImplemented(`${verb} is not supported by tdocker yet`)
 }
 
 function execBackend(ctx: Context): ExecBackend {
