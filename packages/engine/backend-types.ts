@@ -73,15 +73,17 @@ export interface ListOptions {
   limit: number
   size: boolean
   filters: Filters
-  version: string
 }
 
 export interface CreateOptions {
   name?: string
   platform?: string
+  /** In the shape of the newest API version. */
   body: ContainerCreateRequest
-  /** Negotiated API version. */
-  version: string
+  /** Read-only binds leave their submounts writable, as before API 1.44. */
+  readOnlyNonRecursive?: boolean
+  /** Where cgroups are v1 and nothing is said, the host's namespace, as before API 1.41. */
+  hostCgroupnsOnV1?: boolean
 }
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed'
@@ -115,7 +117,8 @@ export interface PruneReport {
 export interface ContainerBackend {
   create(o: CreateOptions): Promise<ContainerCreateResponse>
   list(o: ListOptions): Promise<ContainerSummary[]>
-  inspect(id: string, o: { size: boolean; version: string }): Promise<ContainerInspectResponse>
+  /** In the shape of the newest API version. */
+  inspect(id: string, o: { size: boolean }): Promise<ContainerInspectResponse>
   start(id: string, o: { detachKeys?: string }): Promise<void>
   stop(id: string, o: StopOptions): Promise<void>
   restart(id: string, o: StopOptions): Promise<void>

@@ -124,7 +124,8 @@ test('create hands on name, platform and body', async () => {
         HostConfig: { NetworkMode: 'bridge' },
         NetworkingConfig: { EndpointsConfig: {} },
       },
-      version: '1.56',
+      readOnlyNonRecursive: false,
+      hostCgroupnsOnV1: false,
     },
   ])
 })

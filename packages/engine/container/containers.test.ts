@@ -6,7 +6,7 @@ import { LaunchError } from '@tdocker/kernel/shim/shim.ts'
 import { failureOf, fakeHijack, makeWorld, settled } from './testing/fakes.ts'
 
 const signal = new AbortController().signal
-const inspect = { size: false, version: '1.51' }
+const inspect = { size: false }
 
 test('create answers an id, makes directories and records the event', async () => {
   await using world = makeWorld()
@@ -20,7 +20,6 @@ test('create answers an id, makes directories and records the event', async () =
     limit: 0,
     size: false,
     filters: new Map(),
-    version: '1.51',
   })
   assert.equal(summary!.Command, "echo 'hi there'")
   assert.deepEqual(summary!.Names, ['/web'])

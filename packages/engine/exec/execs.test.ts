@@ -27,7 +27,7 @@ test('a detached exec runs, ends and keeps its code', async () => {
   assert.deepEqual([shim.plan!.process.uid, shim.plan!.process.cwd], [1000, '/srv'])
   const alive = await execs.inspect(Id)
   assert.deepEqual([alive.Running, alive.Pid, alive.ExitCode], [true, shim.pid, null])
-  const inspect = await backend.inspect('web', { size: false, version: '1.51' })
+  const inspect = await backend.inspect('web', { size: false })
   assert.deepEqual(inspect.ExecIDs, [Id])
   shim.end(7)
   await settled()

@@ -1,5 +1,5 @@
 /** Answers about containers as older clients expect them. */
-import type { ContainerInspectResponse, ContainerSummary, EndpointSettings } from '@tdocker/api'
+import type { ContainerInspectResponse, ContainerSummary } from '@tdocker/api'
 import { since } from '@tdocker/api/versions.ts'
 
 export function summaryFor(container: ContainerSummary, version: string): ContainerSummary {
@@ -17,7 +17,10 @@ export function inspectFor(
   container: ContainerInspectResponse,
   version: string,
 ): ContainerInspectResponse {
-  if (since(version, 'noLegacyFields')) return container
+  if (since(version, 'noLegacyFields')) {
+    const { MacAddress: _, ...config } = container.Config
+    return { ...container, Config: config }
+  }
   const told: ContainerInspectResponse = {
     ...container,
     NetworkSettings: legacyNetwork(container.NetworkSettings),
@@ -31,14 +34,10 @@ type NetworkSettings = ContainerInspectResponse['NetworkSettings']
 
 /** The default bridge's endpoint stood at the top once, and still does for older clients. */
 function legacyNetwork(settings: NetworkSettings): NetworkSettings {
-  const bridge: EndpointSettings = settings.Networks['bridge'] ?? {}
+  const bridge = settings.Networks['bridge']
+  if (!bridge) return settings
   return {
-    Bridge: '',
-    HairpinMode: false,
-    LinkLocalIPv6Address: '',
-    LinkLocalIPv6PrefixLen: 0,
-    SecondaryIPAddresses: null,
-    SecondaryIPv6Addresses: null,
+    ...settings,
     EndpointID: bridge.EndpointID ?? '',
     Gateway: bridge.Gateway ?? '',
     GlobalIPv6Address: bridge.GlobalIPv6Address ?? '',
@@ -47,7 +46,6 @@ function legacyNetwork(settings: NetworkSettings): NetworkSettings {
     IPPrefixLen: bridge.IPPrefixLen ?? 0,
     IPv6Gateway: bridge.IPv6Gateway ?? '',
     MacAddress: bridge.MacAddress ?? '',
-    ...settings,
   }
 }
 

@@ -34,9 +34,10 @@ test('the default network has one name', () => {
 test('older clients get the defaults of their time', () => {
   assert.equal(host({}, '1.39').IpcMode, 'shareable')
   assert.equal(host({}, '1.40').IpcMode, undefined)
-  assert.equal(host({}, '1.40').CgroupnsMode, 'host')
-  assert.equal(host({ CgroupnsMode: 'private' }, '1.40').CgroupnsMode, 'private')
-  assert.equal(host({}, '1.41').CgroupnsMode, undefined)
+  const defaults = (version: string) => createRequestOf({ Image: 'x' }, version).oldDefaults
+  assert.deepEqual(defaults('1.40'), { readOnlyNonRecursive: true, hostCgroupnsOnV1: true })
+  assert.deepEqual(defaults('1.41'), { readOnlyNonRecursive: true, hostCgroupnsOnV1: false })
+  assert.deepEqual(defaults('1.44'), { readOnlyNonRecursive: false, hostCgroupnsOnV1: false })
 })
 
 test('what a version did not know is ignored', () => {
@@ -71,10 +72,7 @@ test('mount options belong to their type', () => {
   assert.deepEqual(host(subpath, '1.45'), { ...subpath, NetworkMode: 'bridge' })
 })
 
-test('read-only binds were not recursive before 1.44', () => {
-  const bind: HostConfig = { Mounts: [{ Type: 'bind', ReadOnly: true }] }
-  assert.deepEqual(host(bind, '1.43').Mounts?.[0]?.BindOptions, { ReadOnlyNonRecursive: true })
-  assert.equal(host(bind, '1.44').Mounts?.[0]?.BindOptions, undefined)
+test('binds were not read-only all the way down before 1.44', () => {
   assert.throws(
     () =>
       host(
@@ -110,6 +108,25 @@ test('the container-wide MAC address moves to the main endpoint', () => {
   }
   assert.throws(() => request({ MacAddress, ...other }, '1.44'), /must match the endpoint-specific/)
   assert.deepEqual(request(other, '1.43').networks, { bridge: {} })
+})
+
+test('sysctls of an interface move to the endpoint, up to 1.47', () => {
+  const given: HostConfig = { Sysctls: { 'net.ipv4.conf.eth0.log_martians': '1', 'net.a': '2' } }
+  const moved = request({ HostConfig: given }, '1.47')
+  assert.deepEqual(moved.host.Sysctls, { 'net.a': '2' })
+  const option = 'com.docker.network.endpoint.sysctls'
+  const value = 'net.ipv4.conf.IFNAME.log_martians=1'
+  assert.deepEqual(moved.networks, { bridge: { DriverOpts: { [option]: value } } })
+  assert.deepEqual(moved.warnings, [
+    `Migrated sysctl "net.ipv4.conf.eth0.log_martians" to DriverOpts{"${option}":"${value}"}.`,
+  ])
+  assert.throws(() => host(given, '1.48'), {
+    message: `interface specific sysctl setting "net.ipv4.conf.eth0.log_martians" must be supplied using driver option '${option}'`,
+  })
+  assert.throws(() => host({ Sysctls: { 'net.ipv4.conf.eth1.x': '1' } }, '1.47'), {
+    message: `unable to determine network endpoint for sysctl net.ipv4.conf.eth1.x, use driver option '${option}' to set per-interface sysctls`,
+  })
+  assert.deepEqual(host({ ...given, NetworkMode: 'host' }).Sysctls, given.Sysctls)
 })
 
 test('an empty list of port bindings is one binding of anything', () => {

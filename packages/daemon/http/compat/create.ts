@@ -5,10 +5,13 @@
 import type { ContainerCreateRequest, EndpointSettings, HostConfig, Mount } from '@tdocker/api'
 import { InvalidRequest } from '@tdocker/api/invalid.ts'
 import { compareVersions, since } from '@tdocker/api/versions.ts'
+import { endpointOfMode, moveInterfaceSysctls } from './create-endpoint.ts'
 
 export interface CreateRequest {
   body: ContainerCreateRequest
   warnings: string[]
+  /** What an older version left to the daemon, and meant otherwise than today. */
+  oldDefaults: { readOnlyNonRecursive: boolean; hostCgroupnsOnV1: boolean }
 }
 
 /** Owns `given` and changes it. */
@@ -32,9 +35,14 @@ export function createRequestOf(given: ContainerCreateRequest, version: string):
   const warnings = [
     volumeDriverWarning(host, version),
     moveMacAddress(MacAddress ?? '', host, endpoints, version),
+    moveInterfaceSysctls(host, endpoints, version),
     fillPortBindings(host, version),
   ].filter((warning) => warning !== '')
-  return { body, warnings }
+  const oldDefaults = {
+    readOnlyNonRecursive: !since(version, 'recursiveReadOnly'),
+    hostCgroupnsOnV1: !since(version, 'cgroupnsDefault'),
+  }
+  return { body, warnings, oldDefaults }
 }
 
 /** `default` is the word for the platform's own default network. */
@@ -52,7 +60,6 @@ function resolveDefaultNetwork(
 
 function defaultsOf(host: HostConfig, version: string): void {
   if (!since(version, 'bindNonRecursive')) host.IpcMode ||= 'shareable'
-  if (!since(version, 'cgroupnsDefault')) host.CgroupnsMode ||= 'host'
   // 0 and every negative number mean: no limit.
   if (host.PidsLimit !== undefined && host.PidsLimit <= 0) delete host.PidsLimit
 }
@@ -72,12 +79,9 @@ function forgetInMount(mount: Mount, version: string): void {
     if (mount.Type !== 'volume') delete mount.VolumeOptions
     if (mount.Type !== 'tmpfs') delete mount.TmpfsOptions
   }
-  // Read-only binds were not recursive before they could be told to be.
-  if (!since(version, 'recursiveReadOnly') && mount.Type === 'bind' && mount.ReadOnly) {
-    if (mount.BindOptions?.ReadOnlyForceRecursive) {
-      throw new InvalidRequest('BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer')
-    }
-    mount.BindOptions = { ...mount.BindOptions, ReadOnlyNonRecursive: true }
+  const forced = mount.Type === 'bind' && mount.BindOptions?.ReadOnlyForceRecursive
+  if (!since(version, 'recursiveReadOnly') && forced) {
+    throw new InvalidRequest('BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer')
   }
 }
 
@@ -149,13 +153,13 @@ function moveMacAddress(
     if (!hasOwnNetwork(mode)) {
       throw new InvalidRequest('conflicting options: mac-address and the network mode')
     }
-    ;(endpoints[mode] ??= {}).MacAddress = mac
+    endpointOfMode(mode, endpoints, version).MacAddress = mac
     return ''
   }
   if (mac === '') return ''
   if (since(version, 'noLegacyFields')) return ''
   if (hasOwnNetwork(mode)) {
-    const endpoint = (endpoints[mode] ??= {})
+    const endpoint = mainEndpoint(mode, endpoints, version)
     if (endpoint.MacAddress && endpoint.MacAddress !== mac) {
       throw new InvalidRequest(
         'the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty',
@@ -164,6 +168,20 @@ function moveMacAddress(
     endpoint.MacAddress = mac
   }
   return 'The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.'
+}
+
+function mainEndpoint(
+  mode: string,
+  endpoints: Record<string, EndpointSettings>,
+  version: string,
+): EndpointSettings {
+  try {
+    return endpointOfMode(mode, endpoints, version)
+  } catch (error) {
+    throw new InvalidRequest(
+      `unable to migrate container-wide MAC address to a specific network: ${(error as Error).message}`,
+    )
+  }
 }
 
 function hasOwnNetwork(mode: string): boolean {

@@ -19,20 +19,22 @@ export function containerRoutes(containers: ContainerBackend): Routes {
       )
     },
     ContainerCreate: async (x) => {
-      const { body, warnings } = createRequestOf(await x.requiredBody(createRequest), x.version)
+      const { body, warnings, oldDefaults } = createRequestOf(
+        await x.requiredBody(createRequest),
+        x.version,
+      )
       const name = optionalText(x.query, 'name')
       const platform = x.since('createPlatform') ? optionalText(x.query, 'platform') : undefined
-      const { version } = x
       const made = await containers.create({
         ...(name !== undefined && { name }),
         ...(platform !== undefined && { platform }),
         body,
-        version,
+        ...oldDefaults,
       })
       x.json(201, { ...made, Warnings: [...made.Warnings, ...warnings] })
     },
     ContainerInspect: async (x) => {
-      const options = { size: flag(x.query, 'size'), version: x.version }
+      const options = { size: flag(x.query, 'size') }
       x.json(200, inspectFor(await containers.inspect(x.param('id'), options), x.version))
     },
     ContainerTop: async (x) =>
@@ -88,7 +90,6 @@ function listOptions(x: Exchange): Parameters<ContainerBackend['list']>[0] {
     limit: integer(x.query, 'limit') ?? 0,
     size: flag(x.query, 'size'),
     filters: parseFilters(text(x.query, 'filters'), 'ContainerList'),
-    version: x.version,
   }
 }
 

@@ -29,7 +29,7 @@ test('volumes-from takes mounts along, narrowed to read-only', async () => {
   await using world = makeWorld()
   await world.create({ HostConfig: { Binds: ['v:/data', '/tmp:/host'] } }, 'donor')
   const id = await world.create({ HostConfig: { VolumesFrom: ['donor:ro'] } })
-  const { Mounts } = await world.containers.backend.inspect(id, { size: false, version: '1.51' })
+  const { Mounts } = await world.containers.backend.inspect(id, { size: false })
   assert.deepEqual(
     Mounts.map((mount) => [mount.Destination, mount.RW]),
     [
@@ -51,10 +51,7 @@ test('another container’s namespaces are named by id', async () => {
   const id = await world.create({
     HostConfig: { NetworkMode: 'container:donor', PidMode: 'container:donor' },
   })
-  const { HostConfig } = await world.containers.backend.inspect(id, {
-    size: false,
-    version: '1.51',
-  })
+  const { HostConfig } = await world.containers.backend.inspect(id, { size: false })
   assert.deepEqual(
     [HostConfig.NetworkMode, HostConfig.PidMode],
     [`container:${donor}`, `container:${donor}`],
@@ -99,7 +96,6 @@ test('warnings are answered', async () => {
         OomKillDisable: true,
       },
     },
-    version: '1.51',
   })
   assert.deepEqual(answer.Warnings, [
     'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.',
@@ -110,6 +106,6 @@ test('warnings are answered', async () => {
 test('in the host’s network the hostname is the machine’s', async () => {
   await using world = makeWorld()
   const id = await world.create({ HostConfig: { NetworkMode: 'host' } })
-  const { Config } = await world.containers.backend.inspect(id, { size: false, version: '1.51' })
+  const { Config } = await world.containers.backend.inspect(id, { size: false })
   assert.equal(Config.Hostname, 'machine')
 })

@@ -25,7 +25,6 @@ import { mergeConfig } from './merge-config.ts'
 import { acquireVolumes, planMounts, populateVolumes } from './resolve-mounts.ts'
 import { validateConfig } from './validate-config.ts'
 import { validateHostConfig, validateNetworkMode } from './validate-host-config.ts'
-import { applyVersionGates } from './version-gates.ts'
 
 /** `POST /containers/create`. The row is committed before the directories are made. */
 export async function createContainer(
@@ -43,7 +42,7 @@ export async function createContainer(
   const name = reserveName(ctx, o.name, id)
   scope.undo('release name', () => ctx.registry.release(name, id))
   const container = newContainer(ctx, { ...wish, config, id, name, image })
-  container.detail.mounts = planMounts(ctx, config, wish.host, o.version)
+  container.detail.mounts = planMounts(ctx, config, wish.host, o.readOnlyNonRecursive === true)
   await planNetwork(ctx, container)
   const volumes = await acquireVolumes(ctx, wish.host, container.detail.mounts, scope)
   await populateVolumes(ctx, image.lowers, volumes)
@@ -69,15 +68,12 @@ interface Wish {
 /** Everything that can be said against a request without looking at its image. */
 function validateWish(ctx: Context, o: CreateOptions): Wish {
   const body = structuredClone(o.body)
-  const gateWarnings = applyVersionGates(body, o.version)
   const { HostConfig: given, NetworkingConfig: networking, ...rest } = body
   const config: ContainerConfig = rest
   const host = given ?? {}
   validateNetworkMode(config, host)
   validateConfig(config)
   validateHostConfig(host)
-  // 0 and every negative number stand for no limit.
-  if ((host.PidsLimit ?? 1) <= 0) delete host.PidsLimit
   const warnings = validateForPlan(config, host, {
     facts: ctx.host,
     limits: {
@@ -87,6 +83,7 @@ function validateWish(ctx: Context, o: CreateOptions): Wish {
       cpus: availableParallelism(),
     },
   })
+  if (o.hostCgroupnsOnV1 && ctx.cgroups.version === 1) host.CgroupnsMode ||= 'host'
   applyDefaults(host, ctx)
   refuseUnsupported(config, host)
   if (host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0)
@@ -95,8 +92,8 @@ function validateWish(ctx: Context, o: CreateOptions): Wish {
   return {
     config,
     host,
-    networking: withDefaultNetworkName(networking ?? {}),
-    warnings: [...warnings, ...gateWarnings],
+    networking: networking ?? {},
+    warnings,
   }
 }
 
@@ -108,17 +105,6 @@ function refuseUnsupported(config: ContainerConfig, host: HostConfig): void {
     throw invalidParameter(
       "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
     )
-}
-
-/** The network called `default` is the default bridge. */
-function withDefaultNetworkName(networking: NetworkingConfig): NetworkingConfig {
-  const endpoints = { ...networking.EndpointsConfig }
-  const byDefault = endpoints['default']
-  if (byDefault) {
-    delete endpoints['default']
-    endpoints['bridge'] = byDefault
-  }
-  return { EndpointsConfig: endpoints }
 }
 
 function reserveName(ctx: Context, wanted: string | undefined, id: string): string {

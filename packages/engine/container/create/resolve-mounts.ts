@@ -6,7 +6,6 @@ import { duplicateMountPoint } from '../messages.ts'
 import type { VolumeHandle } from '../needs.ts'
 import type { MountRecord } from './mount-record.ts'
 import { mountFromSpec, parseBind, parseVolumesFrom } from './mount-spec.ts'
-import { olderThan } from './version-gates.ts'
 import { cleanPath } from './validate-config.ts'
 
 /**
@@ -17,12 +16,13 @@ export function planMounts(
   ctx: Context,
   config: ContainerConfig,
   host: HostConfig,
-  version: string,
+  readOnlyNonRecursive: boolean,
 ): MountRecord[] {
   const byTarget = new Map<string, MountRecord>()
   for (const from of host.VolumesFrom ?? [])
     for (const record of volumesFrom(ctx, from)) byTarget.set(record.destination, record)
-  for (const record of ownMounts(host, version)) byTarget.set(record.destination, record)
+  for (const record of ownMounts(host, readOnlyNonRecursive))
+    byTarget.set(record.destination, record)
   for (const target of Object.keys(config.Volumes ?? {})) {
     const record = anonymousVolume(target, host.VolumeDriver)
     const taken = byTarget.has(record.destination) || hasTmpfs(host, record.destination)
@@ -31,10 +31,11 @@ export function planMounts(
   return [...byTarget.values()]
 }
 
-function ownMounts(host: HostConfig, version: string): MountRecord[] {
+function ownMounts(host: HostConfig, readOnlyNonRecursive: boolean): MountRecord[] {
   const records: MountRecord[] = []
   const seen = new Set<string>()
   const add = (record: MountRecord): void => {
+    if (readOnlyNonRecursive) record.recursiveReadonly = false
     if (seen.has(record.destination)) throw duplicateMountPoint(record.destination)
     seen.add(record.destination)
     records.push(record)
@@ -42,8 +43,6 @@ function ownMounts(host: HostConfig, version: string): MountRecord[] {
   for (const text of host.Binds ?? []) {
     const record = parseBind(text, host.VolumeDriver ?? '')
     if (hasTmpfs(host, record.destination)) throw duplicateMountPoint(record.destination)
-    // Read-only binds were not recursive before 1.44.
-    if (olderThan(version, '1.44')) record.recursiveReadonly = false
     add(record)
   }
   for (const mount of host.Mounts ?? []) add(mountFromSpec(mount))

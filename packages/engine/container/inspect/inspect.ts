@@ -2,7 +2,6 @@ import type { ContainerInspectResponse, ContainerState, DriverData } from '@tdoc
 import { formatTime } from '../clock.ts'
 import { type Container, isRunning, joinedContainer, visibleState } from '../container.ts'
 import type { Context } from '../context.ts'
-import { olderThan } from '../create/version-gates.ts'
 import { containerDirs } from '../paths.ts'
 import { containerSizes } from '../sizes.ts'
 import { shownConfig, shownHostConfig } from './host-config.ts'
@@ -13,7 +12,7 @@ import { networkSettings } from './network-settings.ts'
 export async function inspectContainer(
   ctx: Context,
   reference: string,
-  o: { size: boolean; version: string },
+  o: { size: boolean },
 ): Promise<ContainerInspectResponse> {
   const c = ctx.registry.get(reference)
   const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id)
@@ -42,8 +41,8 @@ export async function inspectContainer(
     GraphDriver: graphDriver(c, dirs),
     ...(o.size ? await containerSizes(ctx, c) : {}),
     Mounts: mountPoints(c),
-    Config: { ...shownConfig(c.config), ...legacyMac(c, o.version) },
-    NetworkSettings: networkSettings(c, o.version),
+    Config: { ...shownConfig(c.config), ...wantedMac(c) },
+    NetworkSettings: networkSettings(c),
   }
 }
 
@@ -83,9 +82,8 @@ function graphDriver(c: Container, dirs: ReturnType<typeof containerDirs>): Driv
   }
 }
 
-/** The address asked for on the container's own network, where it stood before API 1.52. */
-function legacyMac(c: Container, version: string): { MacAddress?: string } {
-  if (!olderThan(version, '1.52')) return {}
+/** The address asked for on the container's own network; told to clients before API 1.52. */
+function wantedMac(c: Container): { MacAddress?: string } {
   const endpoints = c.detail.networking.EndpointsConfig ?? {}
   const mac = endpoints[c.hostConfig.NetworkMode ?? '']?.MacAddress
   return mac ? { MacAddress: mac } : {}

@@ -1,38 +1,26 @@
 import type { EndpointSettings, NetworkSettings } from '@tdocker/api'
 import { type Container, joinedContainer } from '../container.ts'
-import { olderThan } from '../create/version-gates.ts'
 
 /** The namespace is a descriptor in the shim's hands; the process shows the way to it. */
-export function networkSettings(c: Container, version: string): NetworkSettings {
+export function networkSettings(c: Container): NetworkSettings {
   const own = joinedContainer(c.hostConfig.NetworkMode) === undefined
   const runs = c.pid > 0 && own
   return {
-    ...(olderThan(version, '1.52') ? legacyFields(c) : {}),
     SandboxID: runs ? c.id : '',
     SandboxKey: runs ? `/proc/${c.pid}/ns/net` : '',
     Ports: c.detail.ports,
-    Networks: networks(c, version),
+    Networks: networks(c),
   }
 }
 
-function networks(c: Container, version: string): Record<string, EndpointSettings> {
+function networks(c: Container): Record<string, EndpointSettings> {
   return Object.fromEntries(
-    Object.entries(c.detail.endpoints).map(([name, endpoint]) => [
-      name,
-      shownEndpoint(c, name, endpoint, version),
-    ]),
+    Object.entries(c.detail.endpoints).map(([name, endpoint]) => [name, shownEndpoint(endpoint)]),
   )
 }
 
-const PREDEFINED = new Set(['bridge', 'none', 'host', 'default'])
-
-function shownEndpoint(
-  c: Container,
-  name: string,
-  endpoint: EndpointSettings,
-  version: string,
-): EndpointSettings {
-  const shown: EndpointSettings = {
+function shownEndpoint(endpoint: EndpointSettings): EndpointSettings {
+  return {
     IPAMConfig: endpoint.IPAMConfig ?? null,
     Links: endpoint.Links ?? null,
     Aliases: endpoint.Aliases ?? null,
@@ -48,33 +36,5 @@ function shownEndpoint(
     GlobalIPv6Address: endpoint.GlobalIPv6Address ?? '',
     GlobalIPv6PrefixLen: endpoint.GlobalIPv6PrefixLen ?? 0,
     DNSNames: endpoint.DNSNames ?? null,
-  }
-  if (olderThan(version, '1.45') && !PREDEFINED.has(name)) {
-    const aliases = [...(shown.Aliases ?? []), c.id.slice(0, 12), c.config.Hostname ?? '']
-    shown.Aliases = [...new Set(aliases)]
-  }
-  if (olderThan(version, '1.48')) delete shown.GwPriority
-  if (olderThan(version, '1.44')) delete shown.DNSNames
-  return shown
-}
-
-/** The default bridge's endpoint at the top, as it was before API 1.52. */
-function legacyFields(c: Container): Partial<NetworkSettings> {
-  const bridge = c.detail.endpoints['bridge'] ?? {}
-  return {
-    Bridge: '',
-    HairpinMode: false,
-    LinkLocalIPv6Address: '',
-    LinkLocalIPv6PrefixLen: 0,
-    SecondaryIPAddresses: null,
-    SecondaryIPv6Addresses: null,
-    EndpointID: bridge.EndpointID ?? '',
-    Gateway: bridge.Gateway ?? '',
-    GlobalIPv6Address: bridge.GlobalIPv6Address ?? '',
-    GlobalIPv6PrefixLen: bridge.GlobalIPv6PrefixLen ?? 0,
-    IPAddress: bridge.IPAddress ?? '',
-    IPPrefixLen: bridge.IPPrefixLen ?? 0,
-    IPv6Gateway: bridge.IPv6Gateway ?? '',
-    MacAddress: bridge.MacAddress ?? '',
   }
 }

@@ -2,7 +2,6 @@ import type { ContainerSummary, EndpointSettings } from '@tdocker/api'
 import type { ListOptions } from '../../backend-types.ts'
 import { type Container, isRunning, visibleState } from '../container.ts'
 import type { Context } from '../context.ts'
-import { olderThan } from '../create/version-gates.ts'
 import { mountPoints } from '../inspect/mount-points.ts'
 import { containerSizes } from '../sizes.ts'
 import { parseFilters, type Selection } from './filters.ts'
@@ -38,7 +37,6 @@ async function summarize(
   names: ImageNames,
 ): Promise<ContainerSummary> {
   const { Annotations: annotations } = c.hostConfig
-  const before = (bound: string): boolean => olderThan(o.version, bound)
   return {
     Id: c.id,
     Names: c.name === '' ? [] : [`/${c.name}`],
@@ -53,9 +51,9 @@ async function summarize(
     Status: statusText(c, ctx.clock.nowNs()),
     HostConfig: {
       NetworkMode: c.hostConfig.NetworkMode ?? '',
-      ...(annotations && !before('1.46') ? { Annotations: annotations } : {}),
+      ...(annotations ? { Annotations: annotations } : {}),
     },
-    ...(before('1.52') ? {} : { Health: { Status: 'none' as const, FailingStreak: 0 } }),
+    Health: { Status: 'none', FailingStreak: 0 },
     NetworkSettings: { Networks: shownNetworks(c) },
     Mounts: mountPoints(c),
   }

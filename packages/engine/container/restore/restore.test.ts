@@ -8,7 +8,7 @@ import type { Statement, Store } from '../../store/store.ts'
 import { execPaths } from '../paths.ts'
 import { failureOf, FakeShim, makeWorld, settled, type World } from '../testing/fakes.ts'
 
-const inspect = { size: false, version: '1.51' }
+const inspect = { size: false }
 
 /** Two daemons, one after the other, over one database. */
 class Reboot implements AsyncDisposable {

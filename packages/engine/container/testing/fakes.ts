@@ -410,7 +410,7 @@ export function makeWorld(o: { store?: Store; config?: Partial<ContainersConfig>
     containers,
     errors,
     async create(body = {}, name) {
-      const request = { body: { Image: 'busybox', ...body }, version: '1.51' }
+      const request = { body: { Image: 'busybox', ...body } }
       const answer = await containers.backend.create(name ? { ...request, name } : request)
       return answer.Id
     },

@@ -1,0 +1,74 @@
+/** How a container is to be run on this host. */
+import { Type, type Static } from 'typebox'
+import { ConsoleSize, StrSlice } from './go.ts'
+import { Mount } from './mount.ts'
+import { Resources, RestartPolicy } from './resources.ts'
+
+export const PortBinding = Type.Object(
+  {
+    HostIp: Type.Optional(Type.String()),
+    HostPort: Type.Optional(Type.String()),
+  },
+  { go: 'network.PortBinding' },
+)
+export type PortBinding = Static<typeof PortBinding>
+
+export const PortMap = Type.Record(Type.String(), Type.Array(PortBinding))
+export type PortMap = Static<typeof PortMap>
+
+export const HostConfig = Type.Object(
+  {
+    ...Resources.properties,
+    Binds: Type.Optional(Type.Array(Type.String())),
+    ContainerIDFile: Type.Optional(Type.String()),
+    LogConfig: Type.Optional(
+      Type.Object(
+        {
+          Type: Type.Optional(Type.String()),
+          Config: Type.Optional(Type.Record(Type.String(), Type.String())),
+        },
+        { go: 'container.LogConfig' },
+      ),
+    ),
+    NetworkMode: Type.Optional(Type.String()),
+    PortBindings: Type.Optional(PortMap),
+    RestartPolicy: Type.Optional(RestartPolicy),
+    AutoRemove: Type.Optional(Type.Boolean()),
+    VolumeDriver: Type.Optional(Type.String()),
+    VolumesFrom: Type.Optional(Type.Array(Type.String())),
+    Mounts: Type.Optional(Type.Array(Mount)),
+    ConsoleSize: Type.Optional(ConsoleSize),
+    Annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
+    CapAdd: Type.Optional(StrSlice),
+    CapDrop: Type.Optional(StrSlice),
+    CgroupnsMode: Type.Optional(Type.String()),
+    Dns: Type.Optional(Type.Array(Type.String())),
+    DnsOptions: Type.Optional(Type.Array(Type.String())),
+    DnsSearch: Type.Optional(Type.Array(Type.String())),
+    ExtraHosts: Type.Optional(Type.Array(Type.String())),
+    GroupAdd: Type.Optional(Type.Array(Type.String())),
+    IpcMode: Type.Optional(Type.String()),
+    Cgroup: Type.Optional(Type.String()),
+    Links: Type.Optional(Type.Array(Type.String())),
+    OomScoreAdj: Type.Optional(Type.Integer({ go: 'int' })),
+    PidMode: Type.Optional(Type.String()),
+    Privileged: Type.Optional(Type.Boolean()),
+    PublishAllPorts: Type.Optional(Type.Boolean()),
+    ReadonlyRootfs: Type.Optional(Type.Boolean()),
+    SecurityOpt: Type.Optional(Type.Array(Type.String())),
+    StorageOpt: Type.Optional(Type.Record(Type.String(), Type.String())),
+    Tmpfs: Type.Optional(Type.Record(Type.String(), Type.String())),
+    UTSMode: Type.Optional(Type.String()),
+    UsernsMode: Type.Optional(Type.String()),
+    ShmSize: Type.Optional(Type.Integer()),
+    Sysctls: Type.Optional(Type.Record(Type.String(), Type.String())),
+    Runtime: Type.Optional(Type.String()),
+    Isolation: Type.Optional(Type.String()),
+    MaskedPaths: Type.Optional(Type.Array(Type.String())),
+    ReadonlyPaths: Type.Optional(Type.Array(Type.String())),
+    /** Of API 1.40 only; refused there, ignored elsewhere. */
+    Capabilities: Type.Optional(Type.Array(Type.String())),
+  },
+  { go: 'container.HostConfig' },
+)
+export type HostConfig = Static<typeof HostConfig>
