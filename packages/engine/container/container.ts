@@ -60,6 +60,8 @@ export interface Container {
   pendingClients: ClientConnection[]
   /** Exec ids that have not ended. */
   execs: Set<string>
+  /** Processes on their way into it; a pause lets them arrive first. */
+  readonly launches: Set<Promise<unknown>>
   restart: RestartClock
   /** Set by `restart`: auto-remove and restart policies keep still. */
   manualRestart: boolean

@@ -17,6 +17,7 @@ import { inspectContainer } from './inspect/inspect.ts'
 import { killContainer } from './kill.ts'
 import { listContainers } from './list/list.ts'
 import { containerLogs } from './logs.ts'
+import { pauseContainer, unpauseContainer } from './pause.ts'
 import { Registry } from './registry.ts'
 import { removeByReference } from './remove.ts'
 import { renameContainer } from './rename.ts'
@@ -90,8 +91,8 @@ function containerBackend(ctx: Context): ContainerBackend {
     wait: (id, o) => waitContainer(ctx, id, o),
     logs: (id, o) => containerLogs(ctx, id, o),
     attach: (id, o, hijack) => attachContainer(ctx, id, o, hijack),
-    pause: () => unserved('pause'),
-    unpause: () => unserved('unpause'),
+    pause: (id) => pauseContainer(ctx, id),
+    unpause: (id) => unpauseContainer(ctx, id),
     update: () => unserved('update'),
     stats: () => unserved('stats'),
     changes: () => unserved('changes'),

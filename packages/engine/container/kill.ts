@@ -4,6 +4,7 @@ import type { Context } from './context.ts'
 import { containerEvent } from './events.ts'
 import { cancelRestart } from './exit/exit.ts'
 import { notRunning } from './messages.ts'
+import { signalAndThaw } from './pause.ts'
 import { updateRow } from './rows.ts'
 import { parseSignal } from './plan/signals.ts'
 import { isKnownSignal, SIGKILL } from './signals.ts'
@@ -78,18 +79,29 @@ export async function sendSignal(
   if (stops) c.restart.cancelled = true
   if (!ctx.shuttingDown) c.detail.manuallyStopped = true
   if (stops && c.state === 'restarting' && (await cancelRestart(ctx, c))) return undefined
+  const { live } = c
+  const send = (): Promise<void> => recordAndSignal(ctx, c, live, signal)
+  if (live && stops && c.state === 'paused') await signalAndThaw(ctx, c, live, send)
+  else await send()
+  return live
+}
+
+async function recordAndSignal(
+  ctx: Context,
+  c: Container,
+  live: LiveContainer | undefined,
+  signal: number,
+): Promise<void> {
   // Queued before the signal, so that `kill` stands before `die` in the event log.
   const recorded = ctx.events.commit(
     [updateRow(c, ctx.config.bootId)],
     [containerEvent(c, 'kill', { signal: String(signal) })],
   )
-  const { live } = c
   if (live) signalInit(ctx, c, live, signal)
   // A full disk must not keep anything alive.
   await recorded.catch((err: unknown) =>
     ctx.log.error({ container: c.id, err }, 'signal not recorded'),
   )
-  return live
 }
 
 function signalInit(ctx: Context, c: Container, live: LiveContainer, signal: number): void {

@@ -5,6 +5,7 @@ import {
   invalidParameter,
   notFound,
   notModified,
+  system,
 } from '../base/errors.ts'
 
 /** Go's %q for the names that occur here. */
@@ -29,6 +30,10 @@ export const isRestarting = (id: string): EngineError =>
   conflict(`Container ${id} is restarting, wait until the container is running`)
 export const execPaused = (id: string): EngineError =>
   conflict(`Container ${id} is paused, unpause the container before exec`)
+export const alreadyPaused = (id: string): EngineError =>
+  conflict(`container ${id} is already paused`)
+/** Without a kind of its own in Docker: 500. */
+export const notPaused = (id: string): EngineError => system(`Container ${id} is not paused`)
 export const noSuchExec = (id: string): EngineError => notFound(`No such exec instance: ${id}`)
 export const alreadyRunning = (): EngineError => notModified('container is already running')
 export const alreadyStopped = (): EngineError => notModified('container is already stopped')

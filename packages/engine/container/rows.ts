@@ -103,6 +103,7 @@ export function blankState(): BlankState {
     live: undefined,
     pendingClients: [],
     execs: new Set(),
+    launches: new Set(),
     restart: { delayMs: 0, timer: undefined, cancelled: false },
     manualRestart: false,
     reconciled: undefined,

@@ -3,7 +3,7 @@ import type { ExecStartRequest } from '@tdocker/api'
 import type { Hijack } from '../backend-types.ts'
 import { conflict } from '../base/errors.ts'
 import { stdoutFrame, writeToClient } from '../container/client-stream.ts'
-import type { LiveContainer } from '../container/container.ts'
+import type { Container, LiveContainer } from '../container/container.ts'
 import { type Context, inBackground } from '../container/context.ts'
 import { parseDetachKeys } from '../container/detach-keys.ts'
 import { noSuchContainer, notRunning } from '../container/messages.ts'
@@ -115,7 +115,19 @@ async function launch(
     clients: client ? [client] : [],
     ...size,
   })
-  watchExecExit(ctx, exec, await ctx.shims.launch(built.plan, built.fds))
+  // Looking users up took time: it may have been paused or gone meanwhile.
+  requireActive(c, c.id)
+  watchExecExit(ctx, exec, await enter(c, ctx.shims.launch(built.plan, built.fds)))
+}
+
+/** Known to the container while it is on its way, so that a pause waits for it. */
+async function enter<T>(c: Container, launch: Promise<T>): Promise<T> {
+  c.launches.add(launch)
+  try {
+    return await launch
+  } finally {
+    c.launches.delete(launch)
+  }
 }
 
 /** Exit code and sentence of an exec that never ran. */

@@ -86,6 +86,8 @@ export interface CgroupDriver {
   update(path: string, resources: CgroupResources): Promise<void>
   /** Resolves when the kernel says that all are frozen (or thawed). */
   freeze(path: string, frozen: boolean): Promise<void>
+  /** Whether it was frozen (by whomever) and not thawed since; false where it is not there. */
+  isFrozen(path: string): Promise<boolean>
   /** SIGKILL to every process in it, frozen or not. */
   kill(path: string): Promise<void>
   /** Pids inside, children included. */

@@ -156,7 +156,9 @@ test('v1: kill and freeze through the unified hierarchy', async () => {
   await driver.create(spec)
   const group = `${root}/unified/td/x`
   fs.files.set(`${group}/cgroup.events`, 'populated 1\nfrozen 1\n')
+  assert.equal(await driver.isFrozen('/td/x'), false)
   await driver.freeze('/td/x', true)
+  assert.equal(await driver.isFrozen('/td/x'), true)
   await driver.kill('/td/x')
   assert.deepEqual(fs.writes.slice(-2), [`${group}/cgroup.freeze 1`, `${group}/cgroup.kill 1`])
 })
@@ -166,6 +168,8 @@ test('v1 alone: the freezer, and thawing before the kill', async () => {
   await driver.create(spec)
   await driver.freeze('/td/x', true)
   assert.equal(fs.files.get(`${root}/freezer/td/x/freezer.state`), 'FROZEN')
+  assert.equal(await driver.isFrozen('/td/x'), true)
+  assert.equal(await driver.isFrozen('/td/gone'), false)
   await driver.kill('/td/x')
   assert.equal(fs.files.get(`${root}/freezer/td/x/freezer.state`), 'THAWED')
 })

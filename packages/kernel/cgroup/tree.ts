@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { KernelError } from '../native.ts'
 import { type CgroupFs, isErrno } from './fs.ts'
 
@@ -46,12 +46,36 @@ export function readPids(fs: CgroupFs, directory: string): number[] {
   })
 }
 
+/** undefined when the file, or the group it belongs to, is not there. */
+export function readIfThere(fs: CgroupFs, path: string): string | undefined {
+  try {
+    return fs.read(path)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENODEV')) return undefined
+    throw error
+  }
+}
+
 /** A `key value` line of a flat keyed file; undefined when it is not there. */
 export function readKey(text: string, key: string): number | undefined {
   for (const line of text.split('\n')) {
     if (line.startsWith(`${key} `)) return Number(line.slice(key.length + 1))
   }
   return undefined
+}
+
+/**
+ * Tries on every turn of the event loop for a moment before it begins to wait: for what the kernel
+ * does within microseconds, where a timer's millisecond would be most of the time.
+ */
+export async function retrySoon(done: () => boolean): Promise<boolean> {
+  if (done()) return true
+  const until = performance.now() + 1
+  while (performance.now() < until) {
+    await nextTurn()
+    if (done()) return true
+  }
+  return retry(done)
 }
 
 /** About 6 s in all: a dying process leaves its group only when it is reaped. */

@@ -13,10 +13,12 @@ import {
   ancestors,
   checkGroupPath,
   deepestFirst,
+  readIfThere,
   readKey,
   readPids,
   removeTrees,
   retry,
+  retrySoon,
 } from './tree.ts'
 import { type LimitWrite, v1DeviceCommands, v1Limits } from './v1-limits.ts'
 
@@ -139,12 +141,21 @@ export class V1Driver implements CgroupDriver {
       this.#fs.write(`${group}/cgroup.freeze`, frozen ? '1' : '0')
       const wanted = frozen ? 1 : 0
       const events = `${group}/cgroup.events`
-      if (!(await retry(() => readKey(this.#fs.read(events), 'frozen') === wanted))) {
+      if (!(await retrySoon(() => readKey(this.#fs.read(events), 'frozen') === wanted))) {
         throw new KernelError('ETIMEDOUT', 110, 'cgroup.freeze', group)
       }
       return
     }
     await this.#freezeV1(path, frozen)
+  }
+
+  async isFrozen(path: string): Promise<boolean> {
+    checkGroupPath(path)
+    const unified = this.#dir('unified', path)
+    if (unified !== undefined && readIfThere(this.#fs, `${unified}/cgroup.freeze`)?.trim() === '1')
+      return true
+    const state = readIfThere(this.#fs, `${this.#dir('freezer', path)}/freezer.state`)
+    return state !== undefined && state.trim() !== 'THAWED'
   }
 
   async kill(path: string): Promise<void> {
@@ -318,7 +329,7 @@ export class V1Driver implements CgroupDriver {
     const directory = this.#dir('freezer', path)
     if (directory === undefined) throw new KernelError('ENOTSUP', 95, 'freeze', path)
     const wanted = frozen ? 'FROZEN' : 'THAWED'
-    const reached = await retry(() => {
+    const reached = await retrySoon(() => {
       // Written again each time: a process that forked meanwhile holds the group in FREEZING.
       this.#fs.write(`${directory}/freezer.state`, wanted)
       return this.#fs.read(`${directory}/freezer.state`).trim() === wanted

@@ -9,7 +9,16 @@ import type {
 import { type CgroupFs, isErrno } from './fs.ts'
 import { JoinWarmth } from './join-warmth.ts'
 import { watchOomV2 } from './oom-watch.ts'
-import { ancestors, checkGroupPath, readKey, readPids, removeTrees, retry } from './tree.ts'
+import {
+  ancestors,
+  checkGroupPath,
+  readIfThere,
+  readKey,
+  readPids,
+  removeTrees,
+  retry,
+  retrySoon,
+} from './tree.ts'
 import { isForAll } from './v1-limits.ts'
 import { v2Limits } from './v2-limits.ts'
 
@@ -98,9 +107,14 @@ export class V2Driver implements CgroupDriver {
     this.#fs.write(`${directory}/cgroup.freeze`, frozen ? '1' : '0')
     const wanted = frozen ? 1 : 0
     const events = `${directory}/cgroup.events`
-    if (!(await retry(() => readKey(this.#fs.read(events), 'frozen') === wanted))) {
+    if (!(await retrySoon(() => readKey(this.#fs.read(events), 'frozen') === wanted))) {
       throw new KernelError('ETIMEDOUT', 110, 'cgroup.freeze', directory)
     }
+  }
+
+  async isFrozen(path: string): Promise<boolean> {
+    checkGroupPath(path)
+    return readIfThere(this.#fs, `${this.#root}${path}/cgroup.freeze`)?.trim() === '1'
   }
 
   async kill(path: string): Promise<void> {

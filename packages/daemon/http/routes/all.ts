@@ -3,6 +3,7 @@ import type { Routes } from '../router.ts'
 import { containerRoutes } from './containers.ts'
 import { execRoutes } from './execs.ts'
 import { imageRoutes } from './images.ts'
+import { resourceRoutes } from './resources.ts'
 import { systemRoutes } from './system.ts'
 
 /** Operations without an entry answer 501. */
@@ -10,6 +11,7 @@ export function allRoutes(backend: Backend): Routes {
   return {
     ...systemRoutes(backend.system),
     ...containerRoutes(backend.containers),
+    ...resourceRoutes(backend.containers),
     ...execRoutes(backend.execs),
     ...imageRoutes(backend.images),
   }

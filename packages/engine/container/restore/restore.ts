@@ -147,8 +147,18 @@ async function goOn(ctx: Context, c: Container, shim: ShimProcess): Promise<void
     c.detail.startedBefore = true
     await ctx.events.commit([updateRow(c, ctx.config.bootId)], [containerEvent(c, 'start')])
   }
+  await matchFreezer(ctx, c)
   watch()
   if (!ctx.config.liveRestore) await stopAndWait(ctx, c, {})
+}
+
+/** The daemon died between a freeze or a thaw and its commit, or somebody else did it. */
+async function matchFreezer(ctx: Context, c: Container): Promise<void> {
+  const state = (await ctx.cgroups.isFrozen(cgroupPath(ctx, c))) ? 'paused' : 'running'
+  if (c.state === state) return
+  c.state = state
+  const action = state === 'paused' ? 'pause' : 'unpause'
+  await ctx.events.commit([updateRow(c, ctx.config.bootId)], [containerEvent(c, action)])
 }
 
 /** No shim: its exit record is the last word; without one nobody knows. Under the lock. */

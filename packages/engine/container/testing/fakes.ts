@@ -210,9 +210,13 @@ export const ALL_FEATURES: CgroupFeatures = {
   blkioThrottle: true,
 }
 
-export function fakeCgroups(groups: Set<string>): CgroupDriver & { ooms: number } {
+/** Groups by path; what is frozen, and how many were OOM-killed, is the test's to say. */
+export type FakeCgroups = CgroupDriver & { ooms: number; readonly frozen: Set<string> }
+
+export function fakeCgroups(groups: Set<string>): FakeCgroups {
   return {
     ooms: 0,
+    frozen: new Set(),
     version: 1,
     controllers: new Set(['memory']),
     features: ALL_FEATURES,
@@ -226,7 +230,14 @@ export function fakeCgroups(groups: Set<string>): CgroupDriver & { ooms: number 
     mountPoints: () => [],
     shimProcsFiles: () => [],
     update: () => Promise.resolve(),
-    freeze: () => Promise.resolve(),
+    freeze(path, frozen) {
+      if (frozen) this.frozen.add(path)
+      else this.frozen.delete(path)
+      return Promise.resolve()
+    },
+    isFrozen(path) {
+      return Promise.resolve(this.frozen.has(path))
+    },
     kill: () => Promise.resolve(),
     pids: () => Promise.resolve([]),
     oomKills() {
@@ -239,7 +250,7 @@ export function fakeCgroups(groups: Set<string>): CgroupDriver & { ooms: number 
     },
     anticipateJoin() {},
     close() {},
-  } as CgroupDriver & { ooms: number }
+  } as FakeCgroups
 }
 
 export class FakeVolumes implements Volumes {

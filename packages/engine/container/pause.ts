@@ -1,0 +1,86 @@
+import { system } from '../base/errors.ts'
+import type { Container, LiveContainer } from './container.ts'
+import { type Context, rollback } from './context.ts'
+import { containerEvent } from './events.ts'
+import { alreadyPaused, isRestarting, notPaused, notRunning } from './messages.ts'
+import { updateRow } from './rows.ts'
+
+/** `POST /containers/{id}/pause`: freezes every process of the container. */
+export async function pauseContainer(ctx: Context, reference: string): Promise<void> {
+  const c = ctx.registry.get(reference)
+  await c.reconciled
+  await ctx.locks.run(c.id, () => pauseLocked(ctx, c, pausable(c)))
+}
+
+/** `POST /containers/{id}/unpause`. */
+export async function unpauseContainer(ctx: Context, reference: string): Promise<void> {
+  const c = ctx.registry.get(reference)
+  await c.reconciled
+  await ctx.locks.run(c.id, async () => {
+    if (c.state !== 'paused' || !c.live) throw notPaused(c.id)
+    await unpauseLocked(ctx, c, c.live)
+  })
+}
+
+function pausable(c: Container): LiveContainer {
+  if (c.state === 'paused') throw alreadyPaused(c.id)
+  if (c.state === 'restarting') throw isRestarting(c.id)
+  if (c.state !== 'running' || !c.live) throw notRunning(c.id)
+  return c.live
+}
+
+/**
+ * The state comes first: from then on no exec begins, and those on their way arrive before the
+ * freeze. A process that joined a frozen group would keep its launch waiting.
+ */
+async function pauseLocked(ctx: Context, c: Container, live: LiveContainer): Promise<void> {
+  await using scope = rollback(ctx, c.id)
+  c.state = 'paused'
+  scope.undo('state', () => {
+    if (c.state === 'paused') c.state = 'running'
+  })
+  if (c.launches.size > 0) await Promise.allSettled(c.launches)
+  scope.undo('thaw', () => ctx.cgroups.freeze(live.cgroup, false))
+  try {
+    await ctx.cgroups.freeze(live.cgroup, true)
+  } catch (error) {
+    throw system(`cannot pause container ${c.id}: ${(error as Error).message}`, error)
+  }
+  await ctx.events.commit([updateRow(c, ctx.config.bootId)], [containerEvent(c, 'pause')])
+  scope.release()
+}
+
+/** Under the lock. On a full disk it goes on all the same: what runs must be stoppable. */
+export async function unpauseLocked(
+  ctx: Context,
+  c: Container,
+  live: LiveContainer,
+): Promise<void> {
+  try {
+    await ctx.cgroups.freeze(live.cgroup, false)
+  } catch (error) {
+    throw system(`Cannot unpause container ${c.id}: ${(error as Error).message}`, error)
+  }
+  c.state = 'running'
+  try {
+    await ctx.events.commit([updateRow(c, ctx.config.bootId)], [containerEvent(c, 'unpause')])
+  } catch (err) {
+    ctx.log.error({ container: c.id, err }, 'unpause not recorded')
+  }
+}
+
+/**
+ * A frozen process takes no signal but SIGKILL (under v1's freezer not even that), so one that is
+ * meant to end it comes with the thaw, in one turn under the lock: the exit is handled after it.
+ */
+export async function signalAndThaw(
+  ctx: Context,
+  c: Container,
+  live: LiveContainer,
+  signal: () => Promise<void>,
+): Promise<void> {
+  await ctx.locks.run(c.id, async () => {
+    await signal()
+    if (c.state === 'paused' && c.live === live) await unpauseLocked(ctx, c, live)
+  })
+}
