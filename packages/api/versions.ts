@@ -11,6 +11,8 @@ export type Gate = keyof typeof gates
 export const gates = {
   imageReferenceFilter: '1.25',
   prune: '1.25',
+  /** What a WebSocket carries is bytes, not text. */
+  binaryWebSocket: '1.28',
   /** `wait` takes a condition and sends its head at once. */
   waitCondition: '1.30',
   pullPlatform: '1.32',
@@ -21,6 +23,8 @@ export const gates = {
   cgroupnsDefault: '1.41',
   consoleSize: '1.42',
   stopSignal: '1.42',
+  /** A WebSocket's client says which streams it wants; before, it got all. */
+  webSocketStreams: '1.42',
   multiplexedStream: '1.42',
   sharedSize: '1.42',
   mountOptionsChecked: '1.42',

@@ -127,6 +127,10 @@ export class Exchange {
   get hijack(): Hijack {
     return this.#connection.hijack(this.version)
   }
+
+  get webSocket(): Hijack {
+    return this.#connection.webSocket(this.version)
+  }
 }
 
 /** Schemas are loaded when the first body of their kind comes: they cost 100 ms of start time. */

@@ -1,12 +1,13 @@
 /**
- * Connections that stop speaking HTTP: attach and exec.
+ * Connections that stop speaking HTTP: attach, also over a WebSocket, and exec.
  *
  * A request with `Upgrade` reaches us by Node's 'upgrade' event, which has detached the HTTP
  * parser: its body is still to be read from the socket, by hand. One without is an ordinary request
  * whose answer is a raw stream until the connection closes; its parser is detached here.
  *
  * The engine then takes the client's descriptor itself, so that not a byte passes through Node
- * (except with TLS, where Node has the keys: it pumps between the client and one end of a pair).
+ * (except with TLS, where Node has the keys, and with WebSockets, whose frames it takes apart: it
+ * pumps between the client and one end of a pair).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
@@ -16,6 +17,8 @@ import type { Hijack } from './backend.ts'
 import { readAll } from './body.ts'
 import { HttpError } from './errors.ts'
 import { RawBody } from './raw-body.ts'
+import { bridgeWebSocket } from './websocket/bridge.ts'
+import { acceptWebSocket } from './websocket/handshake.ts'
 
 /** What hijacking needs of the kernel. */
 export interface Descriptors {
@@ -61,18 +64,28 @@ export class Connection {
   }
 
   hijack(version: string): Hijack {
+    return this.#offer(({ multiplexed }) =>
+      this.#take(multiplexed && since(version, 'multiplexedStream')),
+    )
+  }
+
+  /** The same over a WebSocket: what the engine reads and writes are the payloads of its frames. */
+  webSocket(version: string): Hijack {
+    return this.#offer(({ multiplexed }) => this.#takeWebSocket(version, multiplexed))
+  }
+
+  #offer(take: Hijack['take']): Hijack {
     const controller = new AbortController()
     this.#request.socket.once('close', () => {
       if (!this.#taken) controller.abort()
     })
     return {
       signal: controller.signal,
-      take: async ({ multiplexed }) => {
+      take: async (o) => {
         if (this.#taken) throw new Error('the connection has been taken already')
         if (this.#request.socket.destroyed) throw new HttpError(499, 'client closed the connection')
         await this.#skipBody()
-        this.#taken = true
-        return this.#take(multiplexed && since(version, 'multiplexedStream'))
+        return take(o)
       },
     }
   }
@@ -84,14 +97,36 @@ export class Connection {
   }
 
   async #take(multiplexed: boolean): Promise<{ fd: number; head: Buffer }> {
-    const socket = this.#request.socket
-    if (!this.#raw) detachParser(socket)
-    this.#response.detachSocket(socket)
+    const socket = this.#detach()
     const answer = this.#head(multiplexed)
     const kernel = await this.#descriptors()
     return socket instanceof TLSSocket
       ? this.#bridge(socket, answer, kernel)
       : this.#handOver(socket, answer, kernel)
+  }
+
+  async #takeWebSocket(
+    version: string,
+    multiplexed: boolean,
+  ): Promise<{ fd: number; head: Buffer }> {
+    const accepted = acceptWebSocket(this.#request)
+    const client = this.#detach()
+    const answer = headOf('101 Switching Protocols', { ...accepted, ...this.#headers })
+    await flush(client, answer)
+    const binary = since(version, 'binaryWebSocket')
+    const kernel = await this.#descriptors()
+    const head = this.#unread(client)
+    const { inner, theirs } = innerPair(client, kernel)
+    bridgeWebSocket({ client, inner, head, binary, multiplexed })
+    return { fd: theirs, head: Buffer.alloc(0) }
+  }
+
+  #detach(): Socket {
+    this.#taken = true
+    const { socket } = this.#request
+    if (!this.#raw) detachParser(socket)
+    this.#response.detachSocket(socket)
+    return socket
   }
 
   /** UNIX and plain TCP: the client's own descriptor. */
@@ -117,10 +152,9 @@ export class Connection {
     answer: string,
     kernel: Descriptors,
   ): Promise<{ fd: number; head: Buffer }> {
-    const [ours, theirs] = kernel.socketPair()
-    const inner = new Socket({ fd: ours, readable: true, writable: true, allowHalfOpen: true })
     const head = this.#unread(socket)
     await flush(socket, answer)
+    const { inner, theirs } = innerPair(socket, kernel)
     const close = (): void => {
       socket.destroy()
       inner.destroy()
@@ -144,14 +178,25 @@ export class Connection {
   #head(multiplexed: boolean): string {
     const upgraded = this.#raw !== undefined
     const type = multiplexed && upgraded ? 'multiplexed-stream' : 'raw-stream'
-    const lines = [
-      upgraded ? 'HTTP/1.1 101 UPGRADED' : 'HTTP/1.1 200 OK',
-      `Content-Type: application/vnd.docker.${type}`,
-      ...(upgraded ? ['Connection: Upgrade', 'Upgrade: tcp'] : []),
-      ...Object.entries(this.#headers).map(([name, value]) => `${name}: ${value}`),
-    ]
-    return `${lines.join('\r\n')}\r\n\r\n`
+    return headOf(upgraded ? '101 UPGRADED' : '200 OK', {
+      'Content-Type': `application/vnd.docker.${type}`,
+      ...(upgraded && { Connection: 'Upgrade', Upgrade: 'tcp' }),
+      ...this.#headers,
+    })
   }
+}
+
+/** Made when nothing stands between it and its use: nobody else would close it. */
+function innerPair(client: Socket, kernel: Descriptors): { inner: Socket; theirs: number } {
+  if (client.destroyed) throw new HttpError(499, 'client closed the connection')
+  const [ours, theirs] = kernel.socketPair()
+  const inner = new Socket({ fd: ours, readable: true, writable: true, allowHalfOpen: true })
+  return { inner, theirs }
+}
+
+function headOf(status: string, headers: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `HTTP/1.1 ${status}\r\n${lines.join('')}\r\n`
 }
 
 function read(socket: Socket): Buffer | null {

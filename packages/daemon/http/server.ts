@@ -9,6 +9,7 @@ import { Connection, type Descriptors } from './hijack.ts'
 import { parseTarget } from './path.ts'
 import { HttpError, sendError } from './errors.ts'
 import type { Dispatch, RouterLog } from './router.ts'
+import { asksForWebSocket } from './websocket/handshake.ts'
 
 /** What is served: the verbs, and what handing over connections needs of the kernel. */
 export interface Engine extends Backend {
@@ -202,6 +203,8 @@ class Listener {
 /** Requests whose connection may be taken over; elsewhere `Upgrade` is ignored. */
 function isHijack(request: IncomingMessage): boolean {
   const path = parseTarget(request.url ?? '/', request.method ?? 'GET').url.split('?', 1)[0] ?? ''
+  if (request.method === 'GET')
+    return /^\/containers\/[^/]+\/attach\/ws$/.test(path) && asksForWebSocket(request)
   return (
     request.method === 'POST' &&
     (/^\/containers\/[^/]+\/attach$/.test(path) || /^\/exec\/[^/]+\/start$/.test(path))

@@ -1,5 +1,6 @@
 import type { Backend } from '../backend.ts'
 import type { Routes } from '../router.ts'
+import { attachRoutes } from './attach.ts'
 import { containerRoutes } from './containers.ts'
 import { execRoutes } from './execs.ts'
 import { imageRoutes } from './images.ts'
@@ -10,6 +11,7 @@ import { systemRoutes } from './system.ts'
 export function allRoutes(backend: Backend): Routes {
   return {
     ...systemRoutes(backend.system),
+    ...attachRoutes(backend.containers),
     ...containerRoutes(backend.containers),
     ...resourceRoutes(backend.containers),
     ...execRoutes(backend.execs),

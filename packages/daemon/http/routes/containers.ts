@@ -77,7 +77,6 @@ export function containerRoutes(containers: ContainerBackend): Routes {
       x.empty(204)
     },
     ContainerWait: (x) => sendWait(x, containers),
-    ContainerAttach: (x) => containers.attach(x.param('id'), attachOptions(x), x.hijack),
   }
 }
 
@@ -97,18 +96,6 @@ function stopOptions(x: Exchange): Parameters<ContainerBackend['stop']>[1] {
   const signal = x.since('stopSignal') ? optionalText(x.query, 'signal') : undefined
   const timeoutSeconds = integer(x.query, 't')
   return { ...(signal && { signal }), ...(timeoutSeconds !== undefined && { timeoutSeconds }) }
-}
-
-function attachOptions(x: Exchange): Parameters<ContainerBackend['attach']>[1] {
-  const detachKeys = optionalText(x.query, 'detachKeys')
-  return {
-    stdin: flag(x.query, 'stdin'),
-    stdout: flag(x.query, 'stdout'),
-    stderr: flag(x.query, 'stderr'),
-    stream: flag(x.query, 'stream'),
-    logs: flag(x.query, 'logs'),
-    ...(detachKeys && { detachKeys }),
-  }
 }
 
 /** Long ago `start` took a HostConfig; `null` and `{}` are still let through. */
