@@ -19,6 +19,12 @@ export const filterKeys = {
   VolumeList: 'dangling driver label name',
   VolumePrune: 'all label label!',
   BuildPrune: 'all description id inuse parent private shared type until unused-for',
+  PluginList: 'capability enabled',
+  NodeList: 'id label membership name node.label role',
+  ServiceList: 'id label mode name runtime',
+  TaskList: '_up-to-date desired-state id label name node runtime service',
+  SecretList: 'id label name names',
+  ConfigList: 'id label name',
   /** Unknown keys of events are ignored by moby, as they match nothing it looks at. */
   SystemEvents: undefined,
 } as const

@@ -13,6 +13,10 @@ export const gates = {
   prune: '1.25',
   /** What a WebSocket carries is bytes, not text. */
   binaryWebSocket: '1.28',
+  secrets: '1.25',
+  /** Networks in lists come without their containers. */
+  networkSummaries: '1.28',
+  configs: '1.30',
   /** `wait` takes a condition and sends its head at once. */
   waitCondition: '1.30',
   pullPlatform: '1.32',
@@ -27,6 +31,10 @@ export const gates = {
   webSocketStreams: '1.42',
   multiplexedStream: '1.42',
   sharedSize: '1.42',
+  /** Prunes anonymous volumes only, unless told otherwise. */
+  volumePruneAnonymous: '1.42',
+  clusterVolumes: '1.42',
+  diskUsageTypes: '1.42',
   mountOptionsChecked: '1.42',
   annotations: '1.43',
   /** No `<none>:<none>` for untagged images. */
@@ -41,6 +49,8 @@ export const gates = {
   noAliasesInInspect: '1.45',
   volumeSubpath: '1.45',
   containerdInfo: '1.46',
+  /** `RegistryConfig` without the lists of non-distributable artifacts. */
+  noNondistributable: '1.47',
   imageCreateEvent: '1.46',
   listAnnotations: '1.46',
   imageManifests: '1.47',
@@ -57,6 +67,9 @@ export const gates = {
   noLegacyFields: '1.52',
   jsonLines: '1.52',
   listHealth: '1.52',
+  networkStatus: '1.52',
+  /** `system df` in its form by kind, with totals. */
+  diskUsageByKind: '1.52',
   nri: '1.53',
 } as const
 

@@ -16,10 +16,14 @@ import type { ImageBackend } from './image/image-backend.ts'
 import { createImages, type Images } from './image/images.ts'
 import { readLog } from './log/json-file-reader.ts'
 import { createNetworks, type Networks } from './network/index.ts'
+import type { NetworkBackend } from './network/network-backend.ts'
+import { NetworkVerbs } from './network/network-verbs.ts'
 import { openStore } from './store/sqlite-store.ts'
 import { sql, type Store } from './store/store.ts'
 import { textOf } from './system/host.ts'
 import { System } from './system/system.ts'
+import type { VolumeBackend } from './volume/volume-backend.ts'
+import { VolumeVerbs } from './volume/volume-verbs.ts'
 import { LocalVolumes } from './volume/volumes.ts'
 
 /** The whole engine: what the daemon's routes call, and its life. */
@@ -27,6 +31,8 @@ export interface Engine {
   readonly containers: ContainerBackend
   readonly execs: ExecBackend
   readonly images: ImageBackend
+  readonly volumes: VolumeBackend
+  readonly networks: NetworkBackend
   readonly system: System
   readonly native: Native
   /**
@@ -49,6 +55,8 @@ class AssembledEngine implements Engine {
   readonly containers: ContainerBackend
   readonly execs: ExecBackend
   readonly images: ImageBackend
+  readonly volumes: VolumeBackend
+  readonly networks: NetworkBackend
   readonly system: System
   readonly native: Native
   readonly #store: Store
@@ -117,6 +125,19 @@ class AssembledEngine implements Engine {
     this.containers = containers.backend
     this.execs = containers.execs
     this.images = images.backend
+    this.volumes = new VolumeVerbs({
+      volumes,
+      store,
+      events,
+      native,
+      log: (what, err) => log.warn({ err, what }, 'volumes'),
+    })
+    this.networks = new NetworkVerbs({
+      store,
+      events,
+      users: containers,
+      bridge: () => networks.defaultBridge,
+    })
     this.system = new System({
       id: this.#id,
       config: () => this.#config,

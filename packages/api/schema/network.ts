@@ -59,7 +59,11 @@ export interface Network {
   Driver: string
   EnableIPv4: boolean
   EnableIPv6: boolean
-  IPAM: IPAM
+  IPAM: {
+    Driver: string
+    Options: Record<string, string> | null
+    Config: Array<IPAMConfig> | null
+  }
   Internal: boolean
   Attachable: boolean
   Ingress: boolean
@@ -84,14 +88,19 @@ export interface SubnetStatus {
 }
 
 export interface IPAMStatus {
-  Subnets: Record<string, SubnetStatus>
+  Subnets?: Record<string, SubnetStatus>
 }
 
 export interface NetworkStatus {
   IPAM: IPAMStatus
 }
 
-export type NetworkInspect = Network
+export interface NetworkInspect extends Network {
+  /** By container id. */
+  Containers: Record<string, EndpointResource>
+  /** From API 1.52 on. */
+  Status?: NetworkStatus
+}
 
 export type NetworkSummary = Network
 

@@ -17,15 +17,16 @@ export interface Volume {
   Driver: string
   Mountpoint: string
   CreatedAt: string
-  Status: Record<string, Record<string, unknown>>
-  Labels: Record<string, string>
+  Status?: Record<string, unknown>
+  Labels: Record<string, string> | null
   Scope: 'local' | 'global'
-  ClusterVolume: unknown
-  Options: Record<string, string>
-  UsageData: { Size: number; RefCount: number } | null
+  ClusterVolume?: unknown
+  Options: Record<string, string> | null
+  /** Only in `system df`. */
+  UsageData?: { Size: number; RefCount: number }
 }
 
 export interface VolumeListResponse {
   Volumes: Array<Volume>
-  Warnings: Array<string>
+  Warnings: Array<string> | null
 }

@@ -11,6 +11,8 @@ import type {
 } from '@tdocker/api'
 import type { ContainerBackend, ExecBackend, Filters } from '@tdocker/engine/backend-types.ts'
 import type { ImageBackend } from '@tdocker/engine/image/image-backend.ts'
+import type { NetworkBackend } from '@tdocker/engine/network/network-backend.ts'
+import type { VolumeBackend } from '@tdocker/engine/volume/volume-backend.ts'
 
 export type {
   ContainerBackend,
@@ -20,6 +22,8 @@ export type {
   LogsOptions,
 } from '@tdocker/engine/backend-types.ts'
 export type { ImageBackend, ProgressMessage } from '@tdocker/engine/image/image-backend.ts'
+export type { NetworkBackend } from '@tdocker/engine/network/network-backend.ts'
+export type { VolumeBackend } from '@tdocker/engine/volume/volume-backend.ts'
 
 export interface SystemBackend {
   info(version: string): Promise<SystemInfo>
@@ -38,5 +42,7 @@ export interface Backend {
   containers: ContainerBackend
   execs: ExecBackend
   images: ImageBackend
+  volumes: VolumeBackend
+  networks: NetworkBackend
   system: SystemBackend
 }

@@ -8,6 +8,7 @@ import type {
   ImageSummary,
   SystemInfo,
   SystemVersion,
+  Volume,
 } from '@tdocker/api'
 import { notFound } from '@tdocker/engine/base/errors.ts'
 import type { Backend, Hijack } from './backend.ts'
@@ -151,6 +152,46 @@ export function fakeBackend(): FakeBackend {
         return [{ Untagged: 'busybox:latest' }, { Deleted: imageId }]
       },
     },
+    volumes: {
+      list: async (o) => {
+        await note('volume list')(o)
+        return { Volumes: [volume], Warnings: null }
+      },
+      inspect: async (name) => {
+        await note('volume inspect')(name)
+        return volume
+      },
+      create: async (body) => {
+        await note('volume create')(body)
+        return volume
+      },
+      remove: note('volume remove'),
+      prune: async (o) => {
+        await note('volume prune')(o)
+        return { VolumesDeleted: ['data'], SpaceReclaimed: 7 }
+      },
+    },
+    networks: {
+      list: async (o) => {
+        await note('network list')(o)
+        return []
+      },
+      inspect: async (...args) => {
+        await note('network inspect')(...args)
+        throw notFound(`network ${args[0]} not found`)
+      },
+      create: async (body) => {
+        await note('network create')(body)
+        return { Id: id, Warning: '' }
+      },
+      remove: note('network remove'),
+      connect: note('network connect'),
+      disconnect: note('network disconnect'),
+      prune: async (o) => {
+        await note('network prune')(o)
+        return { NetworksDeleted: null }
+      },
+    },
     system: {
       info: async () => info,
       version: async () => version,
@@ -165,6 +206,16 @@ export function fakeBackend(): FakeBackend {
     },
   }
   return backend
+}
+
+const volume: Volume = {
+  CreatedAt: '2026-01-02T03:04:05Z',
+  Driver: 'local',
+  Labels: null,
+  Mountpoint: '/volumes/data/_data',
+  Name: 'data',
+  Options: null,
+  Scope: 'local',
 }
 
 const event: EventMessage = {

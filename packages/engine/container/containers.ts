@@ -9,7 +9,7 @@ import { startExec } from '../exec/start-exec.ts'
 import { readLog } from '../log/json-file-reader.ts'
 import { attachContainer } from './attach.ts'
 import { systemClock } from './clock.ts'
-import { isRunning } from './container.ts'
+import { type ContainerDetail, isRunning } from './container.ts'
 import type { ContainersConfig } from './containers-config.ts'
 import type { ContainerDeps, Context } from './context.ts'
 import { createContainer } from './create/create.ts'
@@ -46,6 +46,10 @@ export interface Containers {
   shutdown(o: { stopContainers: boolean; timeoutSeconds: number }): Promise<void>
   /** Containers made from an image, for those who would remove it. */
   usersOf(imageId: string): Array<{ id: string; running: boolean }>
+  /** Running containers and their endpoints by network name. */
+  attached(): Iterable<{ id: string; name: string; endpoints: ContainerDetail['endpoints'] }>
+  /** Throws notFound when no container goes by this name or id. */
+  check(reference: string): void
   counts(): { containers: number; running: number; paused: number; stopped: number }
 }
 
@@ -72,6 +76,11 @@ export function createContainers(o: ContainersOptions): Containers {
     shutdown: (options) => shutdownContainers(ctx, options),
     counts: () => counts(ctx),
     usersOf: (imageId) => ctx.registry.usersOf(imageId),
+    attached: () =>
+      [...ctx.registry.all()]
+        .filter(isRunning)
+        .map(({ id, name, detail }) => ({ id, name, endpoints: detail.endpoints })),
+    check: (reference) => void ctx.registry.get(reference),
   }
 }
 

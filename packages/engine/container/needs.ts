@@ -100,5 +100,7 @@ export interface VolumeHandle {
   anonymous: boolean
   /** True when this call made it (for rollback: `discard`). */
   created: boolean
+  /** The use is recorded (or given up): the volume may be removed by others again. */
+  release(): void
   discard(): Promise<void>
 }

@@ -7,6 +7,7 @@ import { BridgeNetwork, type BridgeSubnet } from './bridge-network.ts'
 import { findNetwork, updateNetworkConfig, type NetworkConfig } from './endpoint-rows.ts'
 import type { Firewall } from './firewall.ts'
 import { acceptForwarding, withdrawForwarding } from './forward-accept.ts'
+import type { BridgeFacts } from './network-verbs.ts'
 import { DEFAULT_NETWORK, type NetworksConfig, type NetworksLog } from './networks-config.ts'
 import { RuleWatch } from './rule-watch.ts'
 
@@ -47,6 +48,23 @@ export class DefaultBridge {
   /** undefined before it was set up, and where the daemon has none. */
   get current(): BridgeNetwork | undefined {
     return this.#current
+  }
+
+  /** As it is, or before it is set up as it is kept and asked for; undefined for no bridge at all. */
+  facts(): BridgeFacts | undefined {
+    const config = this.#config
+    if (config.bridge === 'none') return undefined
+    const bridge = this.#current
+    const stored = bridge ? undefined : findNetwork(this.#store, DEFAULT_NETWORK)?.config
+    return {
+      name: bridge?.options.name ?? config.bridge ?? DEFAULT_DEVICE,
+      subnet: bridge ? formatPrefix(bridge.subnet) : stored?.subnet,
+      gateway: bridge?.gatewayText ?? stored?.gateway,
+      mtu: bridge?.mtu ?? config.mtu ?? 1500,
+      masquerade: config.masquerade ?? true,
+      interContainer: config.interContainer ?? true,
+      addressesInUse: bridge?.addresses.inUse ?? 1,
+    }
   }
 
   /** Sets it up at first use, or again when that failed. `inUse`: containers have its addresses. */

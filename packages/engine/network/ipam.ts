@@ -77,6 +77,11 @@ export class AddressSpace {
   free(address: number): void {
     this.#used.delete(address)
   }
+
+  /** How many are taken, the reserved ones among them. */
+  get inUse(): number {
+    return this.#used.size
+  }
 }
 
 function pool(base: string, size: number): AddressPool {

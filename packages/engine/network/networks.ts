@@ -6,7 +6,7 @@ import { settleAll } from '../base/settle-all.ts'
 import type { NetworkSandboxes, Sandbox, SandboxRequest } from '../container/needs.ts'
 import type { EventLog, NewEvent } from '../event/event-log.ts'
 import type { Statement, Store } from '../store/store.ts'
-import { formatAddress, formatPrefix, macOf, parseAddress } from './address.ts'
+import { formatAddress, macOf, parseAddress } from './address.ts'
 import { newHostInterface, type BridgeNetwork } from './bridge-network.ts'
 import { DefaultBridge } from './default-bridge.ts'
 import {
@@ -24,6 +24,7 @@ import { hostFiles, type HostFiles } from './host-files.ts'
 import { ANY_ADDRESS, HostPorts, type ReservedPort } from './host-ports.ts'
 import { LinkReaper } from './link-reaper.ts'
 import { NetnsPool } from './netns-pool.ts'
+import type { BridgeFacts } from './network-verbs.ts'
 import { DEFAULT_NETWORK, type NetworksConfig, type NetworksLog } from './networks-config.ts'
 import { portRequests, type PortRequest } from './port-request.ts'
 import { driverOf, ensurePredefined, newId } from './predefined.ts'
@@ -150,15 +151,9 @@ export class Networks implements NetworkSandboxes {
     return this.#ids.get(networkNameOf(name)) ?? ''
   }
 
-  /** What `info` and `network inspect` tell of the default bridge; undefined when there is none. */
-  get defaultBridge(): { name: string; subnet: string; gateway: string } | undefined {
-    const bridge = this.#bridge.current
-    if (bridge === undefined) return undefined
-    return {
-      name: bridge.options.name,
-      subnet: formatPrefix(bridge.subnet),
-      gateway: bridge.gatewayText,
-    }
+  /** What `network inspect` tells of the default bridge; undefined where the daemon has none. */
+  get defaultBridge(): BridgeFacts | undefined {
+    return this.#bridge.facts()
   }
 
   /** Carries out deferred work; for an orderly end and for tests. */

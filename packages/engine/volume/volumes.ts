@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Native } from '@tdocker/kernel'
-import { conflict, invalidParameter } from '../base/errors.ts'
+import { conflict, invalidParameter, notFound } from '../base/errors.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
 import type { VolumeHandle, Volumes } from '../container/needs.ts'
 import type { EventLog, NewEvent } from '../event/event-log.ts'
 import { type Statement, sql, type Store } from '../store/store.ts'
-
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
+import { checkVolumeName, checkVolumeOptions } from './volume-options.ts'
+import { ANONYMOUS_LABEL, usersOf } from './volume-records.ts'
 
 type VolumeNative = Pick<Native, 'openRoot' | 'closeFd' | 'copyTree' | 'statIn' | 'removeTree'>
 
@@ -19,6 +19,8 @@ export class LocalVolumes implements Volumes {
   readonly #events: EventLog
   readonly #root: string
   readonly #lock = new KeyedLock()
+  /** Volumes of creates under way, whose use is not a row yet; how many creates for each. */
+  readonly #holds = new Map<string, number>()
 
   constructor(o: { native: VolumeNative; store: Store; events: EventLog; root: string }) {
     this.#native = o.native
@@ -35,11 +37,25 @@ export class LocalVolumes implements Volumes {
   }): Promise<VolumeHandle> {
     const anonymous = o.name === ''
     const name = anonymous ? randomBytes(32).toString('hex') : o.name
-    if (!NAME.test(name))
-      throw invalidParameter(
-        `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+    checkVolumeName(name)
+    const labels = anonymous ? { ...o.labels, [ANONYMOUS_LABEL]: '' } : o.labels
+    return this.#lock.run(name, () => this.#acquire({ ...o, labels, name, anonymous }))
+  }
+
+  /** Throws notFound, or conflict with the ids of those who use it. */
+  remove(name: string): Promise<void> {
+    return this.#lock.run(name, async () => {
+      const row = this.#store.get<{ driver: string }>(
+        'SELECT driver FROM volume WHERE name = ?',
+        name,
       )
-    return this.#lock.run(name, () => this.#acquire({ ...o, name, anonymous }))
+      if (!row) throw notFound(`get ${name}: no such volume`)
+      const users = usersOf(this.#store, name)
+      if (users.length > 0)
+        throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`)
+      if (this.#holds.has(name)) throw conflict(`remove ${name}: volume is in use`)
+      await this.#remove(name, row.driver)
+    })
   }
 
   use(name: string, containerId: string): Statement {
@@ -105,17 +121,37 @@ export class LocalVolumes implements Volumes {
       throw invalidParameter(
         `error looking up volume plugin ${driver}: plugin "${driver}" not found`,
       )
-    if (!known) await this.#create({ ...o, driver })
+    if (!known) {
+      checkVolumeOptions(o.name, o.options)
+      await this.#create({ ...o, driver })
+    }
     const mountpoint = this.mountpoint(o.name)
     // The row comes first: after a crash between the two the directory is made here.
     await mkdir(mountpoint, { recursive: true, mode: 0o755 })
+    const release = this.#hold(o.name)
     return {
       name: o.name,
       driver,
       mountpoint,
       anonymous: known ? known.anonymous === 1 : o.anonymous,
       created: !known,
-      discard: () => this.#discard(o.name, driver, !known),
+      release,
+      discard: () => {
+        release()
+        return this.#discard(o.name, driver, !known)
+      },
+    }
+  }
+
+  #hold(name: string): () => void {
+    this.#holds.set(name, (this.#holds.get(name) ?? 0) + 1)
+    let held = true
+    return () => {
+      if (!held) return
+      held = false
+      const left = (this.#holds.get(name) ?? 1) - 1
+      if (left > 0) this.#holds.set(name, left)
+      else this.#holds.delete(name)
     }
   }
 
@@ -138,7 +174,11 @@ export class LocalVolumes implements Volumes {
 
   #discard(name: string, driver: string, created: boolean): Promise<void> {
     if (!created) return Promise.resolve()
-    return this.#lock.run(name, () => this.#remove(name, driver))
+    return this.#lock.run(name, async () => {
+      // Somebody else may have found it meanwhile.
+      if (this.#holds.has(name) || usersOf(this.#store, name).length > 0) return
+      await this.#remove(name, driver)
+    })
   }
 
   /** Row first: a directory without one is garbage, a row without its data would be a lie. */

@@ -303,9 +303,9 @@ test('things and pages that are not there', async (t) => {
 
 test('operations that are not served yet say so by name', async () => {
   for (const [method, path, name] of [
-    ['GET', '/swarm', 'SwarmInspect (GET /swarm)'],
+    ['GET', '/images/search?term=x', 'ImageSearch (GET /images/search)'],
     ['POST', '/build', 'ImageBuild (POST /build)'],
-    ['POST', '/plugins/x/enable', 'PluginEnable (POST /plugins/{name}/enable)'],
+    ['POST', '/plugins/pull?remote=x', 'PluginPull (POST /plugins/pull)'],
   ] as const) {
     const answer = await daemon.api.request(method, path)
     refused(answer, 501, `${name} is not supported by tdocker yet`)

@@ -5,7 +5,11 @@ import { containerRoutes } from './containers.ts'
 import { execRoutes } from './execs.ts'
 import { imageRoutes } from './images.ts'
 import { resourceRoutes } from './resources.ts'
+import { networkRoutes } from './networks.ts'
+import { pluginRoutes } from './plugins.ts'
+import { swarmRoutes } from './swarm.ts'
 import { systemRoutes } from './system.ts'
+import { volumeRoutes } from './volumes.ts'
 
 /** Operations without an entry answer 501. */
 export function allRoutes(backend: Backend): Routes {
@@ -16,5 +20,9 @@ export function allRoutes(backend: Backend): Routes {
     ...resourceRoutes(backend.containers),
     ...execRoutes(backend.execs),
     ...imageRoutes(backend.images),
+    ...volumeRoutes(backend.volumes),
+    ...networkRoutes(backend.networks),
+    ...pluginRoutes(),
+    ...swarmRoutes(),
   }
 }

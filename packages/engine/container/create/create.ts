@@ -55,6 +55,7 @@ export async function createContainer(
   ctx.registry.add(container)
   ctx.cgroups.anticipateJoin()
   scope.release()
+  for (const { handle } of volumes) handle.release()
   return { Id: id, Warnings: wish.warnings }
 }
 

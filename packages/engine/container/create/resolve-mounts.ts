@@ -99,7 +99,7 @@ export async function acquireVolumes(
       labels: wish?.Labels ?? {},
       options: wish?.DriverConfig?.Options ?? {},
     })
-    if (handle.created) scope.undo('discard volume', () => handle.discard())
+    scope.undo('release volume', () => (handle.created ? handle.discard() : handle.release()))
     record.name = handle.name
     record.driver = handle.driver
     record.source = handle.mountpoint

@@ -270,6 +270,7 @@ export class FakeVolumes implements Volumes {
       mountpoint: `/volumes/${name}/_data`,
       anonymous,
       created,
+      release: () => {},
       discard: () => Promise.resolve(void this.discarded.push(name)),
     })
   }
