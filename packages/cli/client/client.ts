@@ -1,6 +1,7 @@
 import { Agent, request as httpRequest } from 'node:http'
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
 import { json, text } from 'node:stream/consumers'
 import { clientVersion, maxApiVersion } from '../command/program.ts'
 import { ApiError, cannotConnect } from './errors.ts'
@@ -17,12 +18,17 @@ export interface ClientOptions {
   readonly version?: string | undefined
 }
 
-export type Query = Readonly<Record<string, string | number | boolean | undefined>>
+/** Values of a list become one parameter each. */
+export type Query = Readonly<
+  Record<string, string | number | boolean | readonly string[] | undefined>
+>
 
 export interface RequestInput {
   readonly query?: Query
   /** Sent as JSON. */
   readonly body?: unknown
+  /** Sent as it comes, in place of `body`. */
+  readonly stream?: Readable
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
 }
@@ -133,9 +139,17 @@ export class Client {
     const request = await this.open(method, path, input, {})
     return new Promise((resolve, reject) => {
       request.once('response', resolve)
-      request.once('error', (error) => {
+      // Stays: a daemon that refuses may answer first and close on the rest of a streamed body.
+      request.on('error', (error) => {
         reject(input.signal?.aborted ? error : cannotConnect(this.host, error))
       })
+      const { stream } = input
+      if (!stream) return
+      stream.once('error', (error) => {
+        reject(error)
+        request.destroy()
+      })
+      stream.pipe(request)
     })
   }
 
@@ -157,12 +171,12 @@ export class Client {
         ...(this.base.socketPath ? { Host: 'api.moby.localhost' } : {}),
         'User-Agent': `tdocker-client/${clientVersion} (linux)`,
         ...this.options.headers,
-        ...bodyHeaders(method, body),
+        ...(input.stream ? { 'Content-Type': 'application/x-tar' } : bodyHeaders(method, body)),
         ...input.headers,
         ...headers,
       },
     })
-    request.end(body)
+    if (!input.stream) request.end(body)
     return request
   }
 
@@ -216,6 +230,9 @@ async function apiError(response: IncomingMessage): Promise<ApiError> {
 
 function queryText(query: Query = {}): string {
   const pairs = Object.entries(query)
+    .flatMap(([key, value]) =>
+      Array.isArray(value) ? value.map((one) => [key, one]) : [[key, value]],
+    )
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}=${encodeURIComponent(text01(value))}`)
   return pairs.length === 0 ? '' : `?${pairs.join('&')}`

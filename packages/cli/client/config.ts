@@ -33,6 +33,12 @@ export interface ConfigData {
   detachKeys?: string
   psFormat?: string
   imagesFormat?: string
+  statsFormat?: string
+  volumesFormat?: string
+  networksFormat?: string
+  pluginsFormat?: string
+  pruneFilters?: string[]
+  currentContext?: string
   HttpHeaders?: Record<string, string>
   proxies?: Record<string, ProxySettings>
 }

@@ -7,6 +7,7 @@ export type ArgsRule =
   | { readonly kind: 'exactly'; readonly count: number }
   | { readonly kind: 'atLeast'; readonly count: number }
   | { readonly kind: 'atMost'; readonly count: number }
+  | { readonly kind: 'between'; readonly least: number; readonly most: number }
 
 export type Action = (cli: Cli, args: string[]) => Promise<void>
 
@@ -31,6 +32,11 @@ export function checkArgs(rule: ArgsRule, count: number): string | undefined {
     return count === rule.count ? undefined : `requires ${plural(rule.count)}`
   if (rule.kind === 'atLeast') {
     return count >= rule.count ? undefined : `requires at least ${plural(rule.count)}`
+  }
+  if (rule.kind === 'between') {
+    const { least, most } = rule
+    if (count >= least && count <= most) return undefined
+    return `requires at least ${least} and at most ${plural(most)}`
   }
   return count <= rule.count ? undefined : `requires at most ${plural(rule.count)}`
 }

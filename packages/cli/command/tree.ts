@@ -47,6 +47,34 @@ const wait = leaf(
   'Wait for containers to stop and print their exit codes',
   () => import('./container/wait.ts'),
 )
+const commit = leaf(
+  'Make an image of a container and its changes',
+  () => import('./container/commit.ts'),
+)
+const cp = leaf(
+  'Copy files between a container and the local file system',
+  () => import('./container/copy.ts'),
+)
+const diff = leaf('Show what changed in a container', () => import('./container/diff.ts'))
+const exportContainer = leaf(
+  'Write the file system of a container as a tar archive',
+  () => import('./container/export.ts'),
+)
+const pause = leaf('Freeze all processes of containers', () => import('./container/pause.ts'))
+const port = leaf('List the published ports of a container', () => import('./container/port.ts'))
+const pruneContainers = leaf('Delete all stopped containers', () => import('./container/prune.ts'))
+const stats = leaf(
+  'Show live what containers use of the host',
+  () => import('./container/stats.ts'),
+)
+const unpause = leaf(
+  'Let the processes of paused containers go on',
+  () => import('./container/unpause.ts'),
+)
+const update = leaf(
+  'Change limits and restart policy of containers',
+  () => import('./container/update.ts'),
+)
 
 const inspectImage = leaf('Show all details of images', () => import('./image/inspect.ts'))
 const images = leaf('List images', () => import('./image/list.ts'))
@@ -70,19 +98,29 @@ const container: Group = {
   summary: 'Manage containers',
   commands: {
     attach,
+    commit,
+    cp,
     create,
+    diff,
     exec,
+    export: exportContainer,
     inspect: inspectContainer,
     kill,
     logs,
     ls: ps,
+    pause,
+    port,
+    prune: pruneContainers,
     rename,
     restart,
     rm,
     run,
     start,
+    stats,
     stop,
     top,
+    unpause,
+    update,
     wait,
   },
   aliases: { list: 'ls', ps: 'ls', remove: 'rm' },
@@ -116,19 +154,28 @@ export const sections: ReadonlyArray<{
     title: 'Commands',
     nodes: {
       attach,
+      commit,
+      cp,
       create,
+      diff,
       events,
+      export: exportContainer,
       inspect,
       kill,
       logs,
+      pause,
+      port,
       rename,
       restart,
       rm,
       rmi,
       start,
+      stats,
       stop,
       tag,
       top,
+      unpause,
+      update,
       wait,
     },
   },

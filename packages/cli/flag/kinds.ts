@@ -27,11 +27,12 @@ export function bytesFlag(
   flags: FlagSet,
   name: string,
   usage: string,
-  options: { shorthand?: string; parse?: (text: string) => number } = {},
+  options: { shorthand?: string; parse?: (text: string) => number; hidden?: boolean } = {},
 ): Flag<number> {
   return flags.add<number>({
     name,
     ...(options.shorthand ? { shorthand: options.shorthand } : {}),
+    ...(options.hidden ? { hidden: true } : {}),
     usage,
     type: 'bytes',
     initial: 0,
@@ -88,6 +89,17 @@ export function filterFlag(flags: FlagSet): Flag<Filters> {
     name: 'filter',
     shorthand: 'f',
     usage: 'Show only what meets the conditions given',
+    type: 'filter',
+    initial: {},
+    parse: addFilter,
+  })
+}
+
+/** `--filter` of the prune commands, where `-f` means `--force`. */
+export function pruneFilterFlag(flags: FlagSet): Flag<Filters> {
+  return flags.add<Filters>({
+    name: 'filter',
+    usage: 'Remove only what meets the conditions given',
     type: 'filter',
     initial: {},
     parse: addFilter,

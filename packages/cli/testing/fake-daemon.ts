@@ -4,18 +4,22 @@ import type { Socket } from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
 
 export interface Answer {
   readonly status?: number
   /** Sent as JSON. Of a promise the head goes out at once and the body when it is there. */
   readonly body?: unknown
+  /** Sent as it is, in place of `body`. */
+  readonly raw?: string | Buffer
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** One request as it came: `POST /containers/create?name=x`, without the version. */
 export interface Seen {
   readonly line: string
   readonly body: string
+  readonly bytes: Buffer
   readonly headers: IncomingHttpHeaders
 }
 
@@ -38,15 +42,16 @@ export class FakeDaemon implements AsyncDisposable {
     this.host = `unix://${join(this.directory, 's')}`
     this.server = createServer((request, response) => {
       void (async () => {
-        const seen = await this.note(request, await text(request))
+        const seen = await this.note(request, await buffer(request))
         const ping = seen.line.endsWith('/_ping')
         const answer = ping
           ? {}
           : ((await handler(seen)) ?? { status: 404, body: { message: 'No such thing' } })
-        response.writeHead(answer.status ?? 200, { 'Api-Version': '1.50', Ostype: 'linux' })
+        const head = { 'Api-Version': '1.50', Ostype: 'linux', ...answer.headers }
+        response.writeHead(answer.status ?? 200, head)
         response.flushHeaders()
         const body = await answer.body
-        response.end(body === undefined ? undefined : JSON.stringify(body))
+        response.end(answer.raw ?? (body === undefined ? undefined : JSON.stringify(body)))
       })()
     })
     this.server.on('connection', (socket: Socket) => {
@@ -72,9 +77,9 @@ export class FakeDaemon implements AsyncDisposable {
     return this.seen.map(({ line }) => line).filter((line) => !line.endsWith('/_ping'))
   }
 
-  private async note(request: IncomingMessage, body: string): Promise<Seen> {
+  private async note(request: IncomingMessage, bytes: Buffer): Promise<Seen> {
     const line = `${request.method} ${(request.url ?? '').replace(/^\/v[\d.]+/, '')}`
-    const seen = { line, body, headers: request.headers }
+    const seen = { line, body: bytes.toString(), bytes, headers: request.headers }
     this.seen.push(seen)
     return seen
   }
@@ -89,7 +94,7 @@ export class FakeDaemon implements AsyncDisposable {
     const length = Number(request.headers['content-length'] ?? 0)
     let bytes = head
     while (bytes.length < length) bytes = Buffer.concat([bytes, await nextChunk(socket)])
-    const seen = await this.note(request, bytes.subarray(0, length).toString())
+    const seen = await this.note(request, bytes.subarray(0, length))
     if (bytes.length > length) socket.unshift(bytes.subarray(length))
     socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n')
     await process(socket, seen)

@@ -1,8 +1,9 @@
 import type { Hijacked } from '../../client/client.ts'
 import type { Cli } from '../cli.ts'
 
-/** Path of a container's operations; names are escaped. */
+/** Path of a container's operations; names are escaped. An empty name would name the list. */
 export function containerPath(name: string): string {
+  if (name.trim() === '') throw new Error('invalid container name or ID: value is empty')
   return `/containers/${encodeURIComponent(name)}`
 }
 
