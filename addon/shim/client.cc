@@ -142,6 +142,8 @@ int AddClient(int fd, const char* streams, const char* keys, const char* head, s
   client->input = strchr(streams, 'i') != nullptr && monitor.stdio.open_stdin;
   client->output = strchr(streams, 'o') != nullptr;
   client->errors = strchr(streams, 'e') != nullptr;
+  client->framed = strchr(streams, monitor.stdio.tty ? 'f' : 'r') != nullptr ? monitor.stdio.tty
+                                                                             : !monitor.stdio.tty;
   client->progress_ms = NowMs();
   ParseKeys(client, keys);
   clients.list[clients.count++] = client;
@@ -161,7 +163,7 @@ void BroadcastOutput(uint8_t stream, const char* bytes, size_t count) {
   for (size_t i = 0; i < monitor.clients.count; i++) {
     Client* client = monitor.clients.list[i];
     if (!(stream == 2 ? client->errors : client->output) || client->closing) continue;
-    SendOrQueue(client, monitor.stdio.tty ? nullptr : header, bytes, count);
+    SendOrQueue(client, client->framed ? header : nullptr, bytes, count);
   }
 }
 

@@ -16,6 +16,7 @@ struct Client {
   bool output = false;
   bool errors = false;
   bool closing = false;  // to be closed as soon as its queue is written
+  bool framed = false;   // its output comes in stdcopy frames
   bool hung_up = false;  // the peer is gone, but may have left input to read
   uint8_t keys[kMaxDetachKeys] = {0};
   uint8_t key_count = 0;
@@ -30,7 +31,8 @@ struct Clients {
   size_t capacity = 0;
 };
 
-// `streams` is a subset of "ioe", `keys` hex. Takes `fd` over. 0 or errno.
+// `streams` is a subset of "ioe", with "f" or "r" for frames or raw output other than the terminal
+// (frames without, raw with) has it. `keys` hex. Takes `fd` over. 0 or errno.
 int AddClient(int fd, const char* streams, const char* keys, const char* head, size_t head_size);
 // Hands one chunk of output to all clients that want it.
 void BroadcastOutput(uint8_t stream, const char* bytes, size_t count);

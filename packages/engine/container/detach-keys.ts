@@ -1,21 +1,22 @@
-import { invalidParameter } from '../base/errors.ts'
+import { type EngineError, invalidParameter } from '../base/errors.ts'
 
 /** ctrl-p, ctrl-q */
 const DEFAULT_KEYS: readonly number[] = [16, 17]
 const CONTROL = 'abcdefghijklmnopqrstuvwxyz[\\]^_'
 
 /**
- * `ctrl-p,ctrl-q`, `a,b`, `DEL` → key bytes; the default when empty. `sentence` makes the error's
- * text of the keys.
+ * `ctrl-p,ctrl-q`, `a,b`, `DEL` → key bytes; the default when empty. `failure` makes the
+ * error of the keys.
  */
 export function parseDetachKeys(
   text: string | undefined,
-  sentence: (keys: string) => string = (keys) => `Invalid detach keys (${keys}) provided`,
+  failure: (keys: string) => EngineError = (keys) =>
+    invalidParameter(`Invalid detach keys (${keys}) provided`),
 ): readonly number[] {
   if (!text) return DEFAULT_KEYS
   return text.split(',').map((key) => {
     const code = keyCode(key)
-    if (code === undefined) throw invalidParameter(sentence(text))
+    if (code === undefined) throw failure(text)
     return code
   })
 }

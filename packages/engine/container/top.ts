@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import type { ContainerTopResponse } from '@tdocker/api'
-import { invalidParameter, system } from '../base/errors.ts'
+import { system } from '../base/errors.ts'
 import type { Context } from './context.ts'
 import { containerEvent } from './events.ts'
 import { isRestarting, notRunning } from './messages.ts'
@@ -15,8 +15,9 @@ export async function topContainer(
   psArgs: string,
 ): Promise<ContainerTopResponse> {
   const text = psArgs === '' ? '-ef' : psArgs
+  // moby gives its errors no kind: they are 500.
   for (const [, key, value] of text.matchAll(PID_ALIAS))
-    if (key !== 'pid') throw invalidParameter(`specifying "${key}=${value}" is not allowed`)
+    if (key !== 'pid') throw system(`specifying "${key}=${value}" is not allowed`)
   const c = ctx.registry.get(reference)
   await c.reconciled
   if (c.state === 'restarting') throw isRestarting(c.id)

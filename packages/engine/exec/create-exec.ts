@@ -1,5 +1,5 @@
 import type { ExecCreateRequest } from '@tdocker/api'
-import { invalidParameter } from '../base/errors.ts'
+import { type EngineError, invalidParameter, system } from '../base/errors.ts'
 import type { Container, LiveContainer } from '../container/container.ts'
 import { type Context, inBackground } from '../container/context.ts'
 import { parseDetachKeys } from '../container/detach-keys.ts'
@@ -29,7 +29,7 @@ export async function createExec(
   // An exec id lost in a crash harms nobody, so the answer does not wait for the disk.
   const recorded = ctx.events.commit(
     [insertExec(exec, ctx.clock.nowNs())],
-    [execEvent(exec, `exec_create: ${spec.cmd.join(' ')}`)],
+    [execEvent(exec, `exec_create: ${commandText(exec)}`)],
   )
   inBackground(ctx, container.id, 'record exec', recorded)
   return { Id: exec.id }
@@ -55,12 +55,14 @@ function makeSpec(container: Container, body: ExecCreateRequest): ExecSpec {
     privileged: body.Privileged ?? false,
     user: body.User || container.config.User || '',
     workingDir: body.WorkingDir || container.config.WorkingDir || '',
-    detachKeys: body.DetachKeys
-      ? [...parseDetachKeys(body.DetachKeys, (keys) => `Invalid escape keys (${keys}) provided`)]
-      : [],
+    detachKeys: body.DetachKeys ? [...parseDetachKeys(body.DetachKeys, badEscapeKeys)] : [],
     ...(rows > 0 && columns > 0 ? { consoleSize: [rows, columns] as const } : {}),
   }
 }
+
+/** moby gives this error no kind, so clients know it as a 500. */
+const badEscapeKeys = (keys: string): EngineError =>
+  system(`Invalid escape keys (${keys}) provided`)
 
 /** A wrong user is the request's error now, not the start's later. */
 async function checkUser(
@@ -109,6 +111,11 @@ export function newExec(id: string, container: Container, spec: ExecSpec): Exec 
     started,
     canRemove: false,
   }
+}
+
+/** As events spell it: there is a blank behind a program without arguments, too. */
+export function commandText({ spec: { cmd } }: Exec): string {
+  return `${cmd[0]} ${cmd.slice(1).join(' ')}`
 }
 
 export function execEvent(

@@ -5,7 +5,7 @@ import { execPaths } from '../container/paths.ts'
 import { deleteExec, execEvent, updateExec } from './create-exec.ts'
 import type { Exec } from './exec-registry.ts'
 
-/** How long a finished exec can still be inspected. */
+/** How long a finished exec can still be inspected; moby marks it at half of the time. */
 const KEEP_MS = 10 * 60_000
 const EXIT_KILLED = 137
 
@@ -34,7 +34,6 @@ export async function handleExecExit(
   exec.state = 'exited'
   exec.exitCode = record?.exitCode ?? EXIT_KILLED
   exec.shim = undefined
-  exec.pid = 0
   exec.container.execs.delete(exec.id)
   shim?.close()
   forgetLater(ctx, exec)
@@ -46,6 +45,9 @@ export async function handleExecExit(
 }
 
 export function forgetLater(ctx: Context, exec: Exec): void {
+  ctx.clock.after(KEEP_MS / 2, () => {
+    exec.canRemove = true
+  })
   ctx.clock.after(KEEP_MS, () => {
     ctx.execs.delete(exec)
     inBackground(ctx, exec.container.id, 'forget exec', ctx.store.write([deleteExec(exec.id)]))

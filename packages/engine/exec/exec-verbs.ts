@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { ExecInspect } from '@tdocker/api'
 import { invalidParameter, system } from '../base/errors.ts'
 import type { Context } from '../container/context.ts'
-import { noSuchExec } from '../container/messages.ts'
+import { noSuchContainer, noSuchExec } from '../container/messages.ts'
 import { requireActive } from './create-exec.ts'
 
 const START_WAIT_MS = 10_000
@@ -48,6 +48,7 @@ export async function resizeExec(
   o: { rows: number; columns: number },
 ): Promise<void> {
   const exec = ctx.execs.get(id)
+  if (!ctx.registry.has(exec.container)) throw noSuchContainer(id)
   requireActive(exec.container, exec.container.id)
   const timeout = Promise.withResolvers<never>()
   const cancel = ctx.clock.after(START_WAIT_MS, () =>

@@ -32,7 +32,7 @@ test('a detached exec runs, ends and keeps its code', async () => {
   shim.end(7)
   await settled()
   const ended = await execs.inspect(Id)
-  assert.deepEqual([ended.Running, ended.Pid, ended.ExitCode], [false, 0, 7])
+  assert.deepEqual([ended.Running, ended.Pid, ended.ExitCode], [false, shim.pid, 7])
   assert.deepEqual(world.events.actions.slice(2), [
     'exec_create: ls -l',
     'exec_start: ls -l',
@@ -114,7 +114,7 @@ test('refusals', async () => {
   )
   assert.equal(
     await create('web', { Cmd: ['x'], DetachKeys: 'ctrl-?' }),
-    'invalidParameter: Invalid escape keys (ctrl-?) provided',
+    'system: Invalid escape keys (ctrl-?) provided',
   )
   const { Id } = await execs.create('web', { Cmd: ['x'] })
   world.kernel.onSignal = () => world.shims.last.end(137)

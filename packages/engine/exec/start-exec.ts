@@ -13,7 +13,7 @@ import type { ClientConnection } from '../container/plan/plan-input.ts'
 import { EXIT_CANNOT_INVOKE, startFailure } from '../container/start/launch-error.ts'
 import { planCgroup, withUlimits } from '../container/start/start.ts'
 import { LaunchError } from '@tdocker/kernel/shim/shim.ts'
-import { execEvent, lookUp, requireActive, updateExec } from './create-exec.ts'
+import { commandText, execEvent, lookUp, requireActive, updateExec } from './create-exec.ts'
 import type { Exec } from './exec-registry.ts'
 import { watchExecExit } from './exec-exit.ts'
 
@@ -30,7 +30,7 @@ export async function startExec(
   const exec = ctx.execs.get(id)
   const live = requireStartable(ctx, exec)
   exec.state = 'running'
-  const client = await takeClient(exec, hijack).catch((error: unknown) => {
+  const client = await takeClient(exec, body, hijack).catch((error: unknown) => {
     exec.state = 'created'
     throw error
   })
@@ -39,7 +39,7 @@ export async function startExec(
   } catch (error) {
     const failure = await recordFailure(ctx, exec, error)
     if (!client) throw failure
-    await printFailure(ctx, exec, client.fd, failure.message)
+    await printFailure(ctx, client.fd, failure.message, isFramed(body))
   } finally {
     if (client) ctx.native.closeFd(client.fd)
   }
@@ -56,19 +56,27 @@ function requireStartable(ctx: Context, exec: Exec): LiveContainer {
 
 async function takeClient(
   exec: Exec,
+  body: ExecStartRequest,
   hijack: Hijack | undefined,
 ): Promise<ClientConnection | undefined> {
   if (!hijack) return undefined
   const { spec } = exec
-  const { fd, head } = await hijack.take({ multiplexed: !spec.tty })
+  const framed = isFramed(body)
+  const { fd, head } = await hijack.take({ multiplexed: framed })
   return {
     fd,
     stdin: spec.openStdin,
     stdout: spec.openStdout,
     stderr: spec.openStderr,
+    ...(framed === spec.tty && { framed }),
     detachKeys: spec.detachKeys.length > 0 ? spec.detachKeys : parseDetachKeys(undefined),
     head,
   }
+}
+
+/** It is the start's `Tty` that says how the client reads, whatever the process has: as in moby. */
+function isFramed(body: ExecStartRequest): boolean {
+  return !(body.Tty ?? false)
 }
 
 function consoleSize(
@@ -92,7 +100,7 @@ async function launch(
   const paths = execPaths(ctx.config.execRoot, exec.id)
   const recorded = ctx.events.commit(
     [updateExec(exec)],
-    [execEvent(exec, `exec_start: ${spec.cmd.join(' ')}`)],
+    [execEvent(exec, `exec_start: ${commandText(exec)}`)],
   )
   inBackground(ctx, c.id, 'record exec start', recorded)
   mkdirSync(paths.run, { recursive: true, mode: 0o700 })
@@ -147,8 +155,12 @@ async function recordFailure(ctx: Context, exec: Exec, error: unknown): Promise<
   return failure.error
 }
 
-async function printFailure(ctx: Context, exec: Exec, fd: number, message: string): Promise<void> {
+async function printFailure(
+  ctx: Context,
+  fd: number,
+  message: string,
+  framed: boolean,
+): Promise<void> {
   const text = Buffer.from(`${message}\r\n`)
-  const chunk = exec.spec.tty ? text : stdoutFrame(text)
-  await writeToClient(ctx, fd, [chunk]).catch(() => {})
+  await writeToClient(ctx, fd, [framed ? stdoutFrame(text) : text]).catch(() => {})
 }

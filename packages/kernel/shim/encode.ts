@@ -50,10 +50,14 @@ function logFields(plan: LaunchPlan): Field[] {
   return ['json-file', log.path, log.maxSize, log.maxFile, log.attrs]
 }
 
-/** Streams as a subset of `ioe`, then the detach keys in hex. Shared with the `attach` request. */
+/**
+ * Streams as a subset of `ioe`, with `f` or `r` where the framing is said; then the detach keys in
+ * hex. Shared with the `attach` request.
+ */
 export function clientFields(client: Omit<PlanClient, 'fd' | 'head'>): [string, string] {
   const streams = `${client.stdin ? 'i' : ''}${client.stdout ? 'o' : ''}${client.stderr ? 'e' : ''}`
-  return [streams, Buffer.from(client.detachKeys).toString('hex')]
+  const framing = client.framed === undefined ? '' : client.framed ? 'f' : 'r'
+  return [streams + framing, Buffer.from(client.detachKeys).toString('hex')]
 }
 
 /**

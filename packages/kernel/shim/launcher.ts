@@ -36,9 +36,12 @@ export class NativeShimLauncher implements ShimLauncher {
     // The notify pipe ends with the shim: its pidfd says nothing that the pipe does not.
     native.closeFd(shim.pidfd)
     const notices = new NoticeReader(native, shim.notifyFd)
-    const answer = await notices.next()
+    let answer = await notices.next()
+    let detached = 0
+    // A client may have typed its keys before there was a process to type to.
+    for (; answer?.kind === 'detached'; answer = await notices.next()) detached++
     if (answer?.kind === 'started')
-      return this.#live(plan.shim, { pid: answer.pid, shimPid: shim.pid, notices })
+      return this.#live(plan.shim, { pid: answer.pid, shimPid: shim.pid, notices, detached })
     notices.close()
     if (answer?.kind === 'failed') throw new LaunchError(answer.stage, answer.errno)
     throw new LaunchError('shim', NO_ANSWER)
@@ -71,7 +74,7 @@ export class NativeShimLauncher implements ShimLauncher {
 
   #live(
     files: { socket: string; exitFile: string },
-    o: { pid: number; shimPid: number; notices: NoticeReader },
+    o: { pid: number; shimPid: number; notices: NoticeReader; detached?: number },
   ): LiveShim {
     return new LiveShim({
       ...o,

@@ -52,6 +52,8 @@ export interface PlanClient {
   stdin: boolean
   stdout: boolean
   stderr: boolean
+  /** Output in stdcopy frames; without it, as the terminal has it (frames where there is none). */
+  framed?: boolean
   /** Key bytes that detach, e.g. [16, 17]; empty for none. Looked for only on a tty. */
   detachKeys: readonly number[]
   /** Bytes of stdin that had been read ahead of the hand-over. */

@@ -59,6 +59,8 @@ export interface LiveShimOptions {
   shimPid: number
   socket: string
   notices: NoticeReader
+  /** Clients that have detached already. */
+  detached?: number
   /** Read again when the pipe ends without an exit: the shim may have had no time to say it. */
   readExitRecord: () => Promise<ExitRecord | undefined>
 }
@@ -70,10 +72,13 @@ export class LiveShim implements ShimProcess {
   readonly exited: Promise<ExitRecord | undefined>
   readonly #o: LiveShimOptions
   readonly #detachListeners: Array<() => void> = []
+  /** What came before anybody listened. */
+  #untoldDetaches: number
   #closed = false
 
   constructor(o: LiveShimOptions) {
     this.#o = o
+    this.#untoldDetaches = o.detached ?? 0
     this.pid = o.pid
     this.shimPid = o.shimPid
     this.exited = this.#follow()
@@ -86,7 +91,7 @@ export class LiveShim implements ShimProcess {
         this.#o.notices.close()
         return notice.exit
       }
-      if (notice?.kind === 'detached') for (const listener of this.#detachListeners) listener()
+      if (notice?.kind === 'detached') this.#tellDetach()
       if (notice !== undefined) continue
       // A closed process says nothing more: whoever closed it does not wait for its exit.
       return this.#closed ? new Promise(() => {}) : this.#lastWord()
@@ -102,8 +107,14 @@ export class LiveShim implements ShimProcess {
     }
   }
 
+  #tellDetach(): void {
+    if (this.#detachListeners.length === 0) this.#untoldDetaches++
+    for (const listener of this.#detachListeners) listener()
+  }
+
   onDetach(listener: () => void): void {
     this.#detachListeners.push(listener)
+    for (; this.#untoldDetaches > 0; this.#untoldDetaches--) listener()
   }
 
   async attach(client: Omit<PlanClient, 'fd'>, fd: number): Promise<{ logOffset: number }> {

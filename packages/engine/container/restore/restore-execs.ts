@@ -9,6 +9,7 @@ interface ExecRow {
   container_id: string
   config_json: string
   state: 'created' | 'running' | 'exited'
+  pid: number
   exit_code: number | null
 }
 
@@ -31,6 +32,7 @@ async function restoreExec(ctx: Context, row: ExecRow): Promise<void> {
   ctx.execs.add(exec)
   if (row.state === 'exited') {
     exec.state = 'exited'
+    exec.pid = Number(row.pid)
     exec.exitCode = row.exit_code ?? undefined
     container.execs.delete(exec.id)
     return forgetLater(ctx, exec)
