@@ -19,6 +19,7 @@ export const gates = {
   configs: '1.30',
   /** `wait` takes a condition and sends its head at once. */
   waitCondition: '1.30',
+  buildPrune: '1.31',
   pullPlatform: '1.32',
   /** A failed removal is told in `wait`'s answer instead of by an empty one. */
   waitRemovedError: '1.34',
@@ -56,6 +57,7 @@ export const gates = {
   imageManifests: '1.47',
   descriptor: '1.48',
   gwPriority: '1.48',
+  buildPruneSpace: '1.48',
   imageMount: '1.48',
   imageInspectPlatform: '1.49',
   noExpectedCommit: '1.49',

@@ -21,7 +21,9 @@ import { NetworkVerbs } from './network/network-verbs.ts'
 import { openStore } from './store/sqlite-store.ts'
 import { sql, type Store } from './store/store.ts'
 import { textOf } from './system/host.ts'
+import { API_VERSION } from './system/version.ts'
 import { System } from './system/system.ts'
+import { TreeSizes } from './system/tree-sizes.ts'
 import type { VolumeBackend } from './volume/volume-backend.ts'
 import { VolumeVerbs } from './volume/volume-verbs.ts'
 import { LocalVolumes } from './volume/volumes.ts'
@@ -97,6 +99,11 @@ class AssembledEngine implements Engine {
       users: { usersOf: (imageId) => this.#containers.usersOf(imageId) },
       log: (what, err) => log.warn({ err, what }, 'images'),
     })
+    const sizes = new TreeSizes({
+      store,
+      treeSize: (dir) => native.treeSize(dir),
+      log: (what, err) => log.warn({ err, what }, 'sizes'),
+    })
     const host = readPlanFacts()
     const containers = createContainers({
       native,
@@ -107,6 +114,7 @@ class AssembledEngine implements Engine {
       images: images.source,
       networks,
       volumes,
+      sizes,
       host,
       seccomp: new SeccompFilters({ native, host }),
       readLog,
@@ -125,13 +133,15 @@ class AssembledEngine implements Engine {
     this.containers = containers.backend
     this.execs = containers.execs
     this.images = images.backend
-    this.volumes = new VolumeVerbs({
+    const volumeVerbs = new VolumeVerbs({
       volumes,
       store,
       events,
       native,
+      sizes,
       log: (what, err) => log.warn({ err, what }, 'volumes'),
     })
+    this.volumes = volumeVerbs
     this.networks = new NetworkVerbs({
       store,
       events,
@@ -144,6 +154,12 @@ class AssembledEngine implements Engine {
       cgroups,
       events,
       auth: (auth) => images.auth(auth),
+      disk: {
+        images: () => listForUsage(images.backend),
+        layersSize: () => images.layersSize(),
+        containers: (waitMs) => containers.listWithSizes(waitMs),
+        volumes: (waitMs) => volumeVerbs.listWithUsage(waitMs),
+      },
       counters: { containers: () => containers.counts(), images: () => images.count() },
       warnings: () => [],
     })
@@ -192,6 +208,11 @@ class AssembledEngine implements Engine {
     this.#cgroups.close()
     await this.#store.close()
   }
+}
+
+function listForUsage(images: ImageBackend): ReturnType<ImageBackend['list']> {
+  const options = { all: false, filters: new Map(), sharedSize: true, digests: false }
+  return images.list({ ...options, version: API_VERSION })
 }
 
 function makeDirectories(config: EngineConfig): void {

@@ -5,6 +5,9 @@
 import type {
   AuthConfig,
   AuthResponse,
+  BuildPruneReport,
+  DiskUsage,
+  DiskUsageKind,
   EventMessage,
   SystemInfo,
   SystemVersion,
@@ -36,6 +39,9 @@ export interface SystemBackend {
     signal: AbortSignal
   }): AsyncIterable<EventMessage>
   auth(config: AuthConfig): Promise<AuthResponse>
+  /** Of the kinds asked for; sizes that are not known in a moment are -1. */
+  diskUsage(kinds: ReadonlySet<DiskUsageKind>): Promise<DiskUsage>
+  pruneBuildCache(): Promise<BuildPruneReport>
 }
 
 export interface Backend {

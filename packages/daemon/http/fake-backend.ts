@@ -151,6 +151,10 @@ export function fakeBackend(): FakeBackend {
         await note('image remove')(...args)
         return [{ Untagged: 'busybox:latest' }, { Deleted: imageId }]
       },
+      prune: async (o) => {
+        await note('image prune')(o)
+        return { ImagesDeleted: [{ Deleted: imageId }], SpaceReclaimed: 7 }
+      },
     },
     volumes: {
       list: async (o) => {
@@ -195,6 +199,11 @@ export function fakeBackend(): FakeBackend {
     system: {
       info: async () => info,
       version: async () => version,
+      diskUsage: async (o) => {
+        await note('disk usage')(o)
+        return {}
+      },
+      pruneBuildCache: async () => ({ CachesDeleted: null, SpaceReclaimed: 0 }),
       events: async function* (o) {
         await note('events')(o)
         yield structuredClone(event)

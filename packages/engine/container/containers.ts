@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import type { ContainerSummary } from '@tdocker/api'
 import type { ContainerBackend, ExecBackend } from '../backend-types.ts'
 import { notImplemented } from '../base/errors.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
@@ -25,6 +26,7 @@ import { resizeContainer } from './resize.ts'
 import { restartContainer } from './restart.ts'
 import { loadContainers, restoreContainers } from './restore/restore.ts'
 import { shutdownContainers } from './shutdown.ts'
+import { listWithSizes } from './sizes.ts'
 import { startContainer } from './start/start.ts'
 import { stopContainer } from './stop.ts'
 import { topContainer } from './top.ts'
@@ -50,6 +52,8 @@ export interface Containers {
   attached(): Iterable<{ id: string; name: string; endpoints: ContainerDetail['endpoints'] }>
   /** Throws notFound when no container goes by this name or id. */
   check(reference: string): void
+  /** All of them with the sizes that are known after `waitMs`; -1 for the others. */
+  listWithSizes(waitMs: number): Promise<ContainerSummary[]>
   counts(): { containers: number; running: number; paused: number; stopped: number }
 }
 
@@ -80,6 +84,7 @@ export function createContainers(o: ContainersOptions): Containers {
       [...ctx.registry.all()]
         .filter(isRunning)
         .map(({ id, name, detail }) => ({ id, name, endpoints: detail.endpoints })),
+    listWithSizes: (waitMs) => listWithSizes(ctx, waitMs),
     check: (reference) => void ctx.registry.get(reference),
   }
 }

@@ -9,7 +9,7 @@ import type { ReadLogOptions } from '../log/json-file-reader.ts'
 import type { Store } from '../store/store.ts'
 import type { Clock } from './clock.ts'
 import type { ContainersConfig } from './containers-config.ts'
-import type { ImageSource, NetworkSandboxes, Volumes } from './needs.ts'
+import type { DirectorySizes, ImageSource, NetworkSandboxes, Volumes } from './needs.ts'
 import type { HostFacts } from './plan/plan-input.ts'
 import type { SeccompFilters } from './plan/seccomp-cache.ts'
 import type { Registry } from './registry.ts'
@@ -25,6 +25,7 @@ export interface ContainerDeps {
   images: ImageSource
   networks: NetworkSandboxes
   volumes: Volumes
+  sizes: DirectorySizes
   /** Facts of the machine that plans are made with. */
   host: HostFacts
   seccomp: Pick<SeccompFilters, 'forContainer'>

@@ -104,3 +104,11 @@ export interface VolumeHandle {
   release(): void
   discard(): Promise<void>
 }
+
+/** system/: sizes of directories, measured in the background and remembered. */
+export interface DirectorySizes {
+  /** What is known after `waitMs`, and the measured size however long it takes if nothing is. */
+  get(dir: string, waitMs: number): Promise<number>
+  /** What is known of each after `waitMs`; undefined for the others. */
+  within(dirs: readonly string[], waitMs: number): Promise<Map<string, number | undefined>>
+}

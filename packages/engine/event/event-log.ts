@@ -5,7 +5,7 @@ export interface EngineEvent {
   /** Position in the log; a cursor for `since`. */
   seq: number
   timeNs: bigint
-  type: 'container' | 'image' | 'network' | 'volume' | 'daemon'
+  type: 'builder' | 'container' | 'image' | 'network' | 'volume' | 'daemon'
   action: string
   actorId: string
   attributes: Readonly<Record<string, string>>

@@ -53,6 +53,13 @@ export interface ImageBackend {
   inspect(name: string, o: InspectOptions): Promise<ImageInspect>
   tag(name: string, o: { repo: string; tag: string }): Promise<void>
   remove(name: string, o: { force: boolean; noprune: boolean }): Promise<ImageDeleteResponseItem[]>
+  /** Images that no container uses: those without a tag, or with `dangling=false` all of them. */
+  prune(o: { filters: Filters }): Promise<ImagePruneReport>
+}
+
+export interface ImagePruneReport {
+  ImagesDeleted: ImageDeleteResponseItem[] | null
+  SpaceReclaimed: number
 }
 
 /** Containers as images see them. */

@@ -138,6 +138,14 @@ export class ImageRecords {
     )
   }
 
+  /** Bytes of the layers that images hold, each counted once. */
+  layersSize(): number {
+    const row = this.#store.get<{ bytes: number | null }>(
+      'SELECT sum(size) AS bytes FROM layer WHERE key IN (SELECT layer_key FROM image_layer)',
+    )
+    return row?.bytes ?? 0
+  }
+
   /** How many images hold each layer. */
   layerUse(): Map<string, number> {
     const rows = this.#store.all<{ layer_key: string; n: number }>(

@@ -4,6 +4,7 @@ import type { Native } from '@tdocker/kernel'
 import { familiarName, familiarString, isDigest } from '@tdocker/oci'
 import { EngineError, invalidParameter } from '../base/errors.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
+import { OneAtATime } from '../base/one-at-a-time.ts'
 import type { ImageSource, ResolvedImage } from '../container/needs.ts'
 import { ContentPaths } from '../content/content-paths.ts'
 import { collectContentGarbage, layersLostByReboot } from '../content/garbage.ts'
@@ -19,6 +20,7 @@ import { importImage } from './image-import.ts'
 import { inspectImage } from './image-inspect.ts'
 import { listImages } from './image-list.ts'
 import { ImageLookup } from './image-lookup.ts'
+import { pruneImages } from './image-prune.ts'
 import { IMAGES_LOCK, pullImage } from './image-pull.ts'
 import { type ImageRecord, ImageRecords, dropImage, setTag } from './image-records.ts'
 import { removeImage, sweepRemoved } from './image-remove.ts'
@@ -48,6 +50,8 @@ export interface Images {
   reload(options: RegistryOptions): void
   /** How many images there are, for `info`. */
   count(): number
+  /** Bytes of all unpacked layers, each counted once. */
+  layersSize(): number
   /** Call once at start. */
   collectGarbage(): Promise<void>
   close(): Promise<void>
@@ -83,6 +87,7 @@ export function createImages(o: ImagesOptions): Images {
     onError,
   }
   const closing = new AbortController()
+  const pruning = new OneAtATime()
   const sweep = (): Promise<void> => lock.run(IMAGES_LOCK, () => sweepRemoved(context))
   const keeper = new RemovedKeeper({ events, records, sweep, signal: closing.signal, onError })
   return {
@@ -98,6 +103,10 @@ export function createImages(o: ImagesOptions): Images {
         keeper.watch()
         return items
       },
+      prune: (options) =>
+        pruning.run(() =>
+          pruneImages(context, options.filters, (body) => lock.run(IMAGES_LOCK, body)),
+        ),
     },
     source: { resolve: async (reference, platform) => resolve(context, reference, platform) },
     auth: (config) =>
@@ -106,6 +115,7 @@ export function createImages(o: ImagesOptions): Images {
       registry.config = new RegistryConfig(options)
     },
     count: () => records.all().length,
+    layersSize: () => records.layersSize(),
     collectGarbage: async () => {
       await dropLostLayers(context, store)
       await sweep()

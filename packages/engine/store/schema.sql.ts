@@ -94,4 +94,10 @@ export const MIGRATIONS: readonly string[] = [
   -- Removed by force while containers still use it: hidden from lists, kept with its layers until the last one goes.
   ALTER TABLE image ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- Bytes of directories whose measure took long: what \`system df\` knows before it has measured again.
+  CREATE TABLE tree_size (
+    path TEXT PRIMARY KEY, bytes INTEGER NOT NULL, measured_at INTEGER NOT NULL
+  ) STRICT;
+  `,
 ]

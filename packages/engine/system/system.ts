@@ -2,6 +2,9 @@ import { readdirSync } from 'node:fs'
 import type {
   AuthConfig,
   AuthResponse,
+  BuildPruneReport,
+  DiskUsage,
+  DiskUsageKind,
   EventMessage,
   SystemInfo,
   SystemVersion,
@@ -10,6 +13,7 @@ import type { CgroupDriver } from '@tdocker/kernel'
 import type { Filters } from '../backend-types.ts'
 import type { EngineConfig } from '../config.ts'
 import type { EventLog } from '../event/event-log.ts'
+import { diskUsage, type DiskUsers } from './disk-usage.ts'
 import { eventMatcher, toMessage } from './event-messages.ts'
 import { type HostFacts, isForwardingOn, readHostFacts } from './host.ts'
 import { API_VERSION, COMPATIBLE_VERSION, ENGINE_VERSION, MIN_API_VERSION } from './version.ts'
@@ -25,6 +29,7 @@ export interface SystemOptions {
   config: () => EngineConfig
   cgroups: CgroupDriver
   counters: Counters
+  disk: DiskUsers
   events: EventLog
   /** Registry login; answers or throws unauthorized. */
   auth(config: AuthConfig): Promise<AuthResponse>
@@ -178,6 +183,19 @@ export class System {
 
   auth(config: AuthConfig): Promise<AuthResponse> {
     return this.#o.auth(config)
+  }
+
+  diskUsage(kinds: ReadonlySet<DiskUsageKind>): Promise<DiskUsage> {
+    return diskUsage(this.#o.disk, kinds)
+  }
+
+  /** There is no build cache yet, so that nothing can be taken from it. */
+  async pruneBuildCache(): Promise<BuildPruneReport> {
+    await this.#o.events.commit(
+      [],
+      [{ type: 'builder', action: 'prune', actorId: '', attributes: { reclaimed: '0' } }],
+    )
+    return { CachesDeleted: null, SpaceReclaimed: 0 }
   }
 }
 

@@ -3,6 +3,7 @@ import type { Native } from '@tdocker/kernel'
 import type { Filters } from '../backend-types.ts'
 import { isKind, notFound } from '../base/errors.ts'
 import { OneAtATime } from '../base/one-at-a-time.ts'
+import type { DirectorySizes } from '../container/needs.ts'
 import type { EventLog } from '../event/event-log.ts'
 import type { Store } from '../store/store.ts'
 import type { VolumeBackend, VolumePruneReport } from './volume-backend.ts'
@@ -15,6 +16,7 @@ export interface VolumeVerbsOptions {
   store: Store
   events: EventLog
   native: Pick<Native, 'treeSize'>
+  sizes: DirectorySizes
   log: (what: string, error: unknown) => void
 }
 
@@ -36,6 +38,24 @@ export class VolumeVerbs implements VolumeBackend {
         .map((record) => volumeOf(record, volumes.mountpoint(record.name))),
       Warnings: null,
     }
+  }
+
+  /**
+   * For `system df`: volumes whose data lies here, with the sizes that are known after `waitMs`
+   * and -1 for the others.
+   */
+  async listWithUsage(waitMs: number): Promise<Volume[]> {
+    const { store, volumes, sizes } = this.#o
+    const records = listVolumeRecords(store).filter(
+      ({ driver, options }) => driver === 'local' && Object.keys(options).length === 0,
+    )
+    const mountpoints = records.map(({ name }) => volumes.mountpoint(name))
+    const known = await sizes.within(mountpoints, waitMs)
+    return records.map((record) => {
+      const mountpoint = volumes.mountpoint(record.name)
+      const UsageData = { Size: known.get(mountpoint) ?? -1, RefCount: record.users.length }
+      return { ...volumeOf(record, mountpoint), UsageData }
+    })
   }
 
   async inspect(name: string): Promise<Volume> {

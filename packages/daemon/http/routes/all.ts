@@ -1,6 +1,7 @@
 import type { Backend } from '../backend.ts'
 import type { Routes } from '../router.ts'
 import { attachRoutes } from './attach.ts'
+import { buildRoutes } from './build.ts'
 import { containerRoutes } from './containers.ts'
 import { execRoutes } from './execs.ts'
 import { imageRoutes } from './images.ts'
@@ -20,6 +21,7 @@ export function allRoutes(backend: Backend): Routes {
     ...resourceRoutes(backend.containers),
     ...execRoutes(backend.execs),
     ...imageRoutes(backend.images),
+    ...buildRoutes(backend.system),
     ...volumeRoutes(backend.volumes),
     ...networkRoutes(backend.networks),
     ...pluginRoutes(),

@@ -34,6 +34,13 @@ export function imageRoutes(images: ImageBackend): Routes {
       const options = { force: flag(x.query, 'force'), noprune: flag(x.query, 'noprune') }
       x.json(200, await images.remove(name, options))
     },
+    ImagePrune: {
+      since: 'prune',
+      handler: async (x) => {
+        const filters = parseFilters(text(x.query, 'filters'), 'ImagePrune')
+        x.json(200, await images.prune({ filters }))
+      },
+    },
   }
 }
 

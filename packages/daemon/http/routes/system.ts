@@ -1,9 +1,10 @@
 import { parseFilters } from '@tdocker/api/filters.ts'
 import { InvalidRequest } from '@tdocker/api/invalid.ts'
-import { text } from '@tdocker/api/query.ts'
+import { flag, list, text } from '@tdocker/api/query.ts'
 import { parseUnixTime } from '@tdocker/api/time.ts'
-import type { AuthConfig } from '@tdocker/api'
+import type { AuthConfig, DiskUsageKind } from '@tdocker/api'
 import type { SystemBackend } from '../backend.ts'
+import { diskUsageFor } from '../compat/disk-usage.ts'
 import { eventFor, infoFor } from '../compat/system.ts'
 import { type Exchange, stringify } from '../exchange.ts'
 import { accepts } from '../negotiate.ts'
@@ -18,7 +19,26 @@ export function systemRoutes(system: SystemBackend): Routes {
       x.json(200, await system.auth(config))
     },
     SystemEvents: (x) => sendEvents(x, system),
+    SystemDataUsage: async (x) => {
+      const verbose = x.since('diskUsageByKind') && flag(x.query, 'verbose')
+      x.json(200, diskUsageFor(await system.diskUsage(usageKinds(x)), x.version, verbose))
+    },
   }
+}
+
+const kinds: readonly string[] = [
+  'container',
+  'image',
+  'volume',
+  'build-cache',
+] satisfies DiskUsageKind[]
+
+function usageKinds(x: Exchange): ReadonlySet<DiskUsageKind> {
+  const asked = x.since('diskUsageTypes') && x.query['type'] !== undefined
+  const named = asked ? list(x.query, 'type') : kinds
+  const unknown = named.find((kind) => !kinds.includes(kind))
+  if (unknown !== undefined) throw new InvalidRequest(`unknown object type: ${unknown}`)
+  return new Set(named as readonly DiskUsageKind[])
 }
 
 const authConfig = async () => (await import('@tdocker/api/schema/system.ts')).AuthConfig

@@ -388,6 +388,10 @@ export function makeWorld(o: { store?: Store; config?: Partial<ContainersConfig>
     },
     networks,
     volumes,
+    sizes: {
+      get: async () => 0,
+      within: async (dirs) => new Map(dirs.map((dir) => [dir, 0])),
+    },
     host: {
       thermalThrottleCpus: [],
       kernelVersion: '6.18.0',

@@ -1,0 +1,112 @@
+import { chainIds, familiarString } from '@tdocker/oci'
+import type { ImageDeleteResponseItem } from '@tdocker/api'
+import type { Filters } from '../backend-types.ts'
+import { invalidParameter, isKind } from '../base/errors.ts'
+import type { ImagePruneReport } from './image-backend.ts'
+import type { ImageRecord, ImageRecords } from './image-records.ts'
+import { removeImage, type RemoveContext } from './image-remove.ts'
+import { parseMoment } from './moment.ts'
+
+interface PruneContext extends RemoveContext {
+  onError: (what: string, error: unknown) => void
+}
+
+/**
+ * `POST /images/prune` (moby: daemon/images/image_prune.go). `locked` runs one removal under the
+ * lock of images, so that pulls and tags go on between them.
+ */
+export async function pruneImages(
+  o: PruneContext,
+  filters: Filters,
+  locked: <T>(body: () => Promise<T>) => Promise<T>,
+): Promise<ImagePruneReport> {
+  const wish = parseWish(filters)
+  const chosen = o.records.all().filter((image) => isWanted(o.records, image, wish))
+  const sizes = layerSizes(o.records, chosen)
+  const deleted: ImageDeleteResponseItem[] = []
+  for (const { id } of chosen) deleted.push(...(await pruneImage(o, id, wish, locked)))
+  const reclaimed = deleted.reduce((sum, item) => sum + (sizes.get(item.Deleted ?? '') ?? 0), 0)
+  await o.events.commit(
+    [],
+    [{ type: 'image', action: 'prune', actorId: '', attributes: { reclaimed: String(reclaimed) } }],
+  )
+  return { ImagesDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed }
+}
+
+interface Wish {
+  /** Only images without a tag. */
+  dangling: boolean
+  /** Milliseconds since 1970: only images made before. */
+  until: number | undefined
+  labels: readonly string[]
+  unwantedLabels: readonly string[]
+}
+
+function parseWish(filters: Filters): Wish {
+  const until = filters.get('until') ?? []
+  if (until.length > 1) throw invalidParameter('more than one until filter specified')
+  return {
+    dangling: danglingOf(filters.get('dangling')),
+    until: until[0] === undefined ? undefined : parseMoment(until[0], Date.now()),
+    labels: filters.get('label') ?? [],
+    unwantedLabels: filters.get('label!') ?? [],
+  }
+}
+
+function danglingOf(values: readonly string[] | undefined): boolean {
+  if (values === undefined) return true
+  const isFalse = values.includes('0') || values.includes('false')
+  const isTrue = values.includes('1') || values.includes('true')
+  if (isFalse !== isTrue) return isTrue
+  const told = values.length === 0 ? '' : `=[${values.join(' ')}]`
+  throw invalidParameter(`invalid filter 'dangling${told}'`)
+}
+
+function isWanted(records: ImageRecords, image: ImageRecord, wish: Wish): boolean {
+  const { until } = wish
+  // Without a date nobody knows whether it is old enough.
+  if (until !== undefined && (image.createdAt === 0 || image.createdAt > until)) return false
+  const labels = records.config(image.id).config?.Labels ?? {}
+  const has = (text: string): boolean => {
+    const equals = text.indexOf('=')
+    if (equals < 0) return Object.hasOwn(labels, text)
+    return labels[text.slice(0, equals)] === text.slice(equals + 1)
+  }
+  if (!wish.labels.every(has)) return false
+  return wish.unwantedLabels.length === 0 || !wish.unwantedLabels.every(has)
+}
+
+/** By name where it has one: a removal then leaves whatever a container still uses. */
+async function pruneImage(
+  o: PruneContext,
+  id: string,
+  { dangling }: Wish,
+  locked: <T>(body: () => Promise<T>) => Promise<T>,
+): Promise<ImageDeleteResponseItem[]> {
+  const references = o.records.references(id)
+  if (dangling && references.some((reference) => reference.tag !== undefined)) return []
+  const names = references.length > 0 ? references.map(familiarString) : [id]
+  const deleted: ImageDeleteResponseItem[] = []
+  for (const name of names) {
+    try {
+      deleted.push(...(await locked(() => removeImage(o, name, false))))
+    } catch (error) {
+      // Used, or gone with the name before it.
+      if (!isKind(error, 'conflict') && !isKind(error, 'notFound'))
+        o.onError(`prune ${name}`, error)
+    }
+  }
+  return deleted
+}
+
+/** Bytes of each layer by its chain ID, as removals name them. */
+function layerSizes(records: ImageRecords, images: readonly ImageRecord[]): Map<string, number> {
+  const sizes = new Map<string, number>()
+  for (const { id } of images) {
+    const layers = records.layers(id)
+    const chain = chainIds(records.config(id).rootfs.diff_ids)
+    for (const [position, chainId] of chain.entries())
+      sizes.set(chainId, layers[position]?.size ?? 0)
+  }
+  return sizes
+}
