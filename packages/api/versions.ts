@@ -25,6 +25,7 @@ export const gates = {
   waitRemovedError: '1.34',
   bindNonRecursive: '1.40',
   createPlatform: '1.41',
+  statsOneShot: '1.41',
   cgroupnsDefault: '1.41',
   consoleSize: '1.42',
   stopSignal: '1.42',

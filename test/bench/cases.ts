@@ -97,6 +97,27 @@ export const cases: Readonly<Record<string, Case>> = {
     results.add('exec create+start+inspect', 'ms', engine.name, samples)
   },
 
+  async stats(engine, results, o) {
+    const id = await create(engine, o, 'bridge', ['sleep', '600'])
+    await post(engine, `/containers/${id}/start`, 204)
+    const shot: number[] = []
+    const pause: number[] = []
+    try {
+      for (let i = 0; i < o.iterations * 4; i++) {
+        const path = `${API}/containers/${id}/stats?stream=0&one-shot=1`
+        shot.push(await timed(() => engine.api.get(path)))
+      }
+      for (let i = 0; i < o.iterations; i++) {
+        pause.push(await timed(() => post(engine, `/containers/${id}/pause`, 204)))
+        await post(engine, `/containers/${id}/unpause`, 204)
+      }
+    } finally {
+      await remove(engine, id)
+    }
+    results.add('stats one-shot', 'ms', engine.name, shot)
+    results.add('pause', 'ms', engine.name, pause)
+  },
+
   async pull(engine, results, o) {
     if (o.pullReference === undefined) return
     const at = o.pullReference.lastIndexOf(':')

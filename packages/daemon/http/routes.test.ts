@@ -43,6 +43,8 @@ test('container verbs reach the backend with their parameters', async () => {
     ],
     ['POST', '/v1.41/containers/x/stop?signal=USR1', 204, 'stop', ['x', {}]],
     ['POST', '/containers/x/restart?t=0', 204, 'restart', ['x', { timeoutSeconds: 0 }]],
+    ['POST', '/containers/x/pause', 204, 'pause', ['x']],
+    ['POST', '/containers/x/unpause', 204, 'unpause', ['x']],
     ['POST', '/containers/x/kill', 204, 'kill', ['x', { signal: 'SIGKILL' }]],
     ['POST', '/containers/x/kill?signal=9', 204, 'kill', ['x', { signal: '9' }]],
     ['POST', '/containers/x/rename?name=y', 204, 'rename', ['x', 'y']],

@@ -2,12 +2,15 @@
 export interface Clock {
   /** Wall clock, nanoseconds since 1970. */
   nowNs(): bigint
+  /** Runs on evenly, whoever sets the wall clock; milliseconds since some moment. */
+  monotonicMs(): number
   /** Calls once after `ms`; the answer cancels. Does not keep the process alive. */
   after(ms: number, call: () => void): () => void
 }
 
 export const systemClock: Clock = {
   nowNs: () => BigInt(Date.now()) * 1_000_000n + (process.hrtime.bigint() % 1_000_000n),
+  monotonicMs: () => performance.now(),
   after(ms, call) {
     const timer = setTimeout(call, ms)
     timer.unref()

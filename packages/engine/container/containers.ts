@@ -28,6 +28,8 @@ import { loadContainers, restoreContainers } from './restore/restore.ts'
 import { shutdownContainers } from './shutdown.ts'
 import { listWithSizes } from './sizes.ts'
 import { startContainer } from './start/start.ts'
+import { kernelHostUsage } from './stats/host-usage.ts'
+import { containerStats, statsCollector } from './stats/stats.ts'
 import { stopContainer } from './stop.ts'
 import { topContainer } from './top.ts'
 import { waitContainer } from './wait.ts'
@@ -57,15 +59,17 @@ export interface Containers {
   counts(): { containers: number; running: number; paused: number; stopped: number }
 }
 
-/** What may be left out: clock and log reader are there for tests. */
-export type ContainersOptions = Omit<ContainerDeps, 'clock' | 'readLog'> &
-  Partial<Pick<ContainerDeps, 'clock' | 'readLog'>>
+/** What may be left out: it is there for tests. */
+type Replaceable = 'clock' | 'readLog' | 'hostUsage'
+export type ContainersOptions = Omit<ContainerDeps, Replaceable> &
+  Partial<Pick<ContainerDeps, Replaceable>>
 
 /** Loads the rows at once, so that reads answer from the first moment. */
 export function createContainers(o: ContainersOptions): Containers {
   const ctx: Context = {
     clock: systemClock,
     readLog,
+    hostUsage: kernelHostUsage,
     ...o,
     registry: new Registry(),
     execs: new ExecRegistry(),
@@ -90,6 +94,7 @@ export function createContainers(o: ContainersOptions): Containers {
 }
 
 function containerBackend(ctx: Context): ContainerBackend {
+  const collector = statsCollector(ctx)
   return {
     create: (o) => createContainer(ctx, o),
     list: (o) => listContainers(ctx, o),
@@ -108,7 +113,7 @@ function containerBackend(ctx: Context): ContainerBackend {
     pause: (id) => pauseContainer(ctx, id),
     unpause: (id) => unpauseContainer(ctx, id),
     update: () => unserved('update'),
-    stats: () => unserved('stats'),
+    stats: (id, o) => containerStats(ctx, collector, id, o),
     changes: () => unserved('changes'),
     export: () => unserved('export'),
     statPath: () => unserved('archive'),

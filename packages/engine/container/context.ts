@@ -12,6 +12,7 @@ import type { ContainersConfig } from './containers-config.ts'
 import type { DirectorySizes, ImageSource, NetworkSandboxes, Volumes } from './needs.ts'
 import type { HostFacts } from './plan/plan-input.ts'
 import type { SeccompFilters } from './plan/seccomp-cache.ts'
+import type { HostUsage } from './stats/host-usage.ts'
 import type { Registry } from './registry.ts'
 import type { ExecRegistry } from '../exec/exec-registry.ts'
 
@@ -30,6 +31,7 @@ export interface ContainerDeps {
   host: HostFacts
   seccomp: Pick<SeccompFilters, 'forContainer'>
   readLog: ReadLog
+  hostUsage: HostUsage
   config: ContainersConfig
   log: Logger
   clock: Clock

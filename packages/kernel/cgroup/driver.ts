@@ -1,4 +1,5 @@
 import type { DeviceRule } from '../native.ts'
+import type { CgroupStats } from './stats.ts'
 
 /** Limits of one container in kernel-neutral words; absent means untouched. */
 export interface CgroupResources {
@@ -92,6 +93,8 @@ export interface CgroupDriver {
   kill(path: string): Promise<void>
   /** Pids inside, children included. */
   pids(path: string): Promise<number[]>
+  /** What the group and those below it use; undefined when it is gone. Some 0.2 ms. */
+  stats(path: string): CgroupStats | undefined
   /** Number of OOM kills so far. */
   oomKills(path: string): Promise<number>
   /** Called when the kernel OOM-killed in it; dispose to stop. */

@@ -20,7 +20,9 @@ import {
   retry,
   retrySoon,
 } from './tree.ts'
+import type { CgroupStats } from './stats.ts'
 import { type LimitWrite, v1DeviceCommands, v1Limits } from './v1-limits.ts'
+import { readV1Stats } from './v1-stats.ts'
 
 /** What a machine's v1 mounts look like. */
 export interface V1Layout {
@@ -177,6 +179,14 @@ export class V1Driver implements CgroupDriver {
 
   async pids(path: string): Promise<number[]> {
     return this.#pidsNow(path)
+  }
+
+  stats(path: string): CgroupStats | undefined {
+    checkGroupPath(path)
+    return readV1Stats((controller, file) => {
+      const directory = this.#dir(controller, path)
+      return directory === undefined ? undefined : readIfThere(this.#fs, `${directory}/${file}`)
+    })
   }
 
   async oomKills(path: string): Promise<number> {

@@ -9,6 +9,7 @@ import type {
 import { type CgroupFs, isErrno } from './fs.ts'
 import { JoinWarmth } from './join-warmth.ts'
 import { watchOomV2 } from './oom-watch.ts'
+import type { CgroupStats } from './stats.ts'
 import {
   ancestors,
   checkGroupPath,
@@ -21,6 +22,7 @@ import {
 } from './tree.ts'
 import { isForAll } from './v1-limits.ts'
 import { v2Limits } from './v2-limits.ts'
+import { readV2Stats } from './v2-stats.ts'
 
 /** The unified hierarchy. */
 export class V2Driver implements CgroupDriver {
@@ -135,6 +137,11 @@ export class V2Driver implements CgroupDriver {
   async pids(path: string): Promise<number[]> {
     checkGroupPath(path)
     return readPids(this.#fs, this.#root + path)
+  }
+
+  stats(path: string): CgroupStats | undefined {
+    checkGroupPath(path)
+    return readV2Stats((file) => readIfThere(this.#fs, `${this.#root}${path}/${file}`))
   }
 
   async oomKills(path: string): Promise<number> {

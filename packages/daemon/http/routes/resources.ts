@@ -1,4 +1,6 @@
+import { flag, flagOr } from '@tdocker/api/query.ts'
 import type { ContainerBackend } from '../backend.ts'
+import { type Exchange, stringify } from '../exchange.ts'
 import type { Routes } from '../router.ts'
 
 /** What concerns a container's cgroup: its running state, its limits, what it uses. */
@@ -12,5 +14,21 @@ export function resourceRoutes(containers: ContainerBackend): Routes {
       await containers.unpause(x.param('id'))
       x.empty(204)
     },
+    ContainerStats: (x) => sendStats(x, containers),
   }
+}
+
+async function sendStats(x: Exchange, containers: ContainerBackend): Promise<void> {
+  const stream = flagOr(x.query, 'stream', true)
+  const oneShot = x.since('statsOneShot') && flag(x.query, 'one-shot')
+  const samples = await containers.stats(x.param('id'), { stream, oneShot, signal: x.signal })
+  // The head tells a client that the container is there, before its first second is over.
+  if (stream) x.open('application/json')
+  for await (const sample of samples) {
+    if (!stream) return x.json(200, sample)
+    if (!(await x.write(`${stringify(sample)}\n`))) break
+  }
+  // Removed before its second reading.
+  if (!x.begun) x.open('application/json')
+  x.end()
 }

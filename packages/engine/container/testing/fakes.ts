@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { ContainerCreateRequest } from '@tdocker/api'
 import type { CgroupDriver, CgroupFeatures } from '@tdocker/kernel/cgroup/driver.ts'
+import type { CgroupStats } from '@tdocker/kernel/cgroup/stats.ts'
 import type { ExitRecord, LaunchPlan } from '@tdocker/kernel/shim/plan.ts'
 import type { ShimLauncher, ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import type { ImageConfig } from '@tdocker/oci'
@@ -16,6 +17,7 @@ import type { Clock } from '../clock.ts'
 import { type Containers, containersConfig, createContainers } from '../containers.ts'
 import type { ContainersConfig } from '../containers-config.ts'
 import type { ContainerNative } from '../context.ts'
+import type { HostUsage } from '../stats/host-usage.ts'
 import type { NetworkSandboxes, VolumeHandle, Volumes } from '../needs.ts'
 
 /** Time stands still until it is told to pass. */
@@ -25,6 +27,10 @@ export class FakeClock implements Clock {
 
   nowNs(): bigint {
     return this.#nowNs
+  }
+
+  monotonicMs(): number {
+    return Number(this.#nowNs / 1_000_000n)
   }
 
   after(ms: number, call: () => void): () => void {
@@ -211,11 +217,25 @@ export const ALL_FEATURES: CgroupFeatures = {
 }
 
 /** Groups by path; what is frozen, and how many were OOM-killed, is the test's to say. */
-export type FakeCgroups = CgroupDriver & { ooms: number; readonly frozen: Set<string> }
+export type FakeCgroups = CgroupDriver & {
+  ooms: number
+  readonly frozen: Set<string>
+  used: CgroupStats
+}
+
+const NO_CPU: CgroupStats['cpu'] = {
+  totalNs: 0,
+  userNs: 0,
+  kernelNs: 0,
+  periods: 0,
+  throttledPeriods: 0,
+  throttledNs: 0,
+}
 
 export function fakeCgroups(groups: Set<string>): FakeCgroups {
   return {
     ooms: 0,
+    used: { cpu: { ...NO_CPU }, pids: { current: 1, limit: 0 } },
     frozen: new Set(),
     version: 1,
     controllers: new Set(['memory']),
@@ -240,6 +260,9 @@ export function fakeCgroups(groups: Set<string>): FakeCgroups {
     },
     kill: () => Promise.resolve(),
     pids: () => Promise.resolve([]),
+    stats(path) {
+      return groups.has(path) ? this.used : undefined
+    },
     oomKills() {
       return Promise.resolve(this.ooms)
     },
@@ -314,7 +337,9 @@ export class FakeNetworks implements NetworkSandboxes {
     return Promise.resolve({
       netnsFd: this.kernel.fd(),
       holdFds: [this.kernel.fd()],
-      endpoints: { [request.mode]: { IPAddress: '172.17.0.2', NetworkID: 'net1' } },
+      endpoints: {
+        [request.mode]: { EndpointID: 'end1', IPAddress: '172.17.0.2', NetworkID: 'net1' },
+      },
       ports: { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }], '443/tcp': null },
       hosts: '127.0.0.1 localhost\n',
       resolvConf: '',
@@ -330,6 +355,28 @@ export class FakeNetworks implements NetworkSandboxes {
     this.restored = alive
     return Promise.resolve()
   }
+}
+
+const QUIET = {
+  rxBytes: 11,
+  rxPackets: 1,
+  rxErrors: 0,
+  rxDropped: 0,
+  txBytes: 0,
+  txPackets: 0,
+  txErrors: 0,
+  txDropped: 0,
+}
+
+const HOST_USAGE: HostUsage = {
+  memoryBytes: 1_000_000,
+  cpu: () => ({ usageNs: 5000, online: 2 }),
+  interfaces: () =>
+    new Map([
+      ['lo', QUIET],
+      ['tunl0', QUIET],
+      ['eth0', QUIET],
+    ]),
 }
 
 const EMPTY_STORE: Store = {
@@ -402,6 +449,7 @@ export function makeWorld(o: { store?: Store; config?: Partial<ContainersConfig>
     },
     seccomp: { forContainer: () => Promise.resolve(undefined) },
     readLog: () => Readable.from(['past\n']),
+    hostUsage: HOST_USAGE,
     config: containersConfig({
       dataRoot: join(dir, 'data'),
       execRoot: join(dir, 'run'),
