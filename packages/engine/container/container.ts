@@ -6,6 +6,8 @@ import type {
   PortBinding,
 } from '@tdocker/api'
 import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
+import type { Health } from '../health/health.ts'
+import type { HealthMonitor } from '../health/monitor.ts'
 import type { ClientConnection } from './plan/plan-input.ts'
 import type { MountRecord } from './create/mount-record.ts'
 
@@ -63,6 +65,10 @@ export interface Container {
   /** Processes on their way into it; a pause lets them arrive first. */
   readonly launches: Set<Promise<unknown>>
   restart: RestartClock
+  /** From the first start on, if it has a health check. */
+  health: Health | undefined
+  /** While its health is probed. */
+  monitor: HealthMonitor | undefined
   /** Set by `restart`: auto-remove and restart policies keep still. */
   manualRestart: boolean
   /** Settles when restore has found out what became of it. */

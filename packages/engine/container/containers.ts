@@ -3,10 +3,12 @@ import type { ContainerSummary } from '@tdocker/api'
 import type { ContainerBackend, ExecBackend } from '../backend-types.ts'
 import { notImplemented } from '../base/errors.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
+import { Semaphore } from '../content/semaphore.ts'
 import { createExec } from '../exec/create-exec.ts'
 import { ExecRegistry } from '../exec/exec-registry.ts'
 import { inspectExec, resizeExec } from '../exec/exec-verbs.ts'
 import { startExec } from '../exec/start-exec.ts'
+import { runProbe } from '../health/probe.ts'
 import { readLog } from '../log/json-file-reader.ts'
 import { attachContainer } from './attach.ts'
 import { systemClock } from './clock.ts'
@@ -60,9 +62,12 @@ export interface Containers {
 }
 
 /** What may be left out: it is there for tests. */
-type Replaceable = 'clock' | 'readLog' | 'hostUsage'
+type Replaceable = 'clock' | 'readLog' | 'hostUsage' | 'runProbe'
 export type ContainersOptions = Omit<ContainerDeps, Replaceable> &
   Partial<Pick<ContainerDeps, Replaceable>>
+
+/** Starts of probes side by side: what is due at once must not be started at once. */
+const PROBE_STARTS = 4
 
 /** Loads the rows at once, so that reads answer from the first moment. */
 export function createContainers(o: ContainersOptions): Containers {
@@ -70,10 +75,12 @@ export function createContainers(o: ContainersOptions): Containers {
     clock: systemClock,
     readLog,
     hostUsage: kernelHostUsage,
+    runProbe,
     ...o,
     registry: new Registry(),
     execs: new ExecRegistry(),
     locks: new KeyedLock(),
+    probeStarts: new Semaphore(PROBE_STARTS),
     shuttingDown: false,
   }
   const loaded = loadContainers(ctx)

@@ -4,7 +4,9 @@ import type { Native } from '@tdocker/kernel/native.ts'
 import type { ShimLauncher } from '@tdocker/kernel/shim/shim.ts'
 import type { KeyedLock } from '../base/keyed-lock.ts'
 import { RollbackScope } from '../base/scope.ts'
+import type { Semaphore } from '../content/semaphore.ts'
 import type { EventLog } from '../event/event-log.ts'
+import type { RunProbe } from '../health/probe.ts'
 import type { ReadLogOptions } from '../log/json-file-reader.ts'
 import type { Store } from '../store/store.ts'
 import type { Clock } from './clock.ts'
@@ -32,6 +34,7 @@ export interface ContainerDeps {
   seccomp: Pick<SeccompFilters, 'forContainer'>
   readLog: ReadLog
   hostUsage: HostUsage
+  runProbe: RunProbe
   config: ContainersConfig
   log: Logger
   clock: Clock
@@ -68,6 +71,8 @@ export interface Context extends ContainerDeps {
   readonly execs: ExecRegistry
   /** Per container id. */
   readonly locks: KeyedLock
+  /** Bounds how many probes are being started at a time. */
+  readonly probeStarts: Semaphore
   shuttingDown: boolean
 }
 

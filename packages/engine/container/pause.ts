@@ -1,5 +1,7 @@
 import { system } from '../base/errors.ts'
 import type { Container, LiveContainer } from './container.ts'
+import { saveHealth } from '../health/health-rows.ts'
+import { updateMonitor } from '../health/monitor.ts'
 import { type Context, rollback } from './context.ts'
 import { containerEvent } from './events.ts'
 import { alreadyPaused, isRestarting, notPaused, notRunning } from './messages.ts'
@@ -38,7 +40,9 @@ async function pauseLocked(ctx: Context, c: Container, live: LiveContainer): Pro
   c.state = 'paused'
   scope.undo('state', () => {
     if (c.state === 'paused') c.state = 'running'
+    updateMonitor(ctx, c)
   })
+  updateMonitor(ctx, c)
   if (c.launches.size > 0) await Promise.allSettled(c.launches)
   scope.undo('thaw', () => ctx.cgroups.freeze(live.cgroup, false))
   try {
@@ -46,7 +50,8 @@ async function pauseLocked(ctx: Context, c: Container, live: LiveContainer): Pro
   } catch (error) {
     throw system(`cannot pause container ${c.id}: ${(error as Error).message}`, error)
   }
-  await ctx.events.commit([updateRow(c, ctx.config.bootId)], [containerEvent(c, 'pause')])
+  const rows = [updateRow(c, ctx.config.bootId), ...saveHealth(c)]
+  await ctx.events.commit(rows, [containerEvent(c, 'pause')])
   scope.release()
 }
 
@@ -62,6 +67,7 @@ export async function unpauseLocked(
     throw system(`Cannot unpause container ${c.id}: ${(error as Error).message}`, error)
   }
   c.state = 'running'
+  updateMonitor(ctx, c)
   try {
     await ctx.events.commit([updateRow(c, ctx.config.bootId)], [containerEvent(c, 'unpause')])
   } catch (err) {

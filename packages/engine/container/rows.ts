@@ -1,4 +1,6 @@
 import type { ContainerConfig, HostConfig } from '@tdocker/api'
+import type { Health } from '../health/health.ts'
+import { loadHealth } from '../health/health-rows.ts'
 import { sql, type Statement, type Store } from '../store/store.ts'
 import { type Container, type ContainerDetail, isRunning, type StoredState } from './container.ts'
 
@@ -54,12 +56,15 @@ export interface StoredContainer {
 }
 
 export function loadRows(store: Store): StoredContainer[] {
-  return store
-    .all<ContainerRow>('SELECT * FROM container ORDER BY created_at')
-    .map((row) => ({ container: fromRow(row), state: row.state, bootId: row.boot_id }))
+  const health = loadHealth(store)
+  return store.all<ContainerRow>('SELECT * FROM container ORDER BY created_at').map((row) => ({
+    container: fromRow(row, health.get(row.id)),
+    state: row.state,
+    bootId: row.boot_id,
+  }))
 }
 
-function fromRow(row: ContainerRow): Container {
+function fromRow(row: ContainerRow, health: Health | undefined): Container {
   const time = (value: number | bigint | null): bigint | undefined =>
     value === null ? undefined : BigInt(value)
   return {
@@ -79,6 +84,7 @@ function fromRow(row: ContainerRow): Container {
     startedNs: time(row.started_at),
     finishedNs: time(row.finished_at),
     restartCount: row.restart_count,
+    health,
   }
 }
 
@@ -105,6 +111,8 @@ export function blankState(): BlankState {
     execs: new Set(),
     launches: new Set(),
     restart: { delayMs: 0, timer: undefined, cancelled: false },
+    health: undefined,
+    monitor: undefined,
     manualRestart: false,
     reconciled: undefined,
     waiters: { stop: new Set(), removed: new Set() },

@@ -1,3 +1,4 @@
+import { stopProbing } from '../health/monitor.ts'
 import { type Container, isRunning } from './container.ts'
 import type { Context } from './context.ts'
 import { stopAndWait } from './stop.ts'
@@ -13,6 +14,7 @@ export async function shutdownContainers(
   ctx.shuttingDown = true
   const all = [...ctx.registry.all()]
   for (const c of all) {
+    stopProbing(c)
     c.restart.timer?.()
     c.restart.timer = undefined
   }

@@ -110,6 +110,7 @@ export function newExec(id: string, container: Container, spec: ExecSpec): Exec 
     shim: undefined,
     started,
     canRemove: false,
+    probe: false,
   }
 }
 

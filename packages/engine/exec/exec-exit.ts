@@ -36,11 +36,11 @@ export async function handleExecExit(
   exec.shim = undefined
   exec.container.execs.delete(exec.id)
   shim?.close()
-  forgetLater(ctx, exec)
-  await ctx.events.commit(
-    [updateExec(exec)],
-    [execEvent(exec, 'exec_die', { exitCode: String(exec.exitCode) })],
-  )
+  if (exec.probe) ctx.execs.delete(exec)
+  else forgetLater(ctx, exec)
+  await ctx.events.commit(exec.probe ? [] : [updateExec(exec)], [
+    execEvent(exec, 'exec_die', { exitCode: String(exec.exitCode) }),
+  ])
   await ctx.native.removeTree(execPaths(ctx.config.execRoot, exec.id).run)
 }
 

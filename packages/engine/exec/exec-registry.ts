@@ -14,6 +14,8 @@ export interface Exec {
   /** Settles when the process is started, or has failed to; resize waits for it. */
   readonly started: PromiseWithResolvers<void>
   canRemove: boolean
+  /** Of a health check: not stored, and forgotten at its end. */
+  probe: boolean
 }
 
 /** As stored: what was asked for, after the container's defaults. */

@@ -12,7 +12,7 @@ import { buildExecPlan } from '../container/plan/exec-plan.ts'
 import type { ClientConnection } from '../container/plan/plan-input.ts'
 import { EXIT_CANNOT_INVOKE, startFailure } from '../container/start/launch-error.ts'
 import { planCgroup, withUlimits } from '../container/start/start.ts'
-import { LaunchError } from '@tdocker/kernel/shim/shim.ts'
+import { LaunchError, type ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import { commandText, execEvent, lookUp, requireActive, updateExec } from './create-exec.ts'
 import type { Exec } from './exec-registry.ts'
 import { watchExecExit } from './exec-exit.ts'
@@ -35,7 +35,7 @@ export async function startExec(
     throw error
   })
   try {
-    await launch(ctx, exec, live, client, consoleSize(exec, body))
+    await launchExec(ctx, exec, live, client, consoleSize(exec, body))
   } catch (error) {
     const failure = await recordFailure(ctx, exec, error)
     if (!client) throw failure
@@ -88,20 +88,20 @@ function consoleSize(
   return exec.spec.consoleSize ? { consoleSize: exec.spec.consoleSize } : {}
 }
 
-async function launch(
+/** Starts the process, or throws `LaunchError`; `client` is still the caller's. */
+export async function launchExec(
   ctx: Context,
   exec: Exec,
   live: LiveContainer,
   client: ClientConnection | undefined,
   size: { consoleSize?: readonly [number, number] },
-): Promise<void> {
+): Promise<ShimProcess> {
   const { container: c, spec } = exec
   if (live.pidfd === undefined) throw notRunning(c.id)
   const paths = execPaths(ctx.config.execRoot, exec.id)
-  const recorded = ctx.events.commit(
-    [updateExec(exec)],
-    [execEvent(exec, `exec_start: ${commandText(exec)}`)],
-  )
+  const recorded = ctx.events.commit(exec.probe ? [] : [updateExec(exec)], [
+    execEvent(exec, `exec_start: ${commandText(exec)}`),
+  ])
   inBackground(ctx, c.id, 'record exec start', recorded)
   mkdirSync(paths.run, { recursive: true, mode: 0o700 })
   const [user, seccomp] = await Promise.all([
@@ -125,7 +125,9 @@ async function launch(
   })
   // Looking users up took time: it may have been paused or gone meanwhile.
   requireActive(c, c.id)
-  watchExecExit(ctx, exec, await enter(c, ctx.shims.launch(built.plan, built.fds)))
+  const shim = await enter(c, ctx.shims.launch(built.plan, built.fds))
+  watchExecExit(ctx, exec, shim)
+  return shim
 }
 
 /** Known to the container while it is on its way, so that a pause waits for it. */

@@ -100,4 +100,11 @@ export const MIGRATIONS: readonly string[] = [
     path TEXT PRIMARY KEY, bytes INTEGER NOT NULL, measured_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- Results of health checks; the log holds the last five.
+  CREATE TABLE health (
+    container_id TEXT PRIMARY KEY REFERENCES container(id) ON DELETE CASCADE, status TEXT NOT NULL,
+    failing_streak INTEGER NOT NULL, log_json TEXT NOT NULL
+  ) STRICT;
+  `,
 ]

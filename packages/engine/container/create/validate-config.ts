@@ -28,10 +28,14 @@ export function cleanPath(path: string): string {
 
 function validateHealthcheck(health: ContainerConfig['Healthcheck']): void {
   if (!health) return
-  for (const key of ['Interval', 'Timeout', 'StartPeriod', 'StartInterval'] as const) {
+  const check = (key: 'Interval' | 'Timeout' | 'StartPeriod' | 'StartInterval'): void => {
     const value = health[key] ?? 0
     if (value !== 0 && value < MILLISECOND_NS)
       throw invalidParameter(`${key} in Healthcheck cannot be less than 1ms`)
   }
+  check('Interval')
+  check('Timeout')
   if ((health.Retries ?? 0) < 0) throw invalidParameter('Retries in Healthcheck cannot be negative')
+  check('StartPeriod')
+  check('StartInterval')
 }

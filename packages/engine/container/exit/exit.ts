@@ -2,6 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ExitRecord } from '@tdocker/kernel/shim/plan.ts'
 import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import type { NewEvent } from '../../event/event-log.ts'
+import { saveHealth } from '../../health/health-rows.ts'
+import { closeMonitor } from '../../health/monitor.ts'
 import type { Container, LiveContainer } from '../container.ts'
 import { type Context, inBackground } from '../context.ts'
 import { containerEvent } from '../events.ts'
@@ -61,6 +63,7 @@ async function handleExit(
 ): Promise<void> {
   const next = await ctx.locks.run(c.id, async () => {
     if (c.live !== live) return 'rest'
+    closeMonitor(c)
     await reapCgroup(ctx, c, live, record)
     const oomKills = await ctx.cgroups.oomKills(live.cgroup).catch(() => 0)
     await ctx.networks.release(c.id).catch(logged(ctx, c, 'release network'))
@@ -132,6 +135,7 @@ export async function enterStopped(
   c.state = decision.restart ? 'restarting' : 'exited'
   if (decision.restart) c.restartCount++
   c.live = undefined
+  if (c.health) c.health = { ...c.health, status: 'unhealthy' }
   c.pid = 0
   c.exitCode = end.exitCode
   c.oomKilled = end.oomKilled
@@ -159,7 +163,8 @@ async function commitStopped(
   ]
   try {
     // What is about to be removed is marked so in the same commit.
-    await ctx.events.commit([updateRow(c, ctx.config.bootId, { removing: removes })], events)
+    const rows = [updateRow(c, ctx.config.bootId, { removing: removes }), ...saveHealth(c)]
+    await ctx.events.commit(rows, events)
     const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id)
     await ctx.native.removeTree(dirs.run)
   } catch (err) {

@@ -1,4 +1,5 @@
 import type { ContainerInspectResponse, ContainerState, DriverData } from '@tdocker/api'
+import type { Health } from '../../health/health.ts'
 import { formatTime } from '../clock.ts'
 import { type Container, isRunning, joinedContainer, visibleState } from '../container.ts'
 import type { Context } from '../context.ts'
@@ -59,7 +60,12 @@ function state(c: Container): ContainerState {
     Error: c.error,
     StartedAt: formatTime(c.startedNs),
     FinishedAt: formatTime(c.finishedNs),
+    ...(c.health ? { Health: shownHealth(c.health) } : {}),
   }
+}
+
+function shownHealth(health: Health): NonNullable<ContainerState['Health']> {
+  return { Status: health.status, FailingStreak: health.failingStreak, Log: [...health.log] }
 }
 
 /** Who shares a network shares its files. */

@@ -128,8 +128,7 @@ function healthTest(values: readonly string[]): Test {
       throw invalidParameter(
         `invalid filter 'health=${value}': invalid value for health (${value}): must be one of ${HEALTH.join(', ')}`,
       )
-  // No health monitor runs yet.
-  return () => values.includes('none')
+  return (c) => values.includes(c.health?.status ?? 'none')
 }
 
 function volumeTest(values: readonly string[]): Test {

@@ -53,10 +53,14 @@ async function summarize(
       NetworkMode: c.hostConfig.NetworkMode ?? '',
       ...(annotations ? { Annotations: annotations } : {}),
     },
-    Health: { Status: 'none', FailingStreak: 0 },
+    Health: shownHealth(c),
     NetworkSettings: { Networks: shownNetworks(c) },
     Mounts: mountPoints(c),
   }
+}
+
+function shownHealth(c: Container): NonNullable<ContainerSummary['Health']> {
+  return { Status: c.health?.status ?? 'none', FailingStreak: c.health?.failingStreak ?? 0 }
 }
 
 function command(c: Container): string {

@@ -1,3 +1,4 @@
+import { healthText } from '../../health/health.ts'
 import { type Container, isRunning } from '../container.ts'
 
 const MINUTE = 60
@@ -7,12 +8,18 @@ const HOUR = 60 * MINUTE
 export function statusText(c: Container, nowNs: bigint): string {
   const since = (ns: bigint | undefined): string => humanDuration(nowNs - (ns ?? nowNs))
   if (c.state === 'restarting') return `Restarting (${c.exitCode}) ${since(c.finishedNs)} ago`
-  if (isRunning(c)) return `Up ${since(c.startedNs)}${c.state === 'paused' ? ' (Paused)' : ''}`
+  if (isRunning(c)) return `Up ${since(c.startedNs)}${condition(c)}`
   if (c.removing || c.state === 'removing') return 'Removal In Progress'
   if (c.state === 'dead') return 'Dead'
   if (c.startedNs === undefined) return 'Created'
   if (c.finishedNs === undefined) return ''
   return `Exited (${c.exitCode}) ${since(c.finishedNs)} ago`
+}
+
+/** Who is paused is not probed. */
+function condition(c: Container): string {
+  if (c.state === 'paused') return ' (Paused)'
+  return c.health ? ` (${healthText(c.health)})` : ''
 }
 
 /** A rough length of time, in the words Docker uses. */

@@ -5,6 +5,8 @@ import { type Container, isRunning } from '../container.ts'
 import { type Context, inBackground } from '../context.ts'
 import { containerEvent } from '../events.ts'
 import { enterStopped, EXIT_UNKNOWN_END, scheduleRestart, watchExit } from '../exit/exit.ts'
+import { beginHealth, resumeMonitor } from '../../health/monitor.ts'
+import { saveHealth } from '../../health/health-rows.ts'
 import { decideRestart } from '../exit/restart-policy.ts'
 import { containerDirs, runDir } from '../paths.ts'
 import { destroy, removeContainer, removeDirectories } from '../remove.ts'
@@ -145,9 +147,12 @@ async function goOn(ctx: Context, c: Container, shim: ShimProcess): Promise<void
     c.exitCode = 0
     c.error = ''
     c.detail.startedBefore = true
-    await ctx.events.commit([updateRow(c, ctx.config.bootId)], [containerEvent(c, 'start')])
+    beginHealth(c)
+    const rows = [updateRow(c, ctx.config.bootId), ...saveHealth(c)]
+    await ctx.events.commit(rows, [containerEvent(c, 'start')])
   }
   await matchFreezer(ctx, c)
+  resumeMonitor(ctx, c)
   watch()
   if (!ctx.config.liveRestore) await stopAndWait(ctx, c, {})
 }

@@ -10,6 +10,8 @@ import { makeDirectories } from '../create/create.ts'
 import { planLog } from '../create/log-config.ts'
 import { containerEvent } from '../events.ts'
 import { watchExit } from '../exit/exit.ts'
+import { beginHealth, updateMonitor } from '../../health/monitor.ts'
+import { saveHealth } from '../../health/health-rows.ts'
 import { alreadyRunning, quote, startPaused, startRemoved } from '../messages.ts'
 import { type ContainerDirs, containerDirs } from '../paths.ts'
 import { buildCreatePlan } from '../plan/create-plan.ts'
@@ -118,8 +120,11 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   const shim = await launchShim(ctx, built, cgroup, scope)
   const live = enterRunning(ctx, c, shim, cgroup, network, o)
   scope.undo('leave running', () => leaveRunning(ctx, c, live.live))
-  await ctx.events.commit([updateRow(c, ctx.config.bootId)], [containerEvent(c, 'start')])
+  beginHealth(c)
+  const rows = [updateRow(c, ctx.config.bootId), ...saveHealth(c)]
+  await ctx.events.commit(rows, [containerEvent(c, 'start')])
   scope.release()
+  updateMonitor(ctx, c)
   live.watch()
 }
 

@@ -12,6 +12,7 @@ import type { ImageConfig } from '@tdocker/oci'
 import { notFound } from '../../base/errors.ts'
 import type { Hijack } from '../../backend-types.ts'
 import type { NewEvent } from '../../event/event-log.ts'
+import type { RunProbe } from '../../health/probe.ts'
 import type { Statement, Store } from '../../store/store.ts'
 import type { Clock } from '../clock.ts'
 import { type Containers, containersConfig, createContainers } from '../containers.ts'
@@ -404,7 +405,9 @@ export interface World extends AsyncDisposable {
 }
 
 /** A directory of its own and fakes around the real container room. */
-export function makeWorld(o: { store?: Store; config?: Partial<ContainersConfig> } = {}): World {
+export function makeWorld(
+  o: { store?: Store; config?: Partial<ContainersConfig>; runProbe?: RunProbe } = {},
+): World {
   const dir = mkdtempSync(join(tmpdir(), 'containers-'))
   const clock = new FakeClock()
   const kernel = new FakeKernel()
@@ -459,6 +462,7 @@ export function makeWorld(o: { store?: Store; config?: Partial<ContainersConfig>
     }),
     log: { info() {}, warn() {}, error: (_fields, message) => void errors.push(message) },
     clock,
+    ...(o.runProbe ? { runProbe: o.runProbe } : {}),
   })
   return {
     dir,
