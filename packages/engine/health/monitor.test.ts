@@ -36,7 +36,7 @@ async function probed(health: ContainerCreateRequest['Healthcheck']): Promise<Pr
 }
 
 const healthOf = async ({ world, id }: Probes) =>
-  (await world.containers.backend.inspect(id, { size: false, version: '1.52' })).State.Health
+  (await world.containers.backend.inspect(id, { size: false })).State.Health
 
 const statusOf = async ({ world }: Probes) => {
   const o = { all: true, limit: 0, size: false, filters: new Map(), version: '1.52' }
