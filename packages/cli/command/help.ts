@@ -3,7 +3,7 @@ import { flagUsages } from '../flag/usage.ts'
 import type { Command } from './command.ts'
 import { programName } from './program.ts'
 import { sections } from './tree.ts'
-import type { Group } from './tree.ts'
+import type { Group } from './tree/node.ts'
 
 /** Help page of one verb. */
 export function commandHelp(path: string, command: Command, flags: FlagSet, width: number): string {

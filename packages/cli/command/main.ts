@@ -6,7 +6,7 @@ import { commandHelp, groupHelp, rootHelp, usageLine } from './help.ts'
 import { checkNeeds } from './needs.ts'
 import { clientVersion, programName } from './program.ts'
 import { findCommand } from './tree.ts'
-import type { Group, Leaf } from './tree.ts'
+import type { Group, Leaf } from './tree/node.ts'
 
 /** Runs one command line to its end and ends the process with its code. */
 export async function main(args: readonly string[]): Promise<void> {

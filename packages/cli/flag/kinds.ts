@@ -1,4 +1,5 @@
 import type { Flag, FlagSet } from './flag-set.ts'
+import { parseCsvRecord } from './csv.ts'
 import { parseBytes, parseDuration, parseInt64 } from './scalar.ts'
 import { addFilter } from './spec/filter.ts'
 import type { Filters } from './spec/filter.ts'
@@ -62,15 +63,28 @@ export function structFlag<T>(
   })
 }
 
+/** `--subnet a,b --subnet c`: commas separate too (pflag's StringSlice). */
+export function stringsFlag(flags: FlagSet, name: string, usage: string): Flag<readonly string[]> {
+  return flags.add<readonly string[]>({
+    name,
+    usage,
+    type: 'strings',
+    initial: [],
+    parse: (text, current) => [...current, ...(text === '' ? [] : parseCsvRecord(text))],
+  })
+}
+
 /** `--sysctl a=b`: the last value of a key counts. */
 export function mapFlag(
   flags: FlagSet,
   name: string,
   usage: string,
   check: (text: string) => string = (text) => text,
+  shorthand = '',
 ): Flag<Readonly<Record<string, string>>> {
   return flags.add<Readonly<Record<string, string>>>({
     name,
+    ...(shorthand ? { shorthand } : {}),
     usage,
     type: 'map',
     initial: {},

@@ -1,5 +1,6 @@
 import type { ContainerSummary, PortSummary } from '@tdocker/api'
 import { quote } from '../flag/scalar.ts'
+import { labelPairs } from './labels.ts'
 import { familiarName } from './reference.ts'
 import { ellipsis, shortId } from './row.ts'
 import type { Row } from './row.ts'
@@ -58,7 +59,7 @@ export function containerRow(container: ContainerSummary, truncate: boolean, now
     ID: () => (truncate ? shortId(container.Id) : container.Id),
     Image: () => imageOf(container, truncate),
     Label: (name) => labels[String(name)] ?? '',
-    Labels: () => pairs(labels),
+    Labels: () => labelPairs(labels),
     LocalVolumes: () => String(mounts.filter(({ Driver }) => Driver === 'local').length),
     Mounts: () =>
       mounts
@@ -74,13 +75,6 @@ export function containerRow(container: ContainerSummary, truncate: boolean, now
     State: () => container.State,
     Status: () => container.Status,
   }
-}
-
-function pairs(labels: Readonly<Record<string, string>>): string {
-  return Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .sort()
-    .join(',')
 }
 
 /** The name that is no alias of a link (`/other/alias`); all of them where nothing is cut. */

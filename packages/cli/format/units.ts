@@ -90,6 +90,16 @@ function zoneName(date: Date): string {
   return name === undefined || name.startsWith('GMT') ? offset(date, '').replace(/00$/, '') : name
 }
 
+/** Go's time.Time.String of an RFC 3339 time in its own zone; other text as it is. */
+export function goTimeText(text: string): string {
+  const match = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(text)
+  if (!match) return text
+  const [, day, clock, fraction = '', zone = 'Z'] = match
+  const digits = fraction.replace(/\.?0+$/, '')
+  const offset = zone === 'Z' ? '+0000' : zone.replace(':', '')
+  return `${day} ${clock}${digits} ${offset} ${offset === '+0000' ? 'UTC' : offset}`
+}
+
 /** RFC 3339 with nine digits, local zone, of unix nanoseconds. */
 export function fixedNanoTime(nanoseconds: bigint): string {
   const billion = 1_000_000_000n

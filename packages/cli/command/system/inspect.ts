@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers'
 import type { FlagSet } from '../../flag/flag-set.ts'
 import { formatFlag } from '../../flag/kinds.ts'
 import { quote } from '../../flag/scalar.ts'
+import type { Query } from '../../client/client.ts'
 import { ApiError } from '../../client/errors.ts'
 import { inspectObjects } from '../../format/inspect.ts'
 import type { Cli } from '../cli.ts'
@@ -65,7 +66,9 @@ async function find(cli: Cli, name: string, type: string, size: boolean): Promis
   for (const [noun, kind] of Object.entries(kinds)) {
     if (type === '' ? kind.swarm : type !== noun) continue
     try {
-      const answer = await fetchText(cli, kind.path(name), kind.sized === true && size)
+      const answer = await fetchText(cli, kind.path(name), {
+        size: (kind.sized === true && size) || undefined,
+      })
       if (size && !kind.sized) cli.printError(`WARNING: --size ignored for ${noun}\n`)
       return answer
     } catch (error) {
@@ -85,22 +88,30 @@ function isElsewhere(error: unknown): boolean {
   )
 }
 
-async function fetchText(cli: Cli, path: string, size: boolean): Promise<string> {
-  return (
-    await text(await cli.client.request('GET', path, { query: { size: size || undefined } }))
-  ).trim()
+async function fetchText(cli: Cli, path: string, query: Query): Promise<string> {
+  return (await text(await cli.client.request('GET', path, { query }))).trim()
 }
 
-/** `inspect` of one noun: `container inspect`, `image inspect`. */
-export function nounInspect(noun: 'container' | 'image', flags: FlagSet): Action {
+/** `inspect` of one noun: `container inspect`, `network inspect`. */
+export function nounInspect(
+  noun: 'container' | 'image' | 'network' | 'volume' | 'plugin',
+  flags: FlagSet,
+): Action {
   const format = formatFlag(flags, 'inspect', 'f')
   const size =
     noun === 'container'
       ? flags.bool('size', 's', false, 'Show how much room they take')
       : undefined
+  const verbose =
+    noun === 'network'
+      ? flags.bool('verbose', 'v', false, 'Show more, to find out what is wrong')
+      : undefined
   const kind = kinds[noun] as Kind
   return (cli, names) =>
     inspectObjects(cli, names, format.value, (name) =>
-      fetchText(cli, kind.path(name), size?.value === true),
+      fetchText(cli, kind.path(name), {
+        size: size?.value || undefined,
+        verbose: verbose?.value || undefined,
+      }),
     )
 }

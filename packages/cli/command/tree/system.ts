@@ -1,0 +1,44 @@
+import { leaf } from './node.ts'
+import type { Group } from './node.ts'
+
+export const events = leaf('Follow what happens in the daemon', () => import('../system/events.ts'))
+export const info = leaf(
+  'Show the state of the daemon and its host',
+  () => import('../system/info.ts'),
+)
+export const inspect = leaf(
+  'Show all details of containers, images and other objects',
+  () => import('../system/inspect.ts'),
+  'objects',
+)
+export const version = leaf(
+  'Show the versions of client and daemon',
+  () => import('../system/version.ts'),
+)
+export const login = leaf('Sign in to a registry', () => import('../registry/login.ts'))
+export const logout = leaf('Sign out of a registry', () => import('../registry/logout.ts'))
+
+export const system: Group = {
+  kind: 'group',
+  summary: 'Manage the daemon',
+  commands: {
+    df: leaf(
+      'Show how much room images, containers and volumes take',
+      () => import('../system/df.ts'),
+    ),
+    events,
+    info,
+    prune: leaf('Delete what is not used', () => import('../system/prune.ts')),
+  },
+  aliases: {},
+}
+
+export const plugin: Group = {
+  kind: 'group',
+  summary: 'Manage plugins',
+  commands: {
+    inspect: leaf('Show all details of plugins', () => import('../plugin/inspect.ts'), 'plugins'),
+    ls: leaf('List plugins', () => import('../plugin/list.ts')),
+  },
+  aliases: { list: 'ls' },
+}
