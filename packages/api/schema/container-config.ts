@@ -23,7 +23,7 @@ export const ContainerConfig = Type.Object(
     AttachStdin: Type.Optional(Type.Boolean()),
     AttachStdout: Type.Optional(Type.Boolean()),
     AttachStderr: Type.Optional(Type.Boolean()),
-    ExposedPorts: Type.Optional(Type.Record(Type.String(), EmptyStruct)),
+    ExposedPorts: Type.Optional(Type.Record(Type.String(), EmptyStruct, { keys: 'network.Port' })),
     Tty: Type.Optional(Type.Boolean()),
     OpenStdin: Type.Optional(Type.Boolean()),
     StdinOnce: Type.Optional(Type.Boolean()),

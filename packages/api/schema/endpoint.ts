@@ -1,11 +1,12 @@
 /** A container's place in its networks. */
 import { Type, type Static } from 'typebox'
+import { Address, HardwareAddress } from './go.ts'
 
 export const EndpointIPAMConfig = Type.Object(
   {
-    IPv4Address: Type.Optional(Type.String()),
-    IPv6Address: Type.Optional(Type.String()),
-    LinkLocalIPs: Type.Optional(Type.Array(Type.String())),
+    IPv4Address: Type.Optional(Address),
+    IPv6Address: Type.Optional(Address),
+    LinkLocalIPs: Type.Optional(Type.Array(Address)),
   },
   { go: 'network.EndpointIPAMConfig' },
 )
@@ -15,17 +16,17 @@ export const EndpointSettings = Type.Object(
   {
     IPAMConfig: Type.Optional(EndpointIPAMConfig),
     Links: Type.Optional(Type.Array(Type.String())),
-    MacAddress: Type.Optional(Type.String()),
+    MacAddress: Type.Optional(HardwareAddress),
     Aliases: Type.Optional(Type.Array(Type.String())),
     DriverOpts: Type.Optional(Type.Record(Type.String(), Type.String())),
     GwPriority: Type.Optional(Type.Integer({ go: 'int' })),
     NetworkID: Type.Optional(Type.String()),
     EndpointID: Type.Optional(Type.String()),
-    Gateway: Type.Optional(Type.String()),
-    IPAddress: Type.Optional(Type.String()),
+    Gateway: Type.Optional(Address),
+    IPAddress: Type.Optional(Address),
     IPPrefixLen: Type.Optional(Type.Integer({ go: 'int' })),
-    IPv6Gateway: Type.Optional(Type.String()),
-    GlobalIPv6Address: Type.Optional(Type.String()),
+    IPv6Gateway: Type.Optional(Address),
+    GlobalIPv6Address: Type.Optional(Address),
     GlobalIPv6PrefixLen: Type.Optional(Type.Integer({ go: 'int' })),
     DNSNames: Type.Optional(Type.Array(Type.String())),
   },

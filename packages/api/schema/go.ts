@@ -4,6 +4,8 @@
  *
  * - `go` on objects and integers: the type's name in error sentences, and an integer's range
  *   (int64 where nothing is said);
+ * - `go` on strings: a type with a parser of its own, whose words refuse a bad one;
+ * - `keys` on maps: the same for the keys;
  * - `strSlice` on a list of strings: one string is accepted for a list of one.
  */
 import { Type } from 'typebox'
@@ -13,6 +15,12 @@ export const StrSlice = Type.Array(Type.String(), { strSlice: true })
 
 /** `{}`, the value of a set's member. */
 export const EmptyStruct = Type.Object({}, { go: 'struct {}' })
+
+/** An IP address, or empty. */
+export const Address = Type.String({ go: 'netip.Addr' })
+
+/** A MAC address, or empty. */
+export const HardwareAddress = Type.String({ go: 'network.HardwareAddr' })
 
 /** [height, width] in characters. */
 export const ConsoleSize = Type.Array(Type.Integer({ go: 'uint' }), { go: '[2]uint' })

@@ -1,19 +1,19 @@
 /** How a container is to be run on this host. */
 import { Type, type Static } from 'typebox'
-import { ConsoleSize, StrSlice } from './go.ts'
+import { Address, ConsoleSize, StrSlice } from './go.ts'
 import { Mount } from './mount.ts'
 import { Resources, RestartPolicy } from './resources.ts'
 
 export const PortBinding = Type.Object(
   {
-    HostIp: Type.Optional(Type.String()),
+    HostIp: Type.Optional(Address),
     HostPort: Type.Optional(Type.String()),
   },
   { go: 'network.PortBinding' },
 )
 export type PortBinding = Static<typeof PortBinding>
 
-export const PortMap = Type.Record(Type.String(), Type.Array(PortBinding))
+export const PortMap = Type.Record(Type.String(), Type.Array(PortBinding), { keys: 'network.Port' })
 export type PortMap = Static<typeof PortMap>
 
 export const HostConfig = Type.Object(
@@ -42,7 +42,7 @@ export const HostConfig = Type.Object(
     CapAdd: Type.Optional(StrSlice),
     CapDrop: Type.Optional(StrSlice),
     CgroupnsMode: Type.Optional(Type.String()),
-    Dns: Type.Optional(Type.Array(Type.String())),
+    Dns: Type.Optional(Type.Array(Address)),
     DnsOptions: Type.Optional(Type.Array(Type.String())),
     DnsSearch: Type.Optional(Type.Array(Type.String())),
     ExtraHosts: Type.Optional(Type.Array(Type.String())),

@@ -148,7 +148,10 @@ test('what comes out fits the schema, whatever went in', () => {
       try {
         body = decodeBody(schema, text)
       } catch (error) {
-        assert.match((error as Error).message, /^invalid JSON: json: cannot unmarshal /)
+        assert.match(
+          (error as Error).message,
+          /^invalid JSON: (json: cannot unmarshal |ParseAddr\(|invalid port |address )/,
+        )
         continue
       }
       // Maps come without a prototype, which the checker does not take for objects.

@@ -8,6 +8,7 @@
 import { InvalidRequest } from '@tdocker/api/invalid.ts'
 import type { Static, TSchema } from 'typebox'
 import { parseGoJson } from './go-json.ts'
+import { textParsers } from './go-text.ts'
 
 /** Throws InvalidRequest with `invalid JSON: …`. Undefined for a body that is `null`. */
 export function decodeBody<S extends TSchema>(schema: S, text: string): Static<S> | undefined {
@@ -24,6 +25,7 @@ interface Schema {
   readonly items?: Schema
   readonly go?: string
   readonly strSlice?: boolean
+  readonly keys?: string
 }
 
 /** Where in the target we are, for error sentences. */
@@ -37,7 +39,10 @@ function decode(schema: Schema, value: unknown, before: unknown, place: Place): 
   if (schema.patternProperties) return decodeMap(schema, value, before, place)
   if (schema.items) return decodeList(schema, schema.items, value, place)
   switch (schema.type) {
-    case 'string':
+    case 'string': {
+      if (typeof value !== 'string') return mismatch(schema, value, place)
+      return textParsers.get(schema.go ?? '')?.(value) ?? value
+    }
     case 'boolean':
       return typeof value === schema.type ? value : mismatch(schema, value, place)
     case 'integer':
@@ -70,7 +75,8 @@ function decodeMap(schema: Schema, value: unknown, before: unknown, place: Place
   // Without a prototype, so that `__proto__` and `constructor` are keys like any other.
   const target = (before ?? Object.create(null)) as Record<string, unknown>
   for (const [key, given] of Object.entries(value)) {
-    target[key] = given === null ? zeroOf(values) : decode(values, given, undefined, place)
+    const name = textParsers.get(schema.keys ?? '')?.(key) ?? key
+    target[name] = given === null ? zeroOf(values) : decode(values, given, undefined, place)
   }
   return target
 }

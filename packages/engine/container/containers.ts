@@ -158,7 +158,7 @@ export function containersConfig(
 ): ContainersConfig {
   return {
     machineName: hostname(),
-    runtimes: ['runc', 'io.containerd.runc.v2'],
+    runtimes: ['runc', 'io.containerd.runc.v2', 'tdocker'],
     defaultRuntime: 'runc',
     logConfig: { Type: 'json-file', Config: {} },
     shmSize: 64 * MIB,

@@ -1,5 +1,6 @@
 /** What `docker run`'s options of confinement do to a process, seen from inside. */
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 
 import { TestDaemon } from '../../lib/test-daemon.ts'
@@ -31,7 +32,7 @@ test('sysctls: Docker’s own and the user’s', async () => {
 
 test('a sysctl of the host is refused', async () => {
   const Sysctls = { 'net/../kernel/core_pattern': 'x' }
-  await assert.rejects(inside('true', { Sysctls }), /create: 400 .*separate kernel namespace/)
+  await assert.rejects(inside('true', { Sysctls }), /start: 500 .*separate kernel namespace/)
 })
 
 test('read-only root with a tmpfs of the user’s', async () => {
@@ -143,7 +144,22 @@ test('privileged: devices, writable cgroups, no filter', async () => {
   assert.equal(output, '/dev/kmsg\n0\nSeccomp:\t0')
 })
 
-test('a profile that nobody would enforce is an error', async () => {
-  const start = inside('true', { SecurityOpt: ['apparmor=mine'] })
-  await assert.rejects(start, /start: 500 .*apparmor is not enabled in your kernel/)
+test('a profile of a security module that the kernel lacks is ignored, as Docker does', async () => {
+  const SecurityOpt = ['apparmor=mine', 'label=type:x_t']
+  const enabled = '/sys/module/apparmor/parameters/enabled'
+  if (existsSync('/sys/fs/selinux/enforce') || existsSync(enabled)) return
+  assert.equal(await inside('echo runs', { SecurityOpt }), 'runs')
+})
+
+test('sysctls of the host stay out of reach through a container that shares its network', async () => {
+  const donor = await daemon.run({
+    Cmd: ['sleep', '1000'],
+    HostConfig: { NetworkMode: 'host', IpcMode: 'host' },
+  })
+  const both = { NetworkMode: `container:${donor}`, IpcMode: `container:${donor}` }
+  for (const key of ['net.ipv4.ip_forward', 'kernel.shmmax'])
+    await assert.rejects(
+      inside('true', { ...both, Sysctls: { [key]: '1' } }),
+      /start: 500 .*host.* namespace/,
+    )
 })

@@ -5,6 +5,7 @@
 import type { ContainerCreateRequest, EndpointSettings, HostConfig, Mount } from '@tdocker/api'
 import { InvalidRequest } from '@tdocker/api/invalid.ts'
 import { compareVersions, since } from '@tdocker/api/versions.ts'
+import { macOf } from '../go-text.ts'
 import { endpointOfMode, moveInterfaceSysctls } from './create-endpoint.ts'
 
 export interface CreateRequest {
@@ -34,7 +35,7 @@ export function createRequestOf(given: ContainerCreateRequest, version: string):
   refuseCapabilities(host, version)
   const warnings = [
     volumeDriverWarning(host, version),
-    moveMacAddress(MacAddress ?? '', host, endpoints, version),
+    moveMacAddress(macOf(MacAddress ?? '') ?? '', host, endpoints, version),
     moveInterfaceSysctls(host, endpoints, version),
     fillPortBindings(host, version),
   ].filter((warning) => warning !== '')

@@ -69,7 +69,6 @@ for (const [body, message] of [
   [{ WorkingDir: 'x' }, "the working directory 'x' is invalid, it needs to be an absolute path"],
   [{ StopSignal: 'FOO' }, 'invalid signal: FOO'],
   [{ Env: ['=x'] }, 'invalid environment variable: =x'],
-  [{ ExposedPorts: { 'x/tcp': {} } }, 'invalid port specification: "x/tcp"'],
   [{ Healthcheck: { Interval: 5 } }, 'Interval in Healthcheck cannot be less than 1ms'],
   [{ HostConfig: { Memory: 1000 } }, 'Minimum memory limit allowed is 6MB'],
   [{ HostConfig: { Runtime: 'kata' } }, 'unknown or invalid runtime name: kata'],

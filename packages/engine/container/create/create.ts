@@ -7,7 +7,7 @@ import type {
   NetworkingConfig,
 } from '@tdocker/api'
 import type { CreateOptions } from '../../backend-types.ts'
-import { invalidParameter, notImplemented } from '../../base/errors.ts'
+import { invalidParameter, notImplemented, system } from '../../base/errors.ts'
 import { StoreError } from '../../store/store.ts'
 import { type Container, joinedContainer } from '../container.ts'
 import { type Context, rollback } from '../context.ts'
@@ -17,14 +17,22 @@ import { invalidName, nameTaken } from '../messages.ts'
 import { generateName, isValidName } from '../names/generate.ts'
 import type { ResolvedImage } from '../needs.ts'
 import { containerDirs } from '../paths.ts'
-import { validateForPlan } from '../plan/validate.ts'
+import { parseSecurityOptions } from '../plan/security-options.ts'
+import { validatePlatform, validatePlatformMounts } from '../plan/validate.ts'
 import { blankState, deleteRow, insertRow } from '../rows.ts'
 import { sandboxRequest } from '../start/sandbox.ts'
-import { applyDefaults, defaultHostname, pinJoinedContainers, setDefaultPaths } from './defaults.ts'
+import {
+  applyDefaults,
+  defaultHostname,
+  pinJoinedContainers,
+  runtimeOf,
+  setDefaultPaths,
+} from './defaults.ts'
+import { mergeLogConfig } from './log-config.ts'
 import { mergeConfig } from './merge-config.ts'
 import { acquireVolumes, planMounts, populateVolumes } from './resolve-mounts.ts'
 import { validateConfig } from './validate-config.ts'
-import { validateHostConfig, validateNetworkMode } from './validate-host-config.ts'
+import { validateHostConfig, validateRequest } from './validate-host-config.ts'
 
 /** `POST /containers/create`. The row is committed before the directories are made. */
 export async function createContainer(
@@ -33,17 +41,25 @@ export async function createContainer(
 ): Promise<ContainerCreateResponse> {
   const wish = validateWish(ctx, o)
   const id = newId()
-  const image = await ctx.images.resolve(wish.config.Image ?? '', o.platform)
+  // Docker makes a container of nothing where a command is given; we need an image's layers.
+  if (!wish.config.Image && command(wish.config).length > 0)
+    throw invalidParameter('invalid reference format')
+  if (!wish.config.Image) throw invalidParameter('no command specified')
+  const image = await ctx.images.resolve(wish.config.Image, o.platform)
   using _hold = ctx.registry.holdImage(id, image.id)
   const config = mergeConfig(wish.config, image.config.config ?? {})
+  wish.host.LogConfig = mergeLogConfig(wish.host.LogConfig, ctx.config.logConfig)
   setDefaultPaths(wish.host, ctx.host)
 
   await using scope = rollback(ctx, o.name ?? '')
   const name = reserveName(ctx, o.name, id)
   scope.undo('release name', () => ctx.registry.release(name, id))
+  parseSecurityOptions(wish.host)
+  refuseUnsupported(wish.host)
   const container = newContainer(ctx, { ...wish, config, id, name, image })
   container.detail.mounts = planMounts(ctx, config, wish.host, o.readOnlyNonRecursive === true)
   await planNetwork(ctx, container)
+  refuseStorageOptions(wish.host)
   const volumes = await acquireVolumes(ctx, wish.host, container.detail.mounts, scope)
   await populateVolumes(ctx, image.lowers, volumes)
 
@@ -72,23 +88,19 @@ function validateWish(ctx: Context, o: CreateOptions): Wish {
   const { HostConfig: given, NetworkingConfig: networking, ...rest } = body
   const config: ContainerConfig = rest
   const host = given ?? {}
-  validateNetworkMode(config, host)
+  validateRequest(config, host)
   validateConfig(config)
-  validateHostConfig(host)
-  const warnings = validateForPlan(config, host, {
-    facts: ctx.host,
-    limits: {
-      features: ctx.cgroups.features,
-      cpusAvailable: ctx.cgroups.cpusAvailable,
-      memsAvailable: ctx.cgroups.memsAvailable,
-      cpus: availableParallelism(),
-    },
+  validateHostConfig(host, ctx.host)
+  const warnings = validatePlatform(config, host, {
+    features: ctx.cgroups.features,
+    cpusAvailable: ctx.cgroups.cpusAvailable,
+    memsAvailable: ctx.cgroups.memsAvailable,
+    cpus: availableParallelism(),
   })
+  host.Runtime = runtimeOf(host.Runtime, ctx.config)
+  validatePlatformMounts(host)
   if (o.hostCgroupnsOnV1 && ctx.cgroups.version === 1) host.CgroupnsMode ||= 'host'
   applyDefaults(host, ctx)
-  refuseUnsupported(config, host)
-  if (host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0)
-    warnings.push('Published ports are discarded when using host network mode')
   pinJoinedContainers(host, ctx.registry)
   return {
     config,
@@ -98,14 +110,21 @@ function validateWish(ctx: Context, o: CreateOptions): Wish {
   }
 }
 
-function refuseUnsupported(config: ContainerConfig, host: HostConfig): void {
-  if (!config.Image) throw invalidParameter('invalid reference format')
+function refuseUnsupported(host: HostConfig): void {
   if (host.Links?.length)
     throw notImplemented('legacy container links are not supported; use a network and its aliases')
-  if (Object.keys(host.StorageOpt ?? {}).length > 0)
-    throw invalidParameter(
-      "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
-    )
+}
+
+/** A quota needs a file system that has them per project. */
+function refuseStorageOptions(host: HostConfig): void {
+  const options = Object.keys(host.StorageOpt ?? {})
+  if (options.some((key) => key.toLowerCase() === 'size'))
+    throw system("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
+  if (options.length > 0) throw system(`Unknown option ${options[0]!.toLowerCase()}`)
+}
+
+function command(config: ContainerConfig): string[] {
+  return [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])]
 }
 
 function reserveName(ctx: Context, wanted: string | undefined, id: string): string {
@@ -123,7 +142,7 @@ function newContainer(
 ): Container {
   const { config } = o
   config.Hostname = defaultHostname(config, o.host, o.id, ctx.config.machineName)
-  const command = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])]
+  const [path = '', ...args] = command(config)
   return {
     ...blankState(),
     id: o.id,
@@ -134,8 +153,8 @@ function newContainer(
     hostConfig: o.host,
     lowers: o.image.lowers,
     detail: {
-      path: command[0] ?? '',
-      args: command.slice(1),
+      path,
+      args,
       mounts: [],
       networking: o.networking,
       endpoints: {},

@@ -6,7 +6,6 @@ import { joinedContainer } from '../container.ts'
 import { defaultMaskedPaths, defaultReadonlyPaths } from '../plan/create-plan.ts'
 import type { HostFacts } from '../plan/plan-input.ts'
 import type { Registry } from '../registry.ts'
-import { mergeLogConfig } from './log-config.ts'
 import { portKey } from './ports.ts'
 
 /** Fills in Docker's defaults, as stored and shown by `inspect`. Throws invalidParameter. */
@@ -22,10 +21,6 @@ export function applyDefaults(
   host.PortBindings = Object.fromEntries(
     Object.entries(host.PortBindings ?? {}).map(([key, bindings]) => [portKey(key), bindings]),
   )
-  host.LogConfig = mergeLogConfig(host.LogConfig, o.config.logConfig)
-  host.Runtime ||= o.config.defaultRuntime
-  if (!o.config.runtimes.includes(host.Runtime))
-    throw invalidParameter(`unknown or invalid runtime name: ${host.Runtime}`)
   if ((host.Memory ?? 0) > 0 && !host.MemorySwap) host.MemorySwap = host.Memory! * 2
   host.ShmSize ||= o.config.shmSize
   host.IpcMode ||= o.config.ipcMode
@@ -35,6 +30,17 @@ export function applyDefaults(
 
 function networkMode(mode: string | undefined): string {
   return mode === undefined || mode === '' || mode === 'default' ? 'bridge' : mode
+}
+
+/**
+ * Name of the runtime, the default where none is given. Docker takes every `a.b` for a shim of
+ * containerd's and finds out at start; here there is one runtime under several names.
+ */
+export function runtimeOf(name: string | undefined, config: ContainersConfig): string {
+  const runtime = name || config.defaultRuntime
+  if (!config.runtimes.includes(runtime) && !/^[^./][^/]*\.[^/]*$/.test(runtime))
+    throw invalidParameter(`unknown or invalid runtime name: ${runtime}`)
+  return runtime
 }
 
 /** On cgroup v1 the namespace shows the host's tree by default, on v2 its own; so does Docker. */

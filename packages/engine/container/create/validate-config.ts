@@ -1,23 +1,29 @@
 import { posix } from 'node:path'
 import type { ContainerConfig } from '@tdocker/api'
 import { invalidParameter } from '../../base/errors.ts'
-import { checkPortKey, portKey } from './ports.ts'
+import { parseSignal } from '../plan/signals.ts'
 
 const MILLISECOND_NS = 1_000_000
 
 /**
- * Checks and normalises what only concerns the container's description; `plan/validate.ts` looks
- * at what its process is made of. Throws invalidParameter.
+ * Checks and normalises what only concerns the container's description, in moby's order. Throws
+ * invalidParameter.
  */
 export function validateConfig(config: ContainerConfig): void {
-  if (config.WorkingDir?.startsWith('/')) config.WorkingDir = cleanPath(config.WorkingDir)
+  const { WorkingDir: cwd = '', StopSignal: signal = '', Env: env = [] } = config
+  if (cwd !== '') {
+    if (!cwd.startsWith('/'))
+      throw invalidParameter(
+        `the working directory '${cwd}' is invalid, it needs to be an absolute path`,
+      )
+    config.WorkingDir = cleanPath(cwd)
+  }
+  if (signal !== '') parseSignal(signal)
+  for (const variable of env)
+    if (variable === '' || variable.startsWith('='))
+      throw invalidParameter(`invalid environment variable: ${variable}`)
   validateHealthcheck(config.Healthcheck)
-  const exposed = Object.keys(config.ExposedPorts ?? {})
-  for (const port of exposed) checkPortKey(port)
-  if (exposed.length > 0)
-    config.ExposedPorts = Object.fromEntries(exposed.map((port) => [portKey(port), {}]))
-  if ((config.StopTimeout ?? 0) < -1)
-    throw invalidParameter(`invalid stop timeout: ${config.StopTimeout}`)
+  refuseNul(config)
 }
 
 /** Go's path.Clean: no trailing slash, no `.` and `..`. */
@@ -28,14 +34,29 @@ export function cleanPath(path: string): string {
 
 function validateHealthcheck(health: ContainerConfig['Healthcheck']): void {
   if (!health) return
-  const check = (key: 'Interval' | 'Timeout' | 'StartPeriod' | 'StartInterval'): void => {
+  const long = (key: 'Interval' | 'Timeout' | 'StartPeriod' | 'StartInterval'): void => {
     const value = health[key] ?? 0
     if (value !== 0 && value < MILLISECOND_NS)
       throw invalidParameter(`${key} in Healthcheck cannot be less than 1ms`)
   }
-  check('Interval')
-  check('Timeout')
+  long('Interval')
+  long('Timeout')
   if ((health.Retries ?? 0) < 0) throw invalidParameter('Retries in Healthcheck cannot be negative')
-  check('StartPeriod')
-  check('StartInterval')
+  long('StartPeriod')
+  long('StartInterval')
+}
+
+/** The kernel, and a launch plan, end a string there. */
+function refuseNul(config: ContainerConfig): void {
+  const words = [
+    ...(config.Env ?? []),
+    ...(config.Entrypoint ?? []),
+    ...(config.Cmd ?? []),
+    config.WorkingDir ?? '',
+    config.Hostname ?? '',
+    config.Domainname ?? '',
+    config.User ?? '',
+  ]
+  if (words.some((word) => word.includes('\0')))
+    throw invalidParameter('a NUL byte is not allowed in arguments, variables and names')
 }

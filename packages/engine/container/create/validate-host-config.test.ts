@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ContainerConfig, HostConfig } from '@tdocker/api'
-import { validateHostConfig, validateNetworkMode } from './validate-host-config.ts'
+import { validateHostConfig, validateRequest } from './validate-host-config.ts'
 
 const HOST: ReadonlyArray<readonly [HostConfig, string]> = [
   [
@@ -30,7 +30,6 @@ const HOST: ReadonlyArray<readonly [HostConfig, string]> = [
   [{ PortBindings: { '80/icmp': [] } }, 'invalid port specification: "80/icmp"'],
   [{ PortBindings: { '80': [{ HostPort: '70000' }] } }, 'invalid port specification: "70000"'],
   [{ PortBindings: { '80': [{ HostPort: '9-8' }] } }, 'invalid port specification: "9-8"'],
-  [{ Isolation: 'hyperv' }, "invalid isolation (hyperv): linux only supports 'default'"],
   [
     { Annotations: { '': 'x' } },
     'invalid Annotations: the empty string is not permitted as an annotation key',
@@ -38,19 +37,26 @@ const HOST: ReadonlyArray<readonly [HostConfig, string]> = [
 ]
 for (const [host, message] of HOST)
   test(`refuses ${JSON.stringify(host)}`, () => {
-    assert.throws(() => validateHostConfig(host), { message, kind: 'invalidParameter' })
+    assert.throws(() => validateHostConfig(host, { capabilities: [] }), {
+      message,
+      kind: 'invalidParameter',
+    })
   })
 
 test('accepts what is right', () => {
-  validateHostConfig({
-    AutoRemove: true,
-    RestartPolicy: { Name: 'no' },
-    ExtraHosts: ['a:host-gateway', 'b:fe80::1'],
-    PortBindings: { '80/tcp': [{ HostPort: '8080-8090' }, { HostPort: '' }], '53/UDP': [] },
-  })
+  validateHostConfig(
+    {
+      AutoRemove: true,
+      RestartPolicy: { Name: 'no' },
+      ExtraHosts: ['a:host-gateway', 'b:fe80::1'],
+      PortBindings: { '80/tcp': [{ HostPort: '8080-8090' }, { HostPort: '' }], '53/UDP': [] },
+    },
+    { capabilities: [] },
+  )
 })
 
 const NETWORK: ReadonlyArray<readonly [ContainerConfig, HostConfig, string]> = [
+  [{}, { Isolation: 'hyperv' }, "invalid isolation (hyperv): linux only supports 'default'"],
   [
     {},
     { NetworkMode: 'container:' },
@@ -80,5 +86,5 @@ const NETWORK: ReadonlyArray<readonly [ContainerConfig, HostConfig, string]> = [
 ]
 for (const [config, host, message] of NETWORK)
   test(`refuses ${JSON.stringify({ ...config, ...host })}`, () => {
-    assert.throws(() => validateNetworkMode(config, host), { message })
+    assert.throws(() => validateRequest(config, host), { message })
   })

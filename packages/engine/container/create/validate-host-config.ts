@@ -1,11 +1,21 @@
 import { isIP } from 'node:net'
 import type { ContainerConfig, HostConfig } from '@tdocker/api'
 import { invalidParameter } from '../../base/errors.ts'
+import { validateCapabilities } from '../plan/capability-set.ts'
+import type { HostFacts } from '../plan/plan-input.ts'
 import { checkHostPort, checkPortKey } from './ports.ts'
 import { validateMount } from './mount-spec.ts'
 
-/** Checks that need neither image nor machine, in Docker's words. Throws invalidParameter. */
-export function validateHostConfig(host: HostConfig): void {
+/** What contradicts itself or Linux, before anything else is looked at. */
+export function validateRequest(config: ContainerConfig, host: HostConfig): void {
+  validateNetworkMode(config, host)
+  const isolation = host.Isolation ?? ''
+  if (!['', 'default'].includes(isolation.toLowerCase()))
+    throw invalidParameter(`invalid isolation (${isolation}): linux only supports 'default'`)
+}
+
+/** Checks that need no image, in Docker's order and words. Throws invalidParameter. */
+export function validateHostConfig(host: HostConfig, facts: Pick<HostFacts, 'capabilities'>): void {
   const policy = host.RestartPolicy?.Name ?? ''
   if (host.AutoRemove && policy !== '' && policy !== 'no')
     throw invalidParameter("can't create 'AutoRemove' container with restart policy")
@@ -16,7 +26,7 @@ export function validateHostConfig(host: HostConfig): void {
     for (const binding of bindings ?? []) checkHostPort(binding.HostPort ?? '')
   }
   validateRestartPolicy(host.RestartPolicy)
-  checkIsolation(host)
+  validateCapabilities(host, facts)
   if ('' in (host.Annotations ?? {}))
     throw invalidParameter(
       'invalid Annotations: the empty string is not permitted as an annotation key',
@@ -47,12 +57,6 @@ export function validateRestartPolicy(policy: HostConfig['RestartPolicy']): void
   }
 }
 
-function checkIsolation(host: HostConfig): void {
-  const isolation = host.Isolation ?? ''
-  if (isolation !== '' && isolation !== 'default')
-    throw invalidParameter(`invalid isolation (${isolation}): linux only supports 'default'`)
-}
-
 function checkExtraHost(entry: string): void {
   const colon = entry.indexOf(':')
   if (colon <= 0) throw invalidParameter(`bad format for add-host: ${JSON.stringify(entry)}`)
@@ -62,7 +66,7 @@ function checkExtraHost(entry: string): void {
 }
 
 /** Options of the container that contradict its network or UTS mode. */
-export function validateNetworkMode(config: ContainerConfig, host: HostConfig): void {
+function validateNetworkMode(config: ContainerConfig, host: HostConfig): void {
   const mode = host.NetworkMode ?? ''
   const joins = mode === 'container' || mode.startsWith('container:')
   if (joins) validateJoinedNetwork(config, host, mode)

@@ -16,7 +16,7 @@ import {
 import { planNamespaces } from './namespaces.ts'
 import { type BuiltPlan, type ContainerPlanInput, FdTable, type HostFacts } from './plan-input.ts'
 import { planRlimits } from './rlimits.ts'
-import { checkKernelSupport, parseSecurityOptions } from './security-options.ts'
+import { parseSecurityOptions, refuseUnenforced } from './security-options.ts'
 import { planSysctls } from './sysctls.ts'
 
 /** What the shim is to do for a container, from Docker's configuration alone. */
@@ -60,7 +60,7 @@ function createTarget(input: ContainerPlanInput, fds: FdTable): CreateTarget {
     mounts: planMounts(input, fds),
     devices: ownDev ? [...defaultDevices, ...input.devices] : [],
     symlinks: [...(ownDev ? deviceLinks : []), ...cgroupSymlinks(input)],
-    sysctls: planSysctls(hostConfig),
+    sysctls: planSysctls(hostConfig, input.shared),
     maskedPaths: hostConfig.MaskedPaths ?? defaultMaskedPaths(hostConfig, input.host),
     readonlyPaths: hostConfig.ReadonlyPaths ?? defaultReadonlyPaths(hostConfig),
   }
@@ -102,7 +102,7 @@ export function confinement(
 > {
   const { hostConfig, seccomp, noNewPrivileges = false } = input
   const options = parseSecurityOptions(hostConfig, { noNewPrivileges })
-  checkKernelSupport(options, input.host)
+  refuseUnenforced(options, input.host)
   return {
     // Never inheritable or ambient: a program without file capabilities must not gain any by them.
     capabilities: {

@@ -14,30 +14,24 @@ export function hasOwnNetwork(hostConfig: HostConfig): boolean {
   return mode !== 'host' && containerOfMode(mode) === undefined
 }
 
-/** Throws invalidParameter with Docker's sentence. */
-export function validateNamespaceModes(hostConfig: HostConfig): void {
-  const {
-    IpcMode = '',
-    PidMode = '',
-    UTSMode = '',
-    CgroupnsMode = '',
-    UsernsMode = '',
-  } = hostConfig
-  const joins = (mode: string): boolean => containerOfMode(mode) !== undefined
-  if (!['', 'none', 'private', 'host', 'shareable'].includes(IpcMode) && !joins(IpcMode)) {
+/** These throw invalidParameter with Docker's sentence. */
+export function validateIpcPidModes({ IpcMode = '', PidMode = '' }: HostConfig): void {
+  const words = ['', 'none', 'private', 'host', 'shareable']
+  if (!words.includes(IpcMode) && containerOfMode(IpcMode) === undefined) {
     throw invalidParameter(`invalid IPC mode: ${IpcMode}`)
   }
-  if (containerOfMode(IpcMode) === '') throw invalidParameter(`invalid IPC mode: ${IpcMode}`)
-  if (!['', 'host'].includes(PidMode) && !joins(PidMode)) {
+  if (!['', 'host'].includes(PidMode) && !containerOfMode(PidMode)) {
     throw invalidParameter(`invalid PID mode: ${PidMode}`)
   }
-  if (containerOfMode(PidMode) === '') throw invalidParameter(`invalid PID mode: ${PidMode}`)
+}
+
+export function validateUtsMode({ UTSMode = '' }: HostConfig): void {
   if (!['', 'host'].includes(UTSMode)) throw invalidParameter(`invalid UTS mode: ${UTSMode}`)
+}
+
+export function validateCgroupnsMode({ CgroupnsMode = '' }: HostConfig): void {
   if (!['', 'private', 'host'].includes(CgroupnsMode)) {
     throw invalidParameter(`invalid cgroup namespace mode: ${CgroupnsMode}`)
-  }
-  if (!['', 'host'].includes(UsernsMode)) {
-    throw invalidParameter(`invalid userns mode: ${UsernsMode}`)
   }
 }
 

@@ -24,6 +24,8 @@ export interface ContainerPlanInput {
   rootFd: number
   /** Namespaces of other containers, for `container:ID` modes. */
   join: NamespaceFds
+  /** Namespaces of `join` that are the host's: its sysctls are not to be set through them. */
+  shared?: SharedWithHost
   /** The container's own network namespace; undefined for `host`, `container:`. */
   netnsFd: number | undefined
   user: ResolvedUser
@@ -67,6 +69,11 @@ export interface NamespaceFds {
   uts?: number
   /** With `ipc`: detached mount or O_PATH descriptor of the joined container's /dev/shm. */
   shm?: number
+}
+
+export interface SharedWithHost {
+  net?: boolean
+  ipc?: boolean
 }
 
 export interface ResolvedUser {

@@ -1,6 +1,7 @@
 import type { HostConfig } from '@tdocker/api'
+import { rlimitNumber } from '@tdocker/kernel/shim/linux-numbers.ts'
 import type { PlanProcess } from '@tdocker/kernel/shim/plan.ts'
-import { invalidParameter } from '../../base/errors.ts'
+import { runtimeRefusal } from './runtime-refusal.ts'
 
 /** RLIM_INFINITY, which the API writes as -1. */
 const unlimited = 2n ** 64n - 1n
@@ -15,12 +16,13 @@ const names: ReadonlySet<string> = new Set(
 export function planRlimits(hostConfig: HostConfig): PlanProcess['rlimits'] {
   return (hostConfig.Ulimits ?? []).map(({ Name = '', Soft = 0, Hard = 0 }) => {
     const name = Name.toLowerCase()
-    if (!names.has(name)) throw invalidParameter(`invalid ulimit type: ${Name}`)
+    if (!names.has(name)) throw runtimeRefusal(`wrong rlimit value: RLIMIT_${Name.toUpperCase()}`)
     const soft = limit(Soft)
     const hard = limit(Hard)
     if (soft > hard) {
-      throw invalidParameter(
-        `ulimit soft limit must be less than or equal to hard limit: ${Soft} > ${Hard}`,
+      // As the kernel would: EINVAL.
+      throw runtimeRefusal(
+        `unable to start container process: error setting rlimits for ready process: error setting rlimit type ${rlimitNumber(name)}: invalid argument`,
       )
     }
     return { name, soft, hard }

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import type { HostConfig } from '@tdocker/api'
 import type { Native } from '@tdocker/kernel/native.ts'
 import { defaultSeccompProfile } from '@tdocker/oci/seccomp-default.ts'
+import { SeccompProfileError, parseSeccompProfile } from '@tdocker/oci/seccomp-parse.ts'
 import { type SeccompProfile, resolveSeccomp } from '@tdocker/oci/seccomp-profile.ts'
+import { system } from '../../base/errors.ts'
 import { planCapabilities } from './capability-set.ts'
 import type { HostFacts } from './plan-input.ts'
 import { parseSecurityOptions } from './security-options.ts'
@@ -46,11 +48,9 @@ export class SeccompFilters {
   #choose(hostConfig: HostConfig): SeccompProfile | 'unconfined' {
     const { seccomp } = parseSecurityOptions(hostConfig)
     if (seccomp === 'unconfined') return 'unconfined'
-    if (hostConfig.Privileged === true) {
-      return typeof seccomp === 'object' ? seccomp : 'unconfined'
-    }
-    if (seccomp === 'default') return defaultSeccompProfile
-    return seccomp ?? this.#daemonProfile
+    if (hostConfig.Privileged === true) return seccomp === '' ? 'unconfined' : profileOf(seccomp)
+    if (seccomp === 'builtin') return defaultSeccompProfile
+    return seccomp === '' ? this.#daemonProfile : profileOf(seccomp)
   }
 
   #compiled(profile: SeccompProfile, capabilities: readonly string[]): Promise<Buffer> {
@@ -66,6 +66,15 @@ export class SeccompFilters {
     const oldest = this.#filters.keys().next().value
     if (this.#filters.size > maxFilters && oldest !== undefined) this.#filters.delete(oldest)
     return filter
+  }
+}
+
+function profileOf(text: string): SeccompProfile | 'unconfined' {
+  try {
+    return parseSeccompProfile(text) ?? 'unconfined'
+  } catch (error) {
+    if (error instanceof SeccompProfileError) throw system(error.message, error)
+    throw error
   }
 }
 

@@ -1,14 +1,12 @@
 import type { HostConfig } from '@tdocker/api'
-import { SeccompProfileError, parseSeccompProfile } from '@tdocker/oci/seccomp-parse.ts'
-import type { SeccompProfile } from '@tdocker/oci/seccomp-profile.ts'
-import { invalidParameter, system } from '../../base/errors.ts'
+import { system } from '../../base/errors.ts'
 import type { HostFacts } from './plan-input.ts'
 
 /** `HostConfig.SecurityOpt`, understood. */
 export interface SecurityOptions {
   noNewPrivileges: boolean
-  /** `default`: Docker's; undefined: nothing was said. */
-  seccomp: SeccompProfile | 'unconfined' | 'default' | undefined
+  /** `unconfined`, `builtin` or the text of a profile; empty: nothing was said. */
+  seccomp: string
   apparmor: string
   label: string[]
   writableCgroups: boolean | undefined
@@ -16,7 +14,8 @@ export interface SecurityOptions {
 
 /**
  * Reads `--security-opt` values: `no-new-privileges[=true]`, `seccomp=unconfined|JSON`,
- * `apparmor=NAME`, `label=…`. Throws invalidParameter with Docker's sentence.
+ * `apparmor=NAME`, `label=…`; what a profile says is found out at start, and a label or AppArmor profile
+ * on a kernel without is ignored, all as Docker does. Throws system with its sentence.
  */
 export function parseSecurityOptions(
   hostConfig: HostConfig,
@@ -24,7 +23,7 @@ export function parseSecurityOptions(
 ): SecurityOptions {
   const options: SecurityOptions = {
     noNewPrivileges: defaults.noNewPrivileges ?? false,
-    seccomp: undefined,
+    seccomp: '',
     apparmor: '',
     label: [],
     writableCgroups: undefined,
@@ -40,7 +39,7 @@ function applyOption(options: SecurityOptions, option: string): void {
   else {
     // The colon is the spelling of old clients.
     const at = option.includes('=') ? option.indexOf('=') : option.indexOf(':')
-    if (at < 0) throw invalidParameter(`invalid --security-opt 1: ${quote(option)}`)
+    if (at < 0) throw system(`invalid --security-opt 1: ${quote(option)}`)
     applyPair(options, option.slice(0, at), option.slice(at + 1), option)
   }
 }
@@ -54,7 +53,7 @@ function applyPair(options: SecurityOptions, key: string, value: string, option:
       options.apparmor = value
       break
     case 'seccomp':
-      options.seccomp = seccompChoice(value)
+      options.seccomp = value
       break
     case 'no-new-privileges':
       options.noNewPrivileges = parseBool(value, option)
@@ -63,19 +62,7 @@ function applyPair(options: SecurityOptions, key: string, value: string, option:
       options.writableCgroups = parseBool(value, option)
       break
     default:
-      throw invalidParameter(`invalid --security-opt 2: ${quote(option)}`)
-  }
-}
-
-function seccompChoice(value: string): SecurityOptions['seccomp'] {
-  if (value === '') return undefined
-  if (value === 'unconfined') return 'unconfined'
-  if (value === 'default' || value === 'builtin') return 'default'
-  try {
-    return parseSeccompProfile(value) ?? 'unconfined'
-  } catch (error) {
-    if (error instanceof SeccompProfileError) throw invalidParameter(error.message, error)
-    throw error
+      throw system(`invalid --security-opt 2: ${quote(option)}`)
   }
 }
 
@@ -83,22 +70,18 @@ function seccompChoice(value: string): SecurityOptions['seccomp'] {
 function parseBool(value: string, option: string): boolean {
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true
   if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false
-  throw invalidParameter(`invalid --security-opt 2: ${quote(option)}`)
+  throw system(`invalid --security-opt 2: ${quote(option)}`)
 }
 
 /**
- * Refuses at start what the kernel lacks: a profile the user asked for and that nobody enforces
- * would be a false promise. `unconfined` and `disable` ask for nothing.
+ * A profile or label that this kernel would enforce but nobody here can set is refused at start: it
+ * must not be forgotten in silence.
  */
-export function checkKernelSupport(options: SecurityOptions, host: HostFacts): void {
-  const { apparmor } = options
-  if (!['', 'unconfined', 'docker-default'].includes(apparmor) && !host.apparmor) {
-    throw system('apparmor is not enabled in your kernel, cannot apply a profile')
-  }
-  const labels = options.label.filter((label) => label !== 'disable')
-  if (labels.length > 0 && !host.selinux) {
-    throw system('selinux is not enabled in your kernel, cannot apply a label')
-  }
+export function refuseUnenforced(options: SecurityOptions, host: HostFacts): void {
+  if (host.apparmor && !['', 'unconfined', 'docker-default'].includes(options.apparmor))
+    throw system(`AppArmor profile ${quote(options.apparmor)} cannot be applied by this engine`)
+  if (host.selinux && options.label.some((label) => label !== 'disable'))
+    throw system('SELinux labels cannot be applied by this engine')
 }
 
 function quote(text: string): string {

@@ -1,5 +1,5 @@
 import type { MountFlag } from '@tdocker/kernel/shim/plan.ts'
-import { invalidParameter } from '../../base/errors.ts'
+import { system } from '../../base/errors.ts'
 import type { ResolvedMount } from './plan-input.ts'
 
 export interface TmpfsOptions {
@@ -38,7 +38,7 @@ const keys: ReadonlySet<string> = new Set('size mode uid gid nr_inodes nr_blocks
 
 /**
  * `--tmpfs /x:size=1m,exec`: Docker's noexec, nosuid, nodev and then the user's words, of which the
- * last of each subject wins. Throws invalidParameter for an unknown word.
+ * last of each subject wins. Throws system for an unknown word, at start as Docker does.
  */
 export function parseTmpfsOptions(text: string): TmpfsOptions {
   const chosen = new Map<string, MountFlag | undefined>()
@@ -52,7 +52,7 @@ export function parseTmpfsOptions(text: string): TmpfsOptions {
     }
     const equals = word.indexOf('=')
     const key = equals < 0 ? word : word.slice(0, equals)
-    if (equals < 0 || !keys.has(key)) throw invalidParameter(`invalid tmpfs option "${key}"`)
+    if (equals < 0 || !keys.has(key)) throw system(`invalid tmpfs option "${key}"`)
     data.set(key, word.slice(equals + 1))
   }
   const flags = [...chosen.values()].filter((flag) => flag !== undefined)

@@ -1,78 +1,49 @@
 import type { ContainerConfig, HostConfig } from '@tdocker/api'
 import { invalidParameter } from '../../base/errors.ts'
-import { validateCapabilities } from './capability-set.ts'
-import { parseDeviceCgroupRule } from './devices.ts'
-import { validateNamespaceModes } from './namespaces.ts'
-import type { HostFacts } from './plan-input.ts'
+import { validateCgroupnsMode, validateIpcPidModes, validateUtsMode } from './namespaces.ts'
 import { type LimitHost, validateResources } from './resources.ts'
-import { planRlimits } from './rlimits.ts'
-import { parseSecurityOptions } from './security-options.ts'
-import { parseSignal } from './signals.ts'
-import { validateSysctls } from './sysctls.ts'
-import { parseTmpfsOptions } from './tmpfs-options.ts'
 
 /** HOST_NAME_MAX */
 const maxHostname = 64
 
 /**
- * Checks at create what a launch plan will be made of, with Docker's sentences (invalidParameter).
- * Limits that this machine lacks are dropped from `hostConfig`; the answer is the warnings.
+ * What this machine and kernel say of a wish, in moby's order and words (invalidParameter); the
+ * third part of create's checks, after those of `validateConfig` and `validateHostConfig`. Limits
+ * that this machine lacks are dropped from `hostConfig`; the answer is the warnings.
  */
-export function validateForPlan(
+export function validatePlatform(
   config: ContainerConfig,
   hostConfig: HostConfig,
-  host: { facts: HostFacts; limits: LimitHost },
+  limits: LimitHost,
 ): string[] {
-  validateProcess(config)
-  validateCapabilities(hostConfig, host.facts)
-  const warnings = validateResources(hostConfig, host.limits)
-  validateNamespaceModes(hostConfig)
-  if ((hostConfig.ShmSize ?? 0) < 0) throw invalidParameter('SHM size can not be less than 0')
-  const score = hostConfig.OomScoreAdj ?? 0
-  if (score < -1000 || score > 1000) {
-    throw invalidParameter(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`)
-  }
-  for (const rule of hostConfig.DeviceCgroupRules ?? []) parseDeviceCgroupRule(rule)
-  for (const [target, options] of Object.entries(hostConfig.Tmpfs ?? {})) {
-    validateTmpfs(target, options)
-  }
-  parseSecurityOptions(hostConfig)
-  validateSysctls(hostConfig)
-  planRlimits(hostConfig)
-  return warnings
-}
-
-function validateProcess(config: ContainerConfig): void {
-  const { Hostname = '', WorkingDir = '', StopSignal = '', Env = [] } = config
+  const { Hostname = '' } = config
   if (Buffer.byteLength(Hostname) > maxHostname) {
     throw invalidParameter(
       `hostname ${JSON.stringify(Hostname)} is too long (maximum ${maxHostname} bytes)`,
     )
   }
-  if (WorkingDir !== '' && !WorkingDir.startsWith('/')) {
-    throw invalidParameter(
-      `the working directory '${WorkingDir}' is invalid, it needs to be an absolute path`,
-    )
+  const warnings = validateResources(hostConfig, limits)
+  validateIpcPidModes(hostConfig)
+  if ((hostConfig.ShmSize ?? 0) < 0) throw invalidParameter('SHM size can not be less than 0')
+  validateUtsMode(hostConfig)
+  const score = hostConfig.OomScoreAdj ?? 0
+  if (score < -1000 || score > 1000) {
+    throw invalidParameter(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`)
   }
-  if (StopSignal !== '') parseSignal(StopSignal)
-  for (const variable of Env) {
-    if (variable === '' || variable.startsWith('=')) {
-      throw invalidParameter(`invalid environment variable: ${variable}`)
-    }
-  }
-  const words = [...Env, ...(config.Entrypoint ?? []), ...(config.Cmd ?? []), WorkingDir, Hostname]
-  // A plan separates its strings by NUL, and so does the kernel.
-  if (words.some((word) => word.includes('\0'))) {
-    throw invalidParameter('a NUL byte is not allowed in arguments, variables and names')
-  }
+  if (hostConfig.NetworkMode === 'host' && Object.keys(hostConfig.PortBindings ?? {}).length > 0)
+    warnings.push('Published ports are discarded when using host network mode')
+  return warnings
 }
 
-function validateTmpfs(target: string, options: string): void {
-  if (target === '/') {
-    throw invalidParameter("invalid specification: destination can't be '/'")
+/** The last of the platform's checks, after the runtime. */
+export function validatePlatformMounts(hostConfig: HostConfig): void {
+  for (const target of Object.keys(hostConfig.Tmpfs ?? {})) {
+    if (target === '/') {
+      throw invalidParameter("invalid specification: destination can't be '/'")
+    }
+    if (!target.startsWith('/')) {
+      throw invalidParameter(`invalid mount path: '${target}' mount path must be absolute`)
+    }
   }
-  if (!target.startsWith('/')) {
-    throw invalidParameter(`invalid mount path: '${target}' mount path must be absolute`)
-  }
-  parseTmpfsOptions(options)
+  validateCgroupnsMode(hostConfig)
 }

@@ -66,13 +66,14 @@ export async function setUpNetwork(
 }
 
 function joinNetwork(ctx: Context, c: Container, reference: string, fds: FdScope): NetworkSetup {
-  const other = ctx.registry.get(reference)
+  const other = networkDonor(ctx, reference)
   if (other.id === c.id) throw system('cannot join own network namespace')
   if (!isRunning(other))
     throw conflict(
       `cannot join network namespace of a non running container: container ${other.name} is ${other.state}`,
     )
-  if (other.state === 'restarting') throw isRestarting(reference)
+  if (other.state === 'restarting')
+    throw system(`cannot join network namespace of container: ${isRestarting(reference).message}`)
   return {
     netnsFd: undefined,
     joinFd: fds.add(ctx.native.nsOpen(other.pid, 'net')),
@@ -81,5 +82,13 @@ function joinNetwork(ctx: Context, c: Container, reference: string, fds: FdScope
     ports: {},
     files: containerDirs(ctx.config.dataRoot, ctx.config.execRoot, other.id),
     contents: undefined,
+  }
+}
+
+function networkDonor(ctx: Context, reference: string): Container {
+  try {
+    return ctx.registry.get(reference)
+  } catch (error) {
+    throw system(`joining network namespace of container: ${(error as Error).message}`, error)
   }
 }

@@ -21,9 +21,10 @@ import { cgroupResources } from '../plan/resources.ts'
 import { resolveUser } from '../plan/user.ts'
 import { removeContainer } from '../remove.ts'
 import { updateRow } from '../rows.ts'
+import { checkRuntime } from './check-runtime.ts'
 import { FdScope } from './fd-scope.ts'
 import { findInit } from './find-init.ts'
-import { openJoinedNamespaces } from './joined-namespaces.ts'
+import { openJoinedNamespaces, sharedWithHost } from './joined-namespaces.ts'
 import { startFailure } from './launch-error.ts'
 import { resolveMounts } from './mount-sources.ts'
 import { type NetworkSetup, setUpNetwork } from './sandbox.ts'
@@ -75,6 +76,7 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   const clients = c.pendingClients.splice(0)
   for (const client of clients) fds.add(client.fd)
 
+  checkRuntime(ctx, c.hostConfig.Runtime ?? ctx.config.defaultRuntime)
   refuseDeviceRequests(c)
   const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id)
   makeDirectories(ctx, c.id)
@@ -104,6 +106,7 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
       ...(await openJoinedNamespaces(ctx, c, fds)),
       ...(network.joinFd === undefined ? {} : { net: network.joinFd }),
     },
+    shared: sharedWithHost(ctx, c),
     netnsFd: network.netnsFd,
     user: root.user,
     mounts: resolveMounts(c),
