@@ -8,6 +8,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitRootfs(env, exports);
   InitExtractor(env, exports);
   InitLayerClose(env, exports);
+  InitArchive(env, exports);
   InitNet(env, exports);
   InitNft(env, exports);
   InitPolicy(env, exports);

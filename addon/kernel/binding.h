@@ -5,6 +5,7 @@ void InitProcess(Napi::Env env, Napi::Object exports);
 void InitRootfs(Napi::Env env, Napi::Object exports);
 void InitExtractor(Napi::Env env, Napi::Object exports);
 void InitLayerClose(Napi::Env env, Napi::Object exports);
+void InitArchive(Napi::Env env, Napi::Object exports);
 void InitNet(Napi::Env env, Napi::Object exports);
 void InitNft(Napi::Env env, Napi::Object exports);
 void InitPolicy(Napi::Env env, Napi::Object exports);

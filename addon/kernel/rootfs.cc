@@ -21,6 +21,43 @@
 
 namespace {
 
+const char* TypeName(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return "file";
+    case S_IFDIR:
+      return "directory";
+    case S_IFLNK:
+      return "symlink";
+    case S_IFBLK:
+      return "block";
+    case S_IFCHR:
+      return "char";
+    case S_IFIFO:
+      return "fifo";
+    default:
+      return "socket";
+  }
+}
+
+}  // namespace
+
+Napi::Value StatObject(Napi::Env env, const struct stat& st, const std::string& link) {
+  Napi::Object o = Napi::Object::New(env);
+  o["type"] = TypeName(st.st_mode);
+  o["mode"] = static_cast<double>(st.st_mode & 07777);
+  o["uid"] = static_cast<double>(st.st_uid);
+  o["gid"] = static_cast<double>(st.st_gid);
+  o["size"] = static_cast<double>(st.st_size);
+  o["mtimeNs"] =
+      Napi::BigInt::New(env, st.st_mtim.tv_sec * int64_t{1'000'000'000} + st.st_mtim.tv_nsec);
+  o["rdev"] = static_cast<double>(st.st_rdev);
+  if (S_ISLNK(st.st_mode)) o["linkTarget"] = link;
+  return o;
+}
+
+namespace {
+
 // As many as the kernel follows, path_resolution(7).
 constexpr int kMaxLinks = 40;
 
@@ -93,41 +130,6 @@ Failure ReadStat(int root, const std::string& path, bool follow, Stat* result) {
   return {};
 }
 
-const char* TypeName(mode_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFREG:
-      return "file";
-    case S_IFDIR:
-      return "directory";
-    case S_IFLNK:
-      return "symlink";
-    case S_IFBLK:
-      return "block";
-    case S_IFCHR:
-      return "char";
-    case S_IFIFO:
-      return "fifo";
-    default:
-      return "socket";
-  }
-}
-
-Napi::Value StatObject(Napi::Env env, const Stat& stat) {
-  if (!stat.found) return env.Undefined();
-  const struct stat& st = stat.st;
-  Napi::Object o = Napi::Object::New(env);
-  o["type"] = TypeName(st.st_mode);
-  o["mode"] = static_cast<double>(st.st_mode & 07777);
-  o["uid"] = static_cast<double>(st.st_uid);
-  o["gid"] = static_cast<double>(st.st_gid);
-  o["size"] = static_cast<double>(st.st_size);
-  o["mtimeNs"] =
-      Napi::BigInt::New(env, st.st_mtim.tv_sec * int64_t{1'000'000'000} + st.st_mtim.tv_nsec);
-  o["rdev"] = static_cast<double>(st.st_rdev);
-  if (S_ISLNK(st.st_mode)) o["linkTarget"] = stat.link;
-  return o;
-}
-
 Napi::Value StatIn(const Napi::CallbackInfo& info) {
   auto o = info[0].As<Napi::Object>();
   auto result = std::make_shared<Stat>();
@@ -136,15 +138,13 @@ Napi::Value StatIn(const Napi::CallbackInfo& info) {
       [root = Int(o, "root"), path = Str(o, "path"), follow = Bool(o, "follow"), result] {
         return ReadStat(root, path, follow, result.get());
       },
-      [result](Napi::Env env) { return StatObject(env, *result); });
+      [result](Napi::Env env) -> Napi::Value {
+        if (!result->found) return env.Undefined();
+        return StatObject(env, result->st, result->link);
+      });
 }
 
 // ---- mkdirIn ----
-
-struct NewDir {
-  mode_t mode;
-  int64_t uid, gid;
-};
 
 Failure MakeDir(int parent, const std::string& name, const NewDir& made) {
   if (mkdirat(parent, name.c_str(), made.mode & 01777) < 0) return Fail("mkdirat", name);
@@ -157,6 +157,8 @@ Failure MakeDir(int parent, const std::string& name, const NewDir& made) {
   if (made.mode & 06000 && fchmod(fd.get(), made.mode) < 0) return Fail("fchmod", name);
   return {};
 }
+
+}  // namespace
 
 // Component by component, so that a dangling symlink on the way gets its target made, as with moby,
 // inside the root. Whoever exchanges components meanwhile decides where in the root it is made, no
@@ -204,6 +206,8 @@ Failure MakePath(int root, const std::string& path, const NewDir& made) {
   }
   return {};
 }
+
+namespace {
 
 Napi::Value MkdirIn(const Napi::CallbackInfo& info) {
   auto o = info[0].As<Napi::Object>();

@@ -106,7 +106,6 @@ export interface PutArchiveOptions {
   copyUidGid: boolean
   /** Tar, plain or compressed. */
   body: Readable
-  signal: AbortSignal
 }
 
 export interface PruneReport {

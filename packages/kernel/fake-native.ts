@@ -142,6 +142,21 @@ export class FakeNative {
       layerExtractor: this.#sync('layerExtractor', fakeExtractor),
       layerClose: this.#async('layerClose', nothing),
       layerRebuilder: this.#sync('layerRebuilder', fakeRebuilder),
+      pathOpen: this.#async('pathOpen', ({ path }: { path: string }) => {
+        throw new KernelError('ENOENT', 2, 'lstat', path)
+      }),
+      resolveIn: this.#async('resolveIn', ({ path }: { path: string }) => path),
+      treeAssemble: this.#async('treeAssemble', () => ({ fd: open(), missing: [] })),
+      treeChanges: this.#async('treeChanges', () => []),
+      tarPacker: this.#sync('tarPacker', () => ({
+        read: async () => undefined,
+        close: async () => {},
+      })),
+      tarUnpacker: this.#sync('tarUnpacker', () => ({
+        feed: async () => {},
+        end: async () => {},
+        abort: async () => {},
+      })),
       netnsCreate: this.#async('netnsCreate', open),
       nsOpen: this.#sync('nsOpen', open),
       linkList: this.#async('linkList', () => []),

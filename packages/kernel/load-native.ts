@@ -3,7 +3,14 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
 import { nativeChecks, type NativeChecks } from './native-checks.ts'
-import { KernelError, type LayerExtractor, type LayerRebuilder, type Native } from './native.ts'
+import {
+  KernelError,
+  type LayerExtractor,
+  type LayerRebuilder,
+  type Native,
+  type TarPacker,
+  type TarUnpacker,
+} from './native.ts'
 
 const ADDON = 'kernel.node'
 const SHIM = 'tdocker-shim'
@@ -24,6 +31,8 @@ const synchronous: ReadonlySet<string> = new Set<keyof Native>([
   'openRoot',
   'layerExtractor',
   'layerRebuilder',
+  'tarPacker',
+  'tarUnpacker',
   'nsOpen',
   'nftMonitor',
   'bindPort',
@@ -83,9 +92,11 @@ export function wrapNative(raw: Native, checks: NativeChecks = nativeChecks): Na
     wrapped[name] = synchronous.has(name) ? guardSync(check, call) : guardAsync(check, call)
   }
   const native = wrapped as unknown as Native
-  const { layerExtractor, layerRebuilder } = native
+  const { layerExtractor, layerRebuilder, tarPacker, tarUnpacker } = native
   native.layerExtractor = (o) => guardExtractor(layerExtractor(o))
   native.layerRebuilder = (o) => guardRebuilder(layerRebuilder(o))
+  native.tarPacker = (o) => guardPacker(tarPacker(o))
+  native.tarUnpacker = (o) => guardUnpacker(tarUnpacker(o))
   return native
 }
 
@@ -144,6 +155,28 @@ function guardRebuilder(raw: LayerRebuilder): LayerRebuilder {
     () => raw.read(),
   ) as LayerRebuilder['read']
   return { read, close: () => raw.close() }
+}
+
+function guardPacker(raw: TarPacker): TarPacker {
+  const read = guardAsync(
+    () => {},
+    () => raw.read(),
+  ) as TarPacker['read']
+  return { read, close: () => raw.close() }
+}
+
+function guardUnpacker(raw: TarUnpacker): TarUnpacker {
+  const none = (): void => {}
+  return {
+    feed: guardAsync(
+      (chunk) => {
+        if (!(chunk instanceof Uint8Array)) throw new TypeError('chunk must be a Uint8Array')
+      },
+      (chunk) => raw.feed(chunk as Uint8Array),
+    ) as TarUnpacker['feed'],
+    end: guardAsync(none, () => raw.end()) as TarUnpacker['end'],
+    abort: () => raw.abort(),
+  }
 }
 
 function toKernelError(error: unknown): unknown {

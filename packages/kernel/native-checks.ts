@@ -189,6 +189,42 @@ export const nativeChecks: NativeChecks = {
     bytes(o.metadata, 'metadata')
   },
 
+  pathOpen(o) {
+    inRoot(o)
+    optional(o.follow, (value) => flag(value, 'follow'))
+  },
+  resolveIn: inRoot,
+  treeAssemble(o) {
+    options(o)
+    fd(o.base, 'base')
+    optional(o.readonly, (value) => flag(value, 'readonly'))
+    optional(o.create, (value) => flag(value, 'create'))
+    list(o.binds, 'binds', (bind, name) => {
+      absolute(bind.source, `${name}.source`)
+      absolute(bind.target, `${name}.target`)
+      flag(bind.readonly, `${name}.readonly`)
+      flag(bind.recursive, `${name}.recursive`)
+    })
+  },
+  treeChanges(o) {
+    options(o)
+    absolute(o.upper, 'upper')
+    fd(o.lower, 'lower')
+    list(o.ignored, 'ignored', absolute)
+  },
+  tarPacker(o) {
+    options(o)
+    fd(o.fd)
+    optional(o.name, (value) => text(value, 'name'))
+  },
+  tarUnpacker(o) {
+    options(o)
+    fd(o.fd)
+    optional(o.keepKind, (value) => flag(value, 'keepKind'))
+    optional(o.uid, (value) => integer(value, 'uid', 0, ID_MAX))
+    optional(o.gid, (value) => integer(value, 'gid', 0, ID_MAX))
+  },
+
   netnsCreate(o) {
     options(o)
     optional(o.sysctls, (sysctls) => {

@@ -112,6 +112,57 @@ export interface Native {
     openLinks: ReadonlyArray<readonly [string, string]>
   }): Promise<void>
 
+  // ---- live trees (addon/kernel/archive.cc): others may change them meanwhile ----
+
+  /**
+   * Pins what `path` leads to (O_PATH), so that what was looked at is what is used; ENOENT, ENOTDIR,
+   * ELOOP. The last component is not followed unless `follow`, or a slash comes after it.
+   */
+  pathOpen(o: {
+    root: number
+    path: string
+    follow?: boolean
+  }): Promise<{ fd: number; stat: FileStat }>
+  /** The path without links, as far as there is something; for people and policy, never to be opened. */
+  resolveIn(o: { root: number; path: string }): Promise<string>
+  /**
+   * Binds host paths into a detached overlay that is mounted nowhere yet and answers the whole as
+   * one detached tree. Targets that are not there are made with `create`, else told. The caller
+   * closes `base` and the answer; `base` is of no use afterwards.
+   */
+  treeAssemble(o: {
+    base: number
+    readonly?: boolean
+    create?: boolean
+    binds: ReadonlyArray<{
+      source: string
+      target: string
+      readonly: boolean
+      recursive: boolean
+    }>
+  }): Promise<{ fd: number; missing: string[] }>
+  /**
+   * What the upper directory `upper` changes in the tree `lower`, by path. `ignored` are paths that
+   * count as being there, as long as they are directories, empty files or links.
+   */
+  treeChanges(o: {
+    upper: string
+    lower: number
+    ignored: readonly string[]
+  }): Promise<Array<{ path: string; kind: 0 | 1 | 2 }>>
+  /**
+   * A tar of what `fd` (O_PATH) pins, a directory with all below it, as Docker writes it. `name` is
+   * its name in the archive; without one, a directory's entries stand alone. What vanishes on the
+   * way is left out; kernel file systems (proc, sysfs, …) are packed as empty directories.
+   */
+  tarPacker(o: { fd: number; name?: string }): TarPacker
+  /**
+   * Unpacks a tar into the directory `fd`. With `keepKind` directories are not replaced by others
+   * nor the other way round: EISDIR, ENOTDIR of the system call `overwrite`. Names that lead out
+   * are EXDEV, damaged archives EBADMSG. `uid` and `gid` override the archive's.
+   */
+  tarUnpacker(o: { fd: number; keepKind?: boolean; uid?: number; gid?: number }): TarUnpacker
+
   // ---- network (addon/kernel/net.cc, nft.cc) ----
 
   /** A new network namespace with `lo` up, on a throw-away thread. Sysctls as `net/ipv4/x` → value. */
@@ -222,6 +273,21 @@ export interface LayerRebuilder {
   /** The next part, about 1 MiB; undefined at the end. ESTALE when a file is not what it was. */
   read(): Promise<Buffer | undefined>
   close(): void
+}
+
+export interface TarPacker {
+  /** The next part, about 1 MiB; undefined at the end. One call at a time. */
+  read(): Promise<Buffer | undefined>
+  /** A read under way fails with ECANCELED. Resolves when all descriptors are given back. */
+  close(): Promise<void>
+}
+
+export interface TarUnpacker {
+  /** Parses and writes on a worker thread; await each call before the next. */
+  feed(chunk: Uint8Array): Promise<void>
+  end(): Promise<void>
+  /** A chunk at work stops at its next entry. Resolves when all descriptors are given back. */
+  abort(): Promise<void>
 }
 
 export interface Link {

@@ -10,6 +10,12 @@ import { inspectExec, resizeExec } from '../exec/exec-verbs.ts'
 import { startExec } from '../exec/start-exec.ts'
 import { runProbe } from '../health/probe.ts'
 import { readLog } from '../log/json-file-reader.ts'
+import { containerChanges } from './archive/changes.ts'
+import { exportContainer } from './archive/export.ts'
+import { getArchive } from './archive/get-archive.ts'
+import { putArchive } from './archive/put-archive.ts'
+import { statPath } from './archive/stat-path.ts'
+import { TreeWriters } from './archive/tree-writers.ts'
 import { attachContainer } from './attach.ts'
 import { systemClock } from './clock.ts'
 import { type ContainerDetail, isRunning } from './container.ts'
@@ -81,6 +87,7 @@ export function createContainers(o: ContainersOptions): Containers {
     execs: new ExecRegistry(),
     locks: new KeyedLock(),
     probeStarts: new Semaphore(PROBE_STARTS),
+    treeWriters: new TreeWriters(),
     shuttingDown: false,
   }
   const loaded = loadContainers(ctx)
@@ -121,11 +128,11 @@ function containerBackend(ctx: Context): ContainerBackend {
     unpause: (id) => unpauseContainer(ctx, id),
     update: () => unserved('update'),
     stats: (id, o) => containerStats(ctx, collector, id, o),
-    changes: () => unserved('changes'),
-    export: () => unserved('export'),
-    statPath: () => unserved('archive'),
-    getArchive: () => unserved('archive'),
-    putArchive: () => unserved('archive'),
+    changes: (id) => containerChanges(ctx, id),
+    export: (id) => exportContainer(ctx, id),
+    statPath: (id, path) => statPath(ctx, id, path),
+    getArchive: (id, o) => getArchive(ctx, id, o),
+    putArchive: (id, o) => putArchive(ctx, id, o),
     prune: () => unserved('prune'),
   }
 }

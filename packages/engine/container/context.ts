@@ -9,6 +9,7 @@ import type { EventLog } from '../event/event-log.ts'
 import type { RunProbe } from '../health/probe.ts'
 import type { ReadLogOptions } from '../log/json-file-reader.ts'
 import type { Store } from '../store/store.ts'
+import type { TreeWriters } from './archive/tree-writers.ts'
 import type { Clock } from './clock.ts'
 import type { ContainersConfig } from './containers-config.ts'
 import type { DirectorySizes, ImageSource, NetworkSandboxes, Volumes } from './needs.ts'
@@ -46,6 +47,12 @@ export type ContainerNative = Pick<
   | 'dupFd'
   | 'mountClone'
   | 'nsOpen'
+  | 'pathOpen'
+  | 'resolveIn'
+  | 'tarPacker'
+  | 'tarUnpacker'
+  | 'treeAssemble'
+  | 'treeChanges'
   | 'openRoot'
   | 'overlayOpen'
   | 'pidfdOpen'
@@ -73,6 +80,7 @@ export interface Context extends ContainerDeps {
   readonly locks: KeyedLock
   /** Bounds how many probes are being started at a time. */
   readonly probeStarts: Semaphore
+  readonly treeWriters: TreeWriters
   shuttingDown: boolean
 }
 

@@ -87,6 +87,7 @@ export async function destroy(
   for (const client of c.pendingClients.splice(0)) ctx.native.closeFd(client.fd)
   try {
     if (!o.marked) await markRemoving(ctx, c)
+    await ctx.treeWriters.settle(c.id)
     await removeDirectories(ctx, c.id)
     if (o.volumes) await removeVolumes(ctx, c)
     await ctx.events.commit([deleteRow(c.id)], [containerEvent(c, 'destroy')])

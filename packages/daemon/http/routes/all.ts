@@ -2,6 +2,7 @@ import type { Backend } from '../backend.ts'
 import type { Routes } from '../router.ts'
 import { attachRoutes } from './attach.ts'
 import { buildRoutes } from './build.ts'
+import { archiveRoutes } from './archive.ts'
 import { containerRoutes } from './containers.ts'
 import { execRoutes } from './execs.ts'
 import { imageRoutes } from './images.ts'
@@ -18,6 +19,7 @@ export function allRoutes(backend: Backend): Routes {
     ...systemRoutes(backend.system),
     ...attachRoutes(backend.containers),
     ...containerRoutes(backend.containers),
+    ...archiveRoutes(backend.containers),
     ...resourceRoutes(backend.containers),
     ...execRoutes(backend.execs),
     ...imageRoutes(backend.images),

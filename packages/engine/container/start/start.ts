@@ -145,6 +145,9 @@ interface Root {
   user: ResolvedUser
 }
 
+/** So long may an archive be unpacked into a container that is to be started. */
+const WRITERS_GRACE_MS = 10_000
+
 /** Overlay root and, looked up in it, the user. */
 async function openRoot(
   ctx: Context,
@@ -155,6 +158,7 @@ async function openRoot(
   c.lowers ??= (await ctx.images.resolve(c.imageId)).lowers
   // Containers that go away with their process need no durable upper directory. overlayfs marks
   // such a work directory and refuses it the next time, so a fresh one is made for a restart.
+  await ctx.treeWriters.settle(c.id, WRITERS_GRACE_MS)
   const volatile = c.hostConfig.AutoRemove ?? false
   if (volatile && c.detail.startedBefore) {
     await ctx.native.removeTree(dirs.work)

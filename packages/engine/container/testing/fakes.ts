@@ -163,6 +163,12 @@ export class FakeKernel {
     },
     readFileIn: (o) =>
       Promise.resolve(Buffer.from(o.path === '/etc/passwd' ? this.passwd : 'root:x:0:\n')),
+    pathOpen: () => Promise.resolve({ fd: this.fd(), stat: { type: 'directory' } as never }),
+    resolveIn: (o) => Promise.resolve(o.path),
+    tarPacker: () => ({ read: async () => undefined, close: async () => {} }),
+    tarUnpacker: () => ({ feed: async () => {}, end: async () => {}, abort: async () => {} }),
+    treeAssemble: () => Promise.resolve({ fd: this.fd(), missing: [] }),
+    treeChanges: () => Promise.resolve([]),
     removeTree: (dir) => {
       this.removed.push(dir)
       rmSync(dir, { recursive: true, force: true })
