@@ -76,7 +76,9 @@ class AssembledEngine implements Engine {
     makeDirectories(config)
     const native = loadNative()
     const store = openStore({ path: join(config.dataRoot, 'state.db') })
-    const events = new SqliteEventLog(store)
+    const events = new SqliteEventLog(store, {
+      log: (what, err) => log.warn({ err, what }, 'events'),
+    })
     const cgroups = createCgroupDriver({ native, parent: config.cgroupParent })
     const networks = createNetworks({
       native,
@@ -206,6 +208,7 @@ class AssembledEngine implements Engine {
     await this.#images.close()
     await this.#networks.shutdown()
     this.#cgroups.close()
+    this.#events.close()
     await this.#store.close()
   }
 }

@@ -35,7 +35,6 @@ export interface SystemBackend {
     sinceNs?: bigint
     untilNs?: bigint
     filters: Filters
-    version: string
     signal: AbortSignal
   }): AsyncIterable<EventMessage>
   auth(config: AuthConfig): Promise<AuthResponse>

@@ -1,3 +1,5 @@
+import { wallClockNs } from '../base/wall-clock.ts'
+
 /** Time as the engine needs it; tests give their own. */
 export interface Clock {
   /** Wall clock, nanoseconds since 1970. */
@@ -9,7 +11,7 @@ export interface Clock {
 }
 
 export const systemClock: Clock = {
-  nowNs: () => BigInt(Date.now()) * 1_000_000n + (process.hrtime.bigint() % 1_000_000n),
+  nowNs: wallClockNs,
   monotonicMs: () => performance.now(),
   after(ms, call) {
     const timer = setTimeout(call, ms)

@@ -19,3 +19,26 @@ export function containerEvent(
     },
   }
 }
+
+/** A container's volumes, as events of theirs: `mount` before its start, `unmount` before its end. */
+export function volumeEvents(
+  c: Pick<Container, 'id' | 'detail'>,
+  action: 'mount' | 'unmount',
+): NewEvent[] {
+  return c.detail.mounts
+    .filter((record) => record.type === 'volume')
+    .map((record) => ({
+      type: 'volume',
+      action,
+      actorId: record.name,
+      attributes: {
+        driver: record.driver,
+        container: c.id,
+        ...(action === 'mount' && {
+          destination: record.destination,
+          'read/write': String(record.readWrite),
+          propagation: record.propagation,
+        }),
+      },
+    }))
+}

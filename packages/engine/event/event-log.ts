@@ -18,8 +18,10 @@ export interface EventLog {
   /** Writes `statements` and the events in one transaction, then publishes the events. */
   commit(statements: readonly Statement[], events: readonly NewEvent[]): Promise<void>
   /**
-   * History from `sinceNs` (none when undefined), then live, until `untilNs` (forever when
-   * undefined) or abort; snapshot and subscription are taken together, so nothing is lost between.
+   * The past from `sinceNs` (all that is kept with an `untilNs` alone, nothing without both), then
+   * live, until `untilNs` (forever when undefined), abort or the log's end. Nothing is lost between
+   * past and live. Slow readers read on at their own pace; one behind whose back events were deleted
+   * gets an event `daemon lost` that tells how many, whatever it matches.
    */
   stream(o: {
     sinceNs?: bigint

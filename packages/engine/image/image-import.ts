@@ -1,7 +1,14 @@
 /** An image of one layer from a tar of a root file system. */
 import { statfs } from 'node:fs/promises'
 import type { Native } from '@tdocker/kernel'
-import { type ImageConfig, MEDIA_TYPE, digestOf, hostPlatform, type Platform } from '@tdocker/oci'
+import {
+  type ImageConfig,
+  MEDIA_TYPE,
+  digestOf,
+  familiarString,
+  hostPlatform,
+  type Platform,
+} from '@tdocker/oci'
 import { cancelled, system } from '../base/errors.ts'
 import type { KeyedLock } from '../base/keyed-lock.ts'
 import { RollbackScope } from '../base/scope.ts'
@@ -49,7 +56,12 @@ export async function importImage(o: ImportContext, options: ImportOptions): Pro
           }),
           ...(reference ? [setTag(reference, id)] : []),
         ],
-        [imageEvent('import', { actorId: id, name: id, config })],
+        [
+          ...(reference
+            ? [imageEvent('tag', { actorId: id, name: familiarString(reference), config })]
+            : []),
+          imageEvent('import', { actorId: id, name: id, config }),
+        ],
       ),
     )
     options.progress({ status: id })

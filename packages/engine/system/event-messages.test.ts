@@ -24,25 +24,42 @@ test('values of a key are alternatives, keys must all hold, labels each', () => 
   assert.ok(!matches({ label: ['role=db', 'absent'] }))
 })
 
-test('actions with a detail match by their first word', () => {
-  assert.ok(matches({ event: ['exec_create'] }, { action: 'exec_create: sh -c ls' }))
-  assert.ok(!matches({ event: ['exec_cre'] }, { action: 'exec_create: sh' }))
+test('actions with a detail match by their beginning, when one of these is asked for', () => {
+  const created = { action: 'exec_create: sh -c ls' }
+  assert.ok(matches({ event: ['exec_create'] }, created))
+  assert.ok(matches({ event: ['exec_create: sh -c ls'] }, created))
+  assert.ok(!matches({ event: ['exec_cre'] }, created))
+  assert.ok(matches({ event: ['health_status'] }, { action: 'health_status: healthy' }))
+  assert.ok(!matches({ event: ['sta'] }))
 })
 
-test('containers by id prefix or name, images with or without tag', () => {
+test('actors by the beginning of id or name, whatever they are', () => {
   assert.ok(matches({ container: ['abc'] }))
-  assert.ok(matches({ container: ['web'] }))
+  assert.ok(matches({ container: ['we'] }))
   assert.ok(!matches({ container: ['xyz'] }))
-  assert.ok(!matches({ container: ['abc'] }, { type: 'network' }))
-  assert.ok(matches({ image: ['host:5000/app'] }))
-  assert.ok(matches({ image: ['app:9'] }, { type: 'image', attributes: { name: 'app:1' } }))
-  assert.ok(!matches({ image: ['other'] }))
+  // As in moby: the key does not look at the type.
+  assert.ok(matches({ volume: ['web'] }))
+  assert.ok(!matches({ node: ['x'] }))
+  assert.ok(matches({ unknown: ['x'] }))
+  assert.ok(!matches({ daemon: ['x'] }, { attributes: {} }))
 })
 
-test('legacy fields are there below 1.52 only', () => {
-  const old = toMessage(event(), '1.51')
-  assert.deepEqual([old.status, old.id, old.from], ['start', 'abcdef', 'host:5000/app:1'])
-  const now = toMessage(event(), '1.52')
+test('images with or without tag, containers by theirs', () => {
+  assert.ok(matches({ image: ['host:5000/app'] }))
+  assert.ok(matches({ image: ['host:5000/app:1'] }))
+  assert.ok(!matches({ image: ['host:5000/app:2'] }))
+  assert.ok(!matches({ image: ['other'] }))
+  const pulled: Partial<EngineEvent> = {
+    type: 'image',
+    actorId: 'busybox:latest',
+    attributes: { name: 'busybox' },
+  }
+  assert.ok(matches({ image: ['busybox'] }, pulled))
+  assert.ok(matches({ image: ['busybox:latest'] }, pulled))
+})
+
+test('a message has the newest form', () => {
+  const now = toMessage(event())
   assert.ok(!('status' in now) && !('id' in now))
   assert.equal(now.timeNano, 1_790_000_000_123_456_789n)
   assert.equal(now.time, 1_790_000_000)

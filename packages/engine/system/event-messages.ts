@@ -1,51 +1,67 @@
 import type { EventMessage } from '@tdocker/api'
+import { familiarName, parseReference } from '@tdocker/oci'
 import type { Filters } from '../backend-types.ts'
 import type { EngineEvent } from '../event/event-log.ts'
 
+/** Keys whose values are ids or names, or beginnings of them, of whatever the event is about. */
+const ACTORS = [
+  'daemon',
+  'container',
+  'plugin',
+  'volume',
+  'network',
+  'node',
+  'service',
+  'secret',
+  'config',
+] as const
+
+/** Actions with a detail behind a colon: with one of these, `event` values match beginnings. */
+const DETAILED = ['health_status', 'exec_create', 'exec_start']
+
 /**
- * moby's rules for `filters=` of events: values of one key are alternatives, keys must all hold,
- * except labels, of which each must. Keys it does not know match nothing away.
+ * moby's rules for `filters=` of events (daemon/events/filter.go): values of one key are
+ * alternatives, keys must all hold, except labels, of which each must. Keys it does not know match
+ * nothing away. The log's own word about events that were lost passes every filter.
  */
 export function eventMatcher(filters: Filters): (event: EngineEvent) => boolean {
   const values = (key: string): readonly string[] => filters.get(key) ?? []
   const any = (key: string, test: (value: string) => boolean): boolean =>
     values(key).length === 0 || values(key).some(test)
-  return (event) =>
-    any('event', (value) => matchesAction(event.action, value)) &&
-    any('type', (value) => value === event.type) &&
+  const byBeginning = values('event').some((value) => DETAILED.includes(value))
+  const actors = ACTORS.filter((key) => values(key).length > 0)
+  return ({ type, action, actorId, attributes }) =>
+    any('event', (value) => action === value || (byBeginning && action.startsWith(value))) &&
+    any('type', (value) => value === type) &&
     any('scope', (value) => value === 'local') &&
-    values('label').every((label) => hasLabel(event.attributes, label)) &&
-    (['container', 'network', 'volume', 'daemon'] as const).every((type) =>
-      any(type, (value) => event.type === type && matchesActor(event, value)),
+    values('label').every((label) => hasLabel(attributes, label)) &&
+    actors.every((key) =>
+      any(key, (value) => actorId.startsWith(value) || startsWith(attributes['name'], value)),
     ) &&
-    any('image', (value) => matchesImage(event, value))
+    (values('image').length === 0 || matchesImage({ type, actorId, attributes }, values('image')))
 }
 
-/** `exec_create: sh -c x` and `health_status: healthy` match by what stands before the colon too. */
-function matchesAction(action: string, wanted: string): boolean {
-  return action === wanted || action.startsWith(`${wanted}:`)
-}
-
-function matchesActor(event: EngineEvent, value: string): boolean {
-  return event.actorId.startsWith(value) || event.attributes['name']?.startsWith(value) === true
+function startsWith(text: string | undefined, beginning: string): boolean {
+  return text?.startsWith(beginning) === true
 }
 
 /** An image by id or name, with or without its tag; containers by the image they were made of. */
-function matchesImage(event: EngineEvent, value: string): boolean {
-  const name =
-    event.type === 'image'
-      ? (event.attributes['name'] ?? '')
-      : event.type === 'container'
-        ? (event.attributes['image'] ?? '')
-        : undefined
-  if (name === undefined) return false
-  return event.actorId === value || name === value || withoutTag(name) === withoutTag(value)
+function matchesImage(
+  { type, actorId, attributes }: Pick<EngineEvent, 'type' | 'actorId' | 'attributes'>,
+  wanted: readonly string[],
+): boolean {
+  const name = attributes[type === 'image' ? 'name' : 'image'] ?? ''
+  const told = [actorId, name, repositoryOf(actorId), repositoryOf(name)]
+  return wanted.some((value) => told.includes(value))
 }
 
-/** `host:5000/app:tag` → `host:5000/app`. */
-function withoutTag(name: string): string {
-  const colon = name.lastIndexOf(':')
-  return colon > name.lastIndexOf('/') ? name.slice(0, colon) : name
+/** `docker.io/library/app:tag` → `app`; what is no reference stays as it is. */
+function repositoryOf(text: string): string {
+  try {
+    return familiarName(parseReference(text))
+  } catch {
+    return text
+  }
 }
 
 function hasLabel(attributes: Readonly<Record<string, string>>, label: string): boolean {
@@ -54,23 +70,14 @@ function hasLabel(attributes: Readonly<Record<string, string>>, label: string): 
   return attributes[label.slice(0, equals)] === label.slice(equals + 1)
 }
 
-/** Clients below 1.52 also read `status`, `id` and `from` of container and image events. */
-export function toMessage(event: EngineEvent, version: string): EventMessage {
-  const message: EventMessage = {
+/** In its newest form; what older clients read besides is added where answers are made. */
+export function toMessage(event: EngineEvent): EventMessage {
+  return {
     Type: event.type,
     Action: event.action,
     Actor: { ID: event.actorId, Attributes: { ...event.attributes } },
     scope: 'local',
     time: Number(event.timeNs / 1_000_000_000n),
     timeNano: event.timeNs,
-  }
-  const legacy = Number(version.split('.')[1]) < 52
-  if (!legacy || (event.type !== 'container' && event.type !== 'image')) return message
-  const from = event.type === 'container' ? event.attributes['image'] : undefined
-  return {
-    status: event.action,
-    id: event.actorId,
-    ...(from === undefined ? {} : { from }),
-    ...message,
   }
 }

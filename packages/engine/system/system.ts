@@ -167,15 +167,13 @@ export class System {
     sinceNs?: bigint
     untilNs?: bigint
     filters: Filters
-    version: string
     signal: AbortSignal
   }): AsyncIterable<EventMessage> {
-    const { filters, version, ...range } = o
+    const { filters, ...range } = o
     this.#listeners++
     try {
       const matches = eventMatcher(filters)
-      for await (const event of this.#o.events.stream({ ...range, matches }))
-        yield toMessage(event, version)
+      for await (const event of this.#o.events.stream({ ...range, matches })) yield toMessage(event)
     } finally {
       this.#listeners--
     }

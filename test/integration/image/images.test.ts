@@ -275,7 +275,7 @@ test('import: a tar becomes an image', async () => {
   assert.equal(found.RootFS.Layers?.length, 1)
   assert.deepEqual(
     rig.events().map((event) => event.action),
-    ['import'],
+    ['tag', 'import'],
   )
 })
 

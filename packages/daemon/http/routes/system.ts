@@ -52,7 +52,7 @@ async function sendEvents(x: Exchange, system: SystemBackend): Promise<void> {
   const type = accepts(x.header('accept'), lineTypes) ?? fallback
   const start = type === 'application/json-seq' ? '\x1e' : ''
   const { version, signal } = x
-  const events = system.events({ ...range, filters, version, signal })
+  const events = system.events({ ...range, filters, signal })
   x.open(type)
   for await (const event of events) {
     const told = eventFor(event, version)

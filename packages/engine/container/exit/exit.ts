@@ -6,7 +6,7 @@ import { saveHealth } from '../../health/health-rows.ts'
 import { closeMonitor } from '../../health/monitor.ts'
 import type { Container, LiveContainer } from '../container.ts'
 import { type Context, inBackground } from '../context.ts'
-import { containerEvent } from '../events.ts'
+import { containerEvent, volumeEvents } from '../events.ts'
 import { containerDirs } from '../paths.ts'
 import { removeContainer } from '../remove.ts'
 import { updateRow } from '../rows.ts'
@@ -156,6 +156,7 @@ async function commitStopped(
 ): Promise<void> {
   const events: NewEvent[] = [
     ...(c.oomKilled ? [containerEvent(c, 'oom')] : []),
+    ...volumeEvents(c, 'unmount'),
     containerEvent(c, 'die', {
       exitCode: String(c.exitCode),
       execDuration: String(durationNs / 1_000_000_000n),

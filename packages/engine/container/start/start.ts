@@ -8,7 +8,7 @@ import { type Container, isRunning, type LiveContainer } from '../container.ts'
 import { type Context, inBackground, rollback } from '../context.ts'
 import { makeDirectories } from '../create/create.ts'
 import { planLog } from '../create/log-config.ts'
-import { containerEvent } from '../events.ts'
+import { containerEvent, volumeEvents } from '../events.ts'
 import { watchExit } from '../exit/exit.ts'
 import { beginHealth, updateMonitor } from '../../health/monitor.ts'
 import { saveHealth } from '../../health/health-rows.ts'
@@ -125,7 +125,7 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   scope.undo('leave running', () => leaveRunning(ctx, c, live.live))
   beginHealth(c)
   const rows = [updateRow(c, ctx.config.bootId), ...saveHealth(c)]
-  await ctx.events.commit(rows, [containerEvent(c, 'start')])
+  await ctx.events.commit(rows, [...volumeEvents(c, 'mount'), containerEvent(c, 'start')])
   scope.release()
   updateMonitor(ctx, c)
   live.watch()
