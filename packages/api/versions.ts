@@ -25,6 +25,8 @@ export const gates = {
   waitRemovedError: '1.34',
   bindNonRecursive: '1.40',
   createPlatform: '1.41',
+  updatePidsLimit: '1.40',
+  updateBlkioDevices: '1.55',
   statsOneShot: '1.41',
   cgroupnsDefault: '1.41',
   consoleSize: '1.42',

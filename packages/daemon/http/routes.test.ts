@@ -376,3 +376,23 @@ test('info is shaped for the client’s version', async () => {
   assert.ok(!('Containerd' in (await info('1.45'))))
   assert.deepEqual((await info('1.48'))['RuncCommit'], { ID: '', Expected: '' })
 })
+
+test('an update without the fields its version could not change', async () => {
+  const body = {
+    PidsLimit: -7,
+    Memory: 7,
+    BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: 5 }],
+  }
+  const told = async (version: string): Promise<unknown> => {
+    h.backend.calls.length = 0
+    const answer = await h.call('POST', `/v${version}/containers/x/update`, { body })
+    assert.equal(answer.status, 200, answer.text)
+    return called('update')[1]
+  }
+  assert.deepEqual(await told('1.39'), { Memory: 7 })
+  assert.deepEqual(await told('1.54'), { Memory: 7, PidsLimit: 0 })
+  assert.deepEqual(await told('1.55'), { ...body, PidsLimit: 0 })
+  const empty = await h.call('POST', '/containers/x/update')
+  assert.equal(empty.status, 400)
+  assert.match(messageIn(empty), /got EOF while reading request body$/)
+})

@@ -40,6 +40,7 @@ import { kernelHostUsage } from './stats/host-usage.ts'
 import { containerStats, statsCollector } from './stats/stats.ts'
 import { stopContainer } from './stop.ts'
 import { topContainer } from './top.ts'
+import { updateContainer } from './update/update.ts'
 import { waitContainer } from './wait.ts'
 
 /** Containers and their execs. */
@@ -126,7 +127,7 @@ function containerBackend(ctx: Context): ContainerBackend {
     attach: (id, o, hijack) => attachContainer(ctx, id, o, hijack),
     pause: (id) => pauseContainer(ctx, id),
     unpause: (id) => unpauseContainer(ctx, id),
-    update: () => unserved('update'),
+    update: (id, body) => updateContainer(ctx, id, body),
     stats: (id, o) => containerStats(ctx, collector, id, o),
     changes: (id) => containerChanges(ctx, id),
     export: (id) => exportContainer(ctx, id),

@@ -26,6 +26,10 @@ export function updateRow(
     detail_json = ${JSON.stringify(c.detail)} WHERE id = ${c.id}`
 }
 
+export function updateHostConfigRow(id: string, hostConfig: HostConfig): Statement {
+  return sql`UPDATE container SET host_config_json = ${JSON.stringify(hostConfig)} WHERE id = ${id}`
+}
+
 export function deleteRow(id: string): Statement {
   return sql`DELETE FROM container WHERE id = ${id}`
 }

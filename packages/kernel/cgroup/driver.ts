@@ -14,19 +14,32 @@ export interface CgroupResources {
   cpuShares?: number
   cpuPeriodUs?: number
   cpuQuotaUs?: number
+  /** v1 only. */
+  cpuRealtimePeriodUs?: number
+  /** v1 only. */
+  cpuRealtimeRuntimeUs?: number
   cpusetCpus?: string
   cpusetMems?: string
   /** -1 unlimited. */
   pids?: number
+  /** 10..1000. */
   blkioWeight?: number
+  blkioWeightDevices?: readonly BlkioWeightDevice[]
   blkioThrottle?: readonly BlkioThrottle[]
+}
+
+export interface BlkioWeightDevice {
+  major: number
+  minor: number
+  /** 10..1000; 0 takes a device's own weight back. */
+  weight: number
 }
 
 export interface BlkioThrottle {
   kind: 'read-bps' | 'write-bps' | 'read-iops' | 'write-iops'
   major: number
   minor: number
-  /** Bytes or operations per second. */
+  /** Bytes or operations per second; 0 for no limit. */
   rate: number
 }
 
@@ -39,9 +52,11 @@ export interface CgroupFeatures {
   oomKillDisable: boolean
   cpuShares: boolean
   cpuCfs: boolean
+  cpuRealtime: boolean
   cpuset: boolean
   pidsLimit: boolean
   blkioWeight: boolean
+  blkioWeightDevice: boolean
   blkioThrottle: boolean
 }
 
@@ -84,7 +99,11 @@ export interface CgroupDriver {
    * hierarchies in which the daemon is not at the root. Made at first use, below the parent.
    */
   shimProcsFiles(): string[]
-  update(path: string, resources: CgroupResources): Promise<void>
+  /**
+   * Changes limits of a group in use; answers what takes the change back. When the kernel refuses one
+   * of them, all are as they were.
+   */
+  update(path: string, resources: CgroupResources): Promise<() => Promise<void>>
   /** Resolves when the kernel says that all are frozen (or thawed). */
   freeze(path: string, frozen: boolean): Promise<void>
   /** Whether it was frozen (by whomever) and not thawed since; false where it is not there. */

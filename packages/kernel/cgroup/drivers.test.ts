@@ -151,6 +151,74 @@ test('v1: a period the old quota forbids comes after the new quota', async () =>
   await assert.rejects(driver.update('/td/x', { cpuQuotaUs: 1 }), { code: 'EINVAL' })
 })
 
+test('v1: an update that the kernel refuses half way is taken back', async () => {
+  const { fs, driver } = v1()
+  await driver.create(spec)
+  const memory = `${root}/memory/td/x`
+  const before = new Map(fs.files)
+  fs.fail('write', `${root}/pids/td/x/pids.max`, 'EINVAL')
+  const wish = { memoryBytes: 64, memorySwapBytes: 128, cpuQuotaUs: 5000, pids: 7 }
+  await assert.rejects(driver.update('/td/x', wish), { code: 'EINVAL' })
+  assert.deepEqual(fs.files, before)
+  const undo = await driver.update('/td/x', wish)
+  assert.equal(fs.files.get(`${memory}/memory.memsw.limit_in_bytes`), '128')
+  fs.writes.length = 0
+  await undo()
+  assert.deepEqual(fs.files, before)
+  assert.deepEqual(
+    fs.writes
+      .filter((write) => write.includes('memory'))
+      .map((write) => write.split(/[ /]/).at(-2)),
+    ['memory.memsw.limit_in_bytes', 'memory.limit_in_bytes'],
+    'latest first',
+  )
+})
+
+test('v1: memory that cannot be reclaimed is told with what is in use', async () => {
+  const { fs, driver } = v1()
+  await driver.create(spec)
+  const memory = `${root}/memory/td/x`
+  fs.files.set(`${memory}/memory.usage_in_bytes`, '200\n')
+  fs.files.set(`${memory}/memory.max_usage_in_bytes`, '300\n')
+  fs.fail('write', `${memory}/memory.limit_in_bytes`, 'EBUSY')
+  await assert.rejects(driver.update('/td/x', { memoryBytes: 64 }), {
+    code: 'EBUSY',
+    message: 'unable to set memory limit to 64 (current usage: 200, peak usage: 300)',
+  })
+})
+
+test('v2: device limits are taken back line by line', async () => {
+  const { fs, driver } = v2()
+  await driver.create(spec)
+  const group = `${root}/td/x`
+  fs.files.set(`${group}/io.max`, '8:0 rbps=5 wbps=max riops=max wiops=max\n')
+  fs.files.set(`${group}/io.weight`, 'default 100\n8:0 200\n')
+  const undo = await driver.update('/td/x', {
+    blkioWeight: 10,
+    blkioWeightDevices: [
+      { major: 8, minor: 0, weight: 1000 },
+      { major: 8, minor: 16, weight: 10 },
+    ],
+    blkioThrottle: [
+      { kind: 'read-bps', major: 8, minor: 0, rate: 9 },
+      { kind: 'write-iops', major: 8, minor: 16, rate: 0 },
+    ],
+  })
+  fs.writes.length = 0
+  // The kernel keeps the lines; the fake only what was written last.
+  await undo()
+  assert.deepEqual(
+    fs.writes.map((write) => write.slice(group.length + 1)),
+    [
+      'io.max 8:16 rbps=max wbps=max riops=max wiops=max',
+      'io.max 8:0 rbps=5 wbps=max riops=max wiops=max',
+      'io.weight 8:16 default',
+      'io.weight 8:0 default',
+      'io.weight default 100',
+    ],
+  )
+})
+
 test('v1: kill and freeze through the unified hierarchy', async () => {
   const { fs, driver } = v1()
   await driver.create(spec)

@@ -46,6 +46,10 @@ export class FakeCgroupFs implements CgroupFs {
     }
   }
 
+  async writeAside(path: string, value: string): Promise<void> {
+    this.write(path, value)
+  }
+
   exists(path: string): boolean {
     return this.files.has(path) || this.dirs.has(path)
   }

@@ -10,6 +10,7 @@ import {
   rmdirSync,
   writeSync,
 } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { KernelError } from '../native.ts'
 
 /**
@@ -21,6 +22,8 @@ export interface CgroupFs {
   read(path: string): string
   /** One write(2) per value on one descriptor: the kernel reads each as a command of its own. */
   write(path: string, ...values: readonly string[]): void
+  /** On a pool thread: for limits whose writer reclaims memory before he returns. */
+  writeAside(path: string, value: string): Promise<void>
   exists(path: string): boolean
   mkdir(path: string): void
   rmdir(path: string): void
@@ -41,6 +44,13 @@ export const kernelCgroupFs: CgroupFs = {
         closeSync(fd)
       }
     }),
+  writeAside: async (path, value) => {
+    try {
+      await writeFile(path, value, { flag: constants.O_WRONLY })
+    } catch (error) {
+      throw kernelError(error, 'write', path)
+    }
+  },
   exists: (path) => existsSync(path),
   mkdir: (path) => call('mkdir', path, () => mkdirSync(path, 0o755)),
   rmdir: (path) => call('rmdir', path, () => rmdirSync(path)),
@@ -61,7 +71,11 @@ function call<T>(syscall: string, path: string, operation: () => T): T {
   try {
     return operation()
   } catch (error) {
-    const { code = 'EIO', errno = -5 } = error as NodeJS.ErrnoException
-    throw new KernelError(code, Math.abs(errno), syscall, path)
+    throw kernelError(error, syscall, path)
   }
+}
+
+function kernelError(error: unknown, syscall: string, path: string): KernelError {
+  const { code = 'EIO', errno = -5 } = error as NodeJS.ErrnoException
+  return new KernelError(code, Math.abs(errno), syscall, path)
 }

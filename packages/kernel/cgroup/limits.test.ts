@@ -18,6 +18,7 @@ const everything: CgroupResources = {
   cpusetMems: '0',
   pids: 7,
   blkioWeight: 500,
+  blkioWeightDevices: [{ major: 8, minor: 0, weight: 500 }],
   blkioThrottle: [
     { kind: 'read-bps', major: 8, minor: 0, rate: 1000 },
     { kind: 'write-iops', major: 8, minor: 16, rate: 20 },
@@ -47,6 +48,7 @@ test('v1: every limit', () => {
     'cpuset.mems 0',
     'pids.max 7',
     'blkio.weight 500',
+    'blkio.weight_device 8:0 500',
     'blkio.throttle.read_bps_device 8:0 1000',
     'blkio.throttle.write_iops_device 8:16 20',
   ])
@@ -83,6 +85,7 @@ test('v2: every limit', () => {
     'cpuset.mems 0',
     'pids.max 7',
     'io.bfq.weight 500',
+    'io.bfq.weight 8:0 500',
     'io.max 8:0 rbps=1000',
     'io.max 8:16 wiops=20',
   ])
@@ -101,6 +104,21 @@ test('v2: special values', () => {
   assert.deepEqual(v2({ pids: -1 }), ['pids.max max'])
   assert.deepEqual(v2({ blkioWeight: 10 }, ['io.bfq.weight']), ['io.weight default 1'])
   assert.deepEqual(v2({ blkioWeight: 1000 }, ['io.bfq.weight']), ['io.weight default 10000'])
+})
+
+test('realtime is v1’s; a device’s limit can be taken away; v2 refuses less than memory, as v1', () => {
+  const realtime = { cpuRealtimePeriodUs: 1000, cpuRealtimeRuntimeUs: 500 }
+  assert.deepEqual(v1(realtime), ['cpu.rt_period_us 1000', 'cpu.rt_runtime_us 500'])
+  assert.deepEqual(v2(realtime), [])
+  const weight: CgroupResources = { blkioWeightDevices: [{ major: 8, minor: 0, weight: 0 }] }
+  assert.deepEqual(v1(weight, ['blkio.weight']), ['blkio.bfq.weight_device 8:0 0'])
+  assert.deepEqual(v2(weight, ['io.bfq.weight']), ['io.weight 8:0 default'])
+  const none: CgroupResources = {
+    blkioThrottle: [{ kind: 'write-bps', major: 8, minor: 0, rate: 0 }],
+  }
+  assert.deepEqual(v1(none), ['blkio.throttle.write_bps_device 8:0 0'])
+  assert.deepEqual(v2(none), ['io.max 8:0 wbps=max'])
+  assert.throws(() => v2({ memoryBytes: 10, memorySwapBytes: 5 }), { code: 'EINVAL' })
 })
 
 test('v2: shares to weight keeps the ends and the default', () => {

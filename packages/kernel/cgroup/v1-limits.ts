@@ -31,11 +31,17 @@ export function v1Limits(wish: CgroupResources, state: V1State): LimitWrite[] {
   put('cpu', 'cpu.shares', wish.cpuShares)
   put('cpu', 'cpu.cfs_period_us', wish.cpuPeriodUs)
   put('cpu', 'cpu.cfs_quota_us', wish.cpuQuotaUs)
+  put('cpu', 'cpu.rt_period_us', wish.cpuRealtimePeriodUs)
+  put('cpu', 'cpu.rt_runtime_us', wish.cpuRealtimeRuntimeUs)
   put('cpuset', 'cpuset.cpus', wish.cpusetCpus)
   put('cpuset', 'cpuset.mems', wish.cpusetMems)
   if (wish.pids !== undefined) put('pids', 'pids.max', wish.pids <= 0 ? 'max' : wish.pids)
   const weight = state.has('blkio', 'blkio.weight') ? 'blkio.weight' : 'blkio.bfq.weight'
   put('blkio', weight, wish.blkioWeight)
+  const weightDevice = `${weight}_device`
+  for (const one of wish.blkioWeightDevices ?? []) {
+    put('blkio', weightDevice, `${one.major}:${one.minor} ${one.weight}`)
+  }
   for (const limit of wish.blkioThrottle ?? []) {
     put('blkio', throttleFile[limit.kind], `${limit.major}:${limit.minor} ${limit.rate}`)
   }

@@ -1,4 +1,5 @@
 import { KernelError } from '../native.ts'
+import { change } from './change.ts'
 import type {
   CgroupDriver,
   CgroupFeatures,
@@ -98,7 +99,8 @@ export class V1Driver implements CgroupDriver {
       }
       this.#inheritCpuset(spec.path)
       // A new group is unlimited, so nothing needs to be asked.
-      this.#apply(spec.path, spec.resources, {})
+      for (const write of this.#limits(spec.resources, {}))
+        this.#fs.write(this.#file(spec.path, write), write.value)
       this.#applyDevices(spec)
     } catch (error) {
       await removeTrees(this.#fs, made)
@@ -131,9 +133,13 @@ export class V1Driver implements CgroupDriver {
     return this.#shimProcs
   }
 
-  async update(path: string, resources: CgroupResources): Promise<void> {
+  async update(path: string, resources: CgroupResources): Promise<() => Promise<void>> {
     checkGroupPath(path)
-    this.#apply(path, resources, this.#currentMemsw(path, resources))
+    const writes = this.#limits(resources, this.#currentMemsw(path, resources))
+    return change(
+      this.#fs,
+      writes.map((write) => ({ file: this.#file(path, write), value: write.value })),
+    )
   }
 
   async freeze(path: string, frozen: boolean): Promise<void> {
@@ -236,9 +242,12 @@ export class V1Driver implements CgroupDriver {
       oomKillDisable: has('memory', 'memory.oom_control'),
       cpuShares: has('cpu', 'cpu.shares'),
       cpuCfs: has('cpu', 'cpu.cfs_quota_us'),
+      cpuRealtime: has('cpu', 'cpu.rt_period_us'),
       cpuset: has('cpuset', 'cpuset.cpus'),
       pidsLimit: this.controllers.has('pids'),
       blkioWeight: has('blkio', 'blkio.weight') || has('blkio', 'blkio.bfq.weight'),
+      blkioWeightDevice:
+        has('blkio', 'blkio.weight_device') || has('blkio', 'blkio.bfq.weight_device'),
       blkioThrottle: has('blkio', 'blkio.throttle.read_bps_device'),
     }
   }
@@ -299,32 +308,18 @@ export class V1Driver implements CgroupDriver {
     }
   }
 
-  #apply(path: string, resources: CgroupResources, now: { memswBytes?: number }): void {
-    const writes = v1Limits(resources, {
-      has: (controller, file) => this.#has(controller, file),
-      ...now,
-    })
-    let late: LimitWrite | undefined
-    for (const write of writes) {
-      try {
-        this.#write(path, write)
-      } catch (error) {
-        // A shorter period with the old quota may exceed the parent's share: after the new quota.
-        if (write.file !== 'cpu.cfs_period_us' || !isErrno(error, 'EINVAL')) throw error
-        late = write
-      }
-    }
-    if (late) this.#write(path, late)
+  #limits(resources: CgroupResources, now: { memswBytes?: number }): LimitWrite[] {
+    return v1Limits(resources, { has: (controller, file) => this.#has(controller, file), ...now })
+  }
+
+  #file(path: string, write: LimitWrite): string {
+    return `${this.#dir(write.controller, path)}/${write.file}`
   }
 
   #currentMemsw(path: string, resources: CgroupResources): { memswBytes?: number } {
     if (resources.memoryBytes === undefined && resources.memorySwapBytes === undefined) return {}
     const file = `${this.#dir('memory', path)}/memory.memsw.limit_in_bytes`
     return this.features.swapLimit ? { memswBytes: Number(this.#fs.read(file)) } : {}
-  }
-
-  #write(path: string, write: LimitWrite): void {
-    this.#fs.write(`${this.#dir(write.controller, path)}/${write.file}`, write.value)
   }
 
   #applyDevices(spec: CgroupSpec): void {

@@ -1,3 +1,4 @@
+import { KernelError } from '../native.ts'
 import type { BlkioThrottle, CgroupResources } from './driver.ts'
 
 /** [file, value] pairs that give a v2 group its limits; files that are missing are left out. */
@@ -21,10 +22,16 @@ export function v2Limits(
     if (has('io.bfq.weight')) put('io.bfq.weight', String(wish.blkioWeight))
     else put('io.weight', `default ${ioWeight(wish.blkioWeight)}`)
   }
+  for (const one of wish.blkioWeightDevices ?? []) {
+    const device = `${one.major}:${one.minor}`
+    const bfq = has('io.bfq.weight')
+    const value = one.weight === 0 ? 'default' : bfq ? one.weight : ioWeight(one.weight)
+    put(bfq ? 'io.bfq.weight' : 'io.weight', `${device} ${value}`)
+  }
   for (const throttle of wish.blkioThrottle ?? []) {
     put(
       'io.max',
-      `${throttle.major}:${throttle.minor} ${throttleKey[throttle.kind]}=${throttle.rate}`,
+      `${throttle.major}:${throttle.minor} ${throttleKey[throttle.kind]}=${throttle.rate || 'max'}`,
     )
   }
   return writes
@@ -48,7 +55,9 @@ function swapOnly(wish: CgroupResources): string | undefined {
   if (memorySwapBytes === undefined) return memoryBytes === -1 ? 'max' : undefined
   if (memorySwapBytes < 0) return 'max'
   if (memoryBytes === undefined || memoryBytes < 0) return undefined
-  return String(Math.max(0, memorySwapBytes - memoryBytes))
+  // On v1 the kernel says so itself.
+  if (memorySwapBytes < memoryBytes) throw new KernelError('EINVAL', 22, 'write', 'memory.swap.max')
+  return String(memorySwapBytes - memoryBytes)
 }
 
 function cpuMax(wish: CgroupResources): string | undefined {

@@ -1,4 +1,5 @@
 import { KernelError, type Native } from '../native.ts'
+import { change } from './change.ts'
 import type {
   CgroupDriver,
   CgroupFeatures,
@@ -68,7 +69,8 @@ export class V2Driver implements CgroupDriver {
     this.#openParents(spec.path)
     this.#fs.mkdir(directory)
     try {
-      this.#apply(spec.path, spec.resources)
+      for (const [file, value] of this.#limits(spec.path, spec.resources))
+        this.#fs.write(`${directory}/${file}`, value)
       // The kernel has no files for this: a program decides, attached before anything runs.
       if (!spec.devices.every((rule) => rule.allow && isForAll(rule))) {
         await this.#native.bpfDeviceAttach({ cgroup: directory, rules: spec.devices })
@@ -98,9 +100,13 @@ export class V2Driver implements CgroupDriver {
     return this.procsFiles(group)
   }
 
-  async update(path: string, resources: CgroupResources): Promise<void> {
+  async update(path: string, resources: CgroupResources): Promise<() => Promise<void>> {
     checkGroupPath(path)
-    this.#apply(path, resources)
+    const writes = this.#limits(path, resources)
+    return change(
+      this.#fs,
+      writes.map(([file, value]) => ({ file: `${this.#root}${path}/${file}`, value })),
+    )
   }
 
   async freeze(path: string, frozen: boolean): Promise<void> {
@@ -217,12 +223,8 @@ export class V2Driver implements CgroupDriver {
     }
   }
 
-  #apply(path: string, resources: CgroupResources): void {
-    const directory = this.#root + path
-    const has = (file: string): boolean => this.#fs.exists(`${directory}/${file}`)
-    for (const [file, value] of v2Limits(resources, has)) {
-      this.#fs.write(`${directory}/${file}`, value)
-    }
+  #limits(path: string, resources: CgroupResources): Array<readonly [string, string]> {
+    return v2Limits(resources, (file) => this.#fs.exists(`${this.#root}${path}/${file}`))
   }
 
   #oomKillsNow(path: string): number | undefined {
@@ -250,9 +252,11 @@ function features(controllers: ReadonlySet<string>): CgroupFeatures {
     oomKillDisable: false,
     cpuShares: cpu,
     cpuCfs: cpu,
+    cpuRealtime: false,
     cpuset: controllers.has('cpuset'),
     pidsLimit: controllers.has('pids'),
     blkioWeight: io,
+    blkioWeightDevice: io,
     blkioThrottle: io,
   }
 }

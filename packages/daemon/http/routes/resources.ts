@@ -1,5 +1,6 @@
 import { flag, flagOr } from '@tdocker/api/query.ts'
 import type { ContainerBackend } from '../backend.ts'
+import { updateRequestFor } from '../compat/update.ts'
 import { type Exchange, stringify } from '../exchange.ts'
 import type { Routes } from '../router.ts'
 
@@ -14,9 +15,16 @@ export function resourceRoutes(containers: ContainerBackend): Routes {
       await containers.unpause(x.param('id'))
       x.empty(204)
     },
+    ContainerUpdate: async (x) => {
+      const body = updateRequestFor(await x.requiredBody(updateRequest, {}), x.version)
+      x.json(200, await containers.update(x.param('id'), body))
+    },
     ContainerStats: (x) => sendStats(x, containers),
   }
 }
+
+const updateRequest = async () =>
+  (await import('@tdocker/api/schema/container.ts')).ContainerUpdateRequest
 
 async function sendStats(x: Exchange, containers: ContainerBackend): Promise<void> {
   const stream = flagOr(x.query, 'stream', true)

@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import type {
   ContainerConfig,
   ContainerCreateResponse,
@@ -19,6 +18,7 @@ import type { ResolvedImage } from '../needs.ts'
 import { containerDirs } from '../paths.ts'
 import { parseSecurityOptions } from '../plan/security-options.ts'
 import { validatePlatform, validatePlatformMounts } from '../plan/validate.ts'
+import { limitHost, validateCreateResources } from '../plan/validate-resources.ts'
 import { blankState, deleteRow, insertRow } from '../rows.ts'
 import { sandboxRequest } from '../start/sandbox.ts'
 import {
@@ -89,14 +89,10 @@ function validateWish(ctx: Context, o: CreateOptions): Wish {
   const config: ContainerConfig = rest
   const host = given ?? {}
   validateRequest(config, host)
+  validateCreateResources(host, limitHost(ctx))
   validateConfig(config)
   validateHostConfig(host, ctx.host)
-  const warnings = validatePlatform(config, host, {
-    features: ctx.cgroups.features,
-    cpusAvailable: ctx.cgroups.cpusAvailable,
-    memsAvailable: ctx.cgroups.memsAvailable,
-    cpus: availableParallelism(),
-  })
+  const warnings = validatePlatform(config, host, limitHost(ctx))
   host.Runtime = runtimeOf(host.Runtime, ctx.config)
   validatePlatformMounts(host)
   if (o.hostCgroupnsOnV1 && ctx.cgroups.version === 1) host.CgroupnsMode ||= 'host'

@@ -4,7 +4,8 @@ import type { Resources } from '@tdocker/api'
 import type { CgroupFeatures } from '@tdocker/kernel/cgroup/driver.ts'
 import { ALL_FEATURES } from '../testing/fakes.ts'
 import { parseList, formatSet } from './cpu-list.ts'
-import { applyResourceDefaults, cgroupResources, validateResources } from './resources.ts'
+import { applyResourceDefaults, cgroupResources } from './resources.ts'
+import { validateCreateResources, validateResources } from './validate-resources.ts'
 
 const MiB = 1024 * 1024
 const none = Object.fromEntries(
@@ -49,10 +50,42 @@ test('configuration to limits', () => {
   }
 })
 
-test('throttled devices are looked up; one that is missing is an error', () => {
+test('what a new container is refused before anything else', () => {
+  const wrong: Array<[Resources, string]> = [
+    [
+      { IOMaximumBandwidth: 1 },
+      'invalid option: QoS maximum bandwidth configuration is not supported on linux',
+    ],
+    [
+      { IOMaximumIOps: 1 },
+      'invalid option: QoS maximum IOPs configuration is not supported on linux',
+    ],
+    [
+      { CpuRealtimePeriod: 5, CpuRealtimeRuntime: 6 },
+      'cpu real-time runtime cannot be higher than cpu real-time period',
+    ],
+    [{ CpuShares: -1 }, 'invalid CPU shares (-1): value must be a positive integer'],
+  ]
+  for (const [resources, message] of wrong)
+    assert.throws(() => validateCreateResources(resources, host), {
+      kind: 'invalidParameter',
+      message,
+    })
+  assert.throws(
+    () => validateCreateResources({ CpuRealtimeRuntime: 5 }, { ...host, features: none }),
+    { message: 'kernel does not support CPU real-time scheduler' },
+  )
+  validateCreateResources({ CpuRealtimePeriod: 6, CpuRealtimeRuntime: 5 }, host)
+})
+
+test('weights and throttled devices are looked up; one that is missing is an error', () => {
   const [limit] =
     cgroupResources({ BlkioDeviceReadBps: [{ Path: '/dev/null', Rate: 5 }] }).blkioThrottle ?? []
   assert.deepEqual(limit, { kind: 'read-bps', major: 1, minor: 3, rate: 5 })
+  const [weight] =
+    cgroupResources({ BlkioWeightDevice: [{ Path: '/dev/zero', Weight: 10 }] })
+      .blkioWeightDevices ?? []
+  assert.deepEqual(weight, { major: 1, minor: 5, weight: 10 })
   assert.throws(() => cgroupResources({ BlkioDeviceWriteIOps: [{ Path: '/no', Rate: 5 }] }), {
     kind: 'system',
   })

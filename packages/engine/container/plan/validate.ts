@@ -1,7 +1,7 @@
 import type { ContainerConfig, HostConfig } from '@tdocker/api'
 import { invalidParameter } from '../../base/errors.ts'
 import { validateCgroupnsMode, validateIpcPidModes, validateUtsMode } from './namespaces.ts'
-import { type LimitHost, validateResources } from './resources.ts'
+import { type LimitHost, validateResources } from './validate-resources.ts'
 
 /** HOST_NAME_MAX */
 const maxHostname = 64

@@ -217,9 +217,11 @@ export const ALL_FEATURES: CgroupFeatures = {
   oomKillDisable: true,
   cpuShares: true,
   cpuCfs: true,
+  cpuRealtime: true,
   cpuset: true,
   pidsLimit: true,
   blkioWeight: true,
+  blkioWeightDevice: true,
   blkioThrottle: true,
 }
 
@@ -256,7 +258,7 @@ export function fakeCgroups(groups: Set<string>): FakeCgroups {
     procsFiles: (path) => [`/cg${path}/cgroup.procs`],
     mountPoints: () => [],
     shimProcsFiles: () => [],
-    update: () => Promise.resolve(),
+    update: () => Promise.resolve(() => Promise.resolve()),
     freeze(path, frozen) {
       if (frozen) this.frozen.add(path)
       else this.frozen.delete(path)
