@@ -5,8 +5,16 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type CommandResult, TestDaemon, until } from '../lib/test-daemon.ts'
-import { type Client, clients, docker, removeContainers, runLines } from './clients.ts'
-import { type Line, lines } from './lines.ts'
+import {
+  type Client,
+  clients,
+  docker,
+  removeContainers,
+  removeEverything,
+  runLines,
+} from './clients.ts'
+import type { Line } from './line.ts'
+import { lines } from './lines.ts'
 
 let daemon: TestDaemon
 /** Host directory the lines may mount, as $HOST. */
@@ -81,7 +89,7 @@ async function runLine(client: Client, line: Line): Promise<CommandResult> {
       line.input,
     )
   } finally {
-    await removeContainers(daemon)
+    await removeEverything(daemon)
   }
 }
 

@@ -63,3 +63,9 @@ export async function removeContainers(daemon: TestDaemon): Promise<void> {
   const { body } = await daemon.api.get<Array<{ Id: string }>>('/containers/json?all=1')
   await Promise.all(body.map(({ Id }) => daemon.api.delete(`/containers/${Id}?force=1&v=1`)))
 }
+
+/** And every volume. */
+export async function removeEverything(daemon: TestDaemon): Promise<void> {
+  await removeContainers(daemon)
+  await daemon.api.post(`/volumes/prune?filters=${encodeURIComponent('{"all":["true"]}')}`)
+}

@@ -1,15 +1,6 @@
-/** The table of lines a user types; `docker` stands for the CLI under test. */
-export interface Line {
-  name: string
-  run: string
-  input?: string
-  /** Expected exit code of the last command; default 0. */
-  status?: number
-  stdout?: string | RegExp
-  stderr?: RegExp
-  /** False where the texts on stderr may differ from the stock CLI's. */
-  sameErrors?: boolean
-}
+/** The table of lines a user types. */
+import type { Line } from './line.ts'
+import { verbs } from './lines-verbs.ts'
 
 const running: Line[] = [
   { name: 'run --rm', run: 'docker run --rm busybox echo hi; docker ps -aq', stdout: 'hi\n' },
@@ -338,4 +329,5 @@ export const lines: readonly Line[] = [
   ...executing,
   ...living,
   ...images,
+  ...verbs,
 ]

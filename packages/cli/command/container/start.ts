@@ -1,5 +1,6 @@
 import type { ContainerInspectResponse } from '@tdocker/api'
 import type { FlagSet } from '../../flag/flag-set.ts'
+import type { Query } from '../../client/client.ts'
 import { checkDetachKeys } from '../../terminal/escape.ts'
 import { DetachError, startSession } from '../../terminal/session.ts'
 import { proxySignals } from '../../terminal/signals.ts'
@@ -12,6 +13,7 @@ import { attachTo, containerPath, waitForExit } from './lifecycle.ts'
 interface AttachOptions {
   readonly interactive: boolean
   readonly detachKeys: string
+  readonly query: Query
 }
 
 export const command: Command = {
@@ -21,28 +23,38 @@ export const command: Command = {
   args: { kind: 'atLeast', count: 1 },
   define(flags: FlagSet): Action {
     const attach = flags.bool('attach', 'a', false, 'Show its output and pass signals on to it')
+    const checkpoint = flags.string('checkpoint', '', '', 'Go on from this checkpoint')
+    const checkpointDir = flags.string('checkpoint-dir', '', '', 'Where the checkpoints are')
     const detachKeys = flags.string('detach-keys', '', '', 'Keys that detach from the container')
     const interactive = flags.bool('interactive', 'i', false, "Connect STDIN to the container's")
     return (cli, names) => {
       const keys = detachKeys.value || cli.config.data.detachKeys || ''
       checkDetachKeys(keys)
-      if (!attach.value && !interactive.value) return startAll(cli, names)
+      const query = {
+        checkpoint: checkpoint.value || undefined,
+        'checkpoint-dir': checkpointDir.value || undefined,
+      }
+      if (checkpoint.value && names.length > 1) {
+        throw new Error('you cannot restore multiple containers at once')
+      }
+      if (!attach.value && !interactive.value) return startAll(cli, names, query)
       if (names.length > 1) {
         throw new Error('you cannot start and attach multiple containers at once')
       }
       return startAttached(cli, names[0] as string, {
         interactive: interactive.value,
         detachKeys: keys,
+        query,
       })
     }
   },
 }
 
-async function startAll(cli: Cli, names: readonly string[]): Promise<void> {
+async function startAll(cli: Cli, names: readonly string[], query: Query): Promise<void> {
   const failed: string[] = []
   for (const name of names) {
     try {
-      await cli.client.run('POST', `${containerPath(name)}/start`)
+      await cli.client.run('POST', `${containerPath(name)}/start`, { query })
       cli.print(`${name}\n`)
     } catch (error) {
       cli.printError(`${(error as Error).message}\n`)
@@ -66,7 +78,7 @@ async function startAttached(cli: Cli, name: string, options: AttachOptions): Pr
 async function follow(
   cli: Cli,
   container: ContainerInspectResponse,
-  { interactive, detachKeys }: AttachOptions,
+  { interactive, detachKeys, query }: AttachOptions,
   tty: boolean,
 ): Promise<void> {
   const { Id: id, HostConfig } = container
@@ -83,7 +95,7 @@ async function follow(
     stderr: cli.stderr,
   })
   try {
-    await cli.client.run('POST', `${containerPath(id)}/start`)
+    await cli.client.run('POST', `${containerPath(id)}/start`, { query })
   } catch (error) {
     session.close()
     if (HostConfig.AutoRemove) await exit.code

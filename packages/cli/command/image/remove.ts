@@ -1,4 +1,7 @@
 import type { FlagSet } from '../../flag/flag-set.ts'
+import { stringsFlag } from '../../flag/kinds.ts'
+import { parsePlatform } from '../../flag/spec/platform.ts'
+import type { Query } from '../../client/client.ts'
 import { ApiError } from '../../client/errors.ts'
 import type { Cli } from '../cli.ts'
 import type { Action, Command } from '../command.ts'
@@ -17,21 +20,23 @@ export const command: Command = {
   define(flags: FlagSet): Action {
     const force = flags.bool('force', 'f', false, 'Delete the image although it is used')
     const noPrune = flags.bool('no-prune', '', false, 'Keep untagged parents')
-    return (cli, names) => remove(cli, names, force.value, noPrune.value)
+    const platform = stringsFlag(flags, 'platform', 'Delete only the variant of this platform')
+    flags.need('platform', { api: '1.50' })
+    return (cli, names) =>
+      remove(cli, names, {
+        force: force.value || undefined,
+        noprune: noPrune.value || undefined,
+        platforms: platform.value.map((text) => JSON.stringify(parsePlatform(text))),
+      })
   },
 }
 
-async function remove(
-  cli: Cli,
-  names: readonly string[],
-  force: boolean,
-  noPrune: boolean,
-): Promise<void> {
+async function remove(cli: Cli, names: readonly string[], query: Query): Promise<void> {
   const errors: Error[] = []
   for (const name of names) {
     try {
       const removed = await cli.client.call<Removed[]>('DELETE', imagePath(name), {
-        query: { force: force || undefined, noprune: noPrune || undefined },
+        query,
       })
       for (const { Deleted, Untagged } of removed) {
         cli.print(Deleted ? `Deleted: ${Deleted}\n` : `Untagged: ${Untagged ?? ''}\n`)
@@ -43,6 +48,6 @@ async function remove(
   if (errors.length === 0) return
   const message = errors.map((error) => error.message).join('\n')
   const onlyMissing = errors.every((error) => error instanceof ApiError && error.isNotFound)
-  if (!force || !onlyMissing) throw new Error(message)
+  if (!query['force'] || !onlyMissing) throw new Error(message)
   cli.printError(`${message}\n`)
 }

@@ -4,6 +4,7 @@ import { formatFlag } from '../../flag/kinds.ts'
 import { quote } from '../../flag/scalar.ts'
 import type { Query } from '../../client/client.ts'
 import { ApiError } from '../../client/errors.ts'
+import { platformQuery } from '../../flag/spec/platform.ts'
 import { inspectObjects } from '../../format/inspect.ts'
 import type { Cli } from '../cli.ts'
 import type { Action, Command } from '../command.ts'
@@ -106,12 +107,23 @@ export function nounInspect(
     noun === 'network'
       ? flags.bool('verbose', 'v', false, 'Show more, to find out what is wrong')
       : undefined
+  const platform =
+    noun === 'image'
+      ? flags.string(
+          'platform',
+          '',
+          '',
+          'Show the variant of this platform, where there are several',
+        )
+      : undefined
+  flags.need('platform', { api: '1.49' })
   const kind = kinds[noun] as Kind
   return (cli, names) =>
     inspectObjects(cli, names, format.value, (name) =>
       fetchText(cli, kind.path(name), {
         size: size?.value || undefined,
         verbose: verbose?.value || undefined,
+        platform: platformQuery(platform?.value ?? ''),
       }),
     )
 }
