@@ -97,6 +97,8 @@ async function runLine(client: Client, line: Line): Promise<CommandResult> {
 function normal({ status, stdout, stderr }: CommandResult): CommandResult {
   const clean = (text: string): string =>
     text
+      // The stock CLI logs what becomes of a copy it gave up itself.
+      .replace(/^time=".*" level=error msg="Can't .*\n/gm, '')
       .replace(/\b[0-9a-f]{64}\b/g, '<id>')
       .replace(/\b[0-9a-f]{12}\b/g, '<short>')
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/g, '<time>')
