@@ -143,7 +143,12 @@ test('with --rm the container and its anonymous volumes go, then removed waiters
   await world.containers.backend.start(id, {})
   world.shims.last.end(5)
   assert.deepEqual(await result, { StatusCode: 5 })
-  assert.deepEqual(world.events.actions, ['create', 'start', 'die', 'destroy'])
+  assert.deepEqual(world.events.actions, [
+    'create',
+    ...['mount', 'mount', 'start'],
+    ...['unmount', 'unmount', 'die'],
+    'destroy',
+  ])
   assert.deepEqual(world.volumes.removed, ['anon1'])
   assert.ok(!existsSync(join(world.dir, 'data/containers', id)))
   assert.equal(

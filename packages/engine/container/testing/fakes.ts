@@ -447,7 +447,7 @@ export function makeWorld(
     networks,
     volumes,
     sizes: {
-      get: async () => 0,
+      get: async (dir) => (await kernel.native.treeSize(dir)).bytes,
       within: async (dirs) => new Map(dirs.map((dir) => [dir, 0])),
     },
     host: {
