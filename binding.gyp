@@ -56,6 +56,7 @@
         "addon/shim/copy-up.cc",
         "addon/shim/escape.cc",
         "addon/shim/exit.cc",
+        "addon/shim/init.cc",
         "addon/shim/launch.cc",
         "addon/shim/log.cc",
         "addon/shim/loop.cc",

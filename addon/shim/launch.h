@@ -108,6 +108,7 @@ int SetUmask(Fields*);
 int SetCwd(Fields*);
 int SetUser(Fields*);
 int AddEnv(Fields*);
+int HoldSignals(Fields*);
 int FindProgram(Fields*);
 int Execute(Fields*);
 // privileges.cc

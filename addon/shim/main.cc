@@ -9,6 +9,7 @@
 #include <initializer_list>
 
 #include "shim/control.h"
+#include "shim/init.h"
 #include "shim/launch.h"
 #include "shim/monitor.h"
 
@@ -55,7 +56,8 @@ void ShieldFromOomKiller() {
 
 }  // namespace
 
-int main() {
+int main(int, char** arguments) {
+  if (IsInit(arguments[0])) return RunInit(arguments);
   Prepare();
   Plan plan;
   const char* stage = "plan";

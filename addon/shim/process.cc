@@ -2,6 +2,7 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -178,6 +179,13 @@ int AddEnv(Fields* fields) {
   launch.env[launch.env_count++] = const_cast<char*>(fields->Next());
   launch.env[launch.env_count] = nullptr;
   return 0;
+}
+
+// For docker-init, which unblocks them for the program: pid 1 would lose what comes before it listens.
+int HoldSignals(Fields*) {
+  sigset_t all;
+  sigfillset(&all);
+  return sigprocmask(SIG_SETMASK, &all, nullptr) == 0 ? 0 : errno;
 }
 
 // All that a filter may forbid is done before it is loaded.

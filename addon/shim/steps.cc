@@ -124,6 +124,7 @@ constexpr Entry kSteps[] = {
     {"no-new-privileges", SetNoNewPrivileges, nullptr, false},
     {"seccomp", LoadSeccomp, nullptr, false},
     {"env", AddEnv, nullptr, false},
+    {"hold-signals", HoldSignals, nullptr, false},
     {"find", FindProgram, "exec", false},
     {"exec", Execute, nullptr, false},
 };

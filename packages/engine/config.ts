@@ -29,6 +29,13 @@ export interface EngineConfig {
   defaultStopTimeout: number
   defaultUlimits: Readonly<Record<string, { soft: number; hard: number }>>
   noNewPrivileges: boolean
+  /** Containers that do not say get an init. */
+  init: boolean
+  /** Program for that; the engine's own when absent. */
+  initPath: string | undefined
+  defaultIpcMode: string
+  /** undefined: `host` on cgroup v1, `private` on v2. */
+  defaultCgroupnsMode: string | undefined
   /** Containers go on when the daemon ends. */
   liveRestore: boolean
   /** Seconds for all containers to stop when they do not. */

@@ -258,8 +258,8 @@ function containersConfig(config: EngineConfig): ContainersConfig {
     defaultRuntime: 'tdocker',
     logConfig: { Type: config.logDriver, Config: { ...config.logOpts } },
     shmSize: config.defaultShmSize,
-    ipcMode: 'private',
-    cgroupnsMode: undefined,
+    ipcMode: config.defaultIpcMode,
+    cgroupnsMode: config.defaultCgroupnsMode,
     cgroupParent: config.cgroupParent,
     stopTimeoutSeconds: config.defaultStopTimeout,
     ulimits: Object.entries(config.defaultUlimits).map(([Name, { soft, hard }]) => ({
@@ -268,7 +268,9 @@ function containersConfig(config: EngineConfig): ContainersConfig {
       Hard: hard,
     })),
     noNewPrivileges: config.noNewPrivileges,
-    initPath: undefined,
+    init: config.init,
+    initPath: config.initPath,
+    initSource: shimPath(),
     liveRestore: config.liveRestore,
   }
 }

@@ -104,10 +104,29 @@ function engineOf(of: Reader, labels: string[], around: Surroundings): EngineCon
     defaultStopTimeout: of.natural('default-stop-timeout', 10, 'invalid default stop timeout'),
     defaultUlimits: of.value<Record<string, Ulimit>>('default-ulimits') ?? {},
     noNewPrivileges: of.flag('no-new-privileges', false),
+    init: of.flag('init', false),
+    initPath: of.value<string>('init-path') || undefined,
+    defaultIpcMode: ipcModeOf(of.text('default-ipc-mode', 'private')),
+    defaultCgroupnsMode: cgroupnsModeOf(of.value<string>('default-cgroupns-mode')),
     liveRestore: of.flag('live-restore', true),
     shutdownTimeout: of.value<number>('shutdown-timeout') ?? 15,
     debug: of.flag('debug', false),
   }
+}
+
+function ipcModeOf(mode: string): string {
+  const hint = 'use "shareable" or "private"'
+  if (['private', 'shareable'].includes(mode)) return mode
+  if (['none', 'host'].includes(mode) || mode.startsWith('container:'))
+    throw new ConfigError(`IPC mode "${mode}" is not supported as default value; ${hint}`)
+  throw new ConfigError(`default IPC mode setting (${mode}) is invalid; ${hint}`)
+}
+
+function cgroupnsModeOf(mode: string | undefined): string | undefined {
+  if (!mode || ['host', 'private'].includes(mode)) return mode || undefined
+  throw new ConfigError(
+    `default cgroup namespace mode (${mode}) is invalid; use "host" or "private"`,
+  )
 }
 
 /** `--tls` alone asks clients for a certificate, too; only `--tlsverify=false` does not. */

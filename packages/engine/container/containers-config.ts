@@ -24,8 +24,12 @@ export interface ContainersConfig {
   ulimits: ReadonlyArray<{ Name: string; Soft: number; Hard: number }>
   /** `no-new-privileges` for containers that do not say. */
   noNewPrivileges: boolean
-  /** `init-path`; undefined: looked for where packages put it. */
+  /** `init`: containers that do not say get an init. */
+  init: boolean
+  /** `init-path`; undefined: `initSource`. */
   initPath: string | undefined
+  /** The program that acts as init when it is called docker-init: the shim's. */
+  initSource: string
   /** Containers outlive the daemon. */
   liveRestore: boolean
 }

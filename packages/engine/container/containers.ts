@@ -176,7 +176,9 @@ export function containersConfig(
     stopTimeoutSeconds: 10,
     ulimits: [],
     noNewPrivileges: false,
+    init: false,
     initPath: undefined,
+    initSource: '/bin/true',
     liveRestore: true,
     ...over,
   }

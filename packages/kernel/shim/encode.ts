@@ -163,6 +163,7 @@ function addProcess(out: RecordWriter, plan: LaunchPlan): void {
   out.add('umask', [process.umask ?? 0o022])
   out.add('cwd', [process.cwd])
   for (const variable of process.env) out.add('env', [variable])
+  if (process.holdSignals) out.add('hold-signals')
   addIdentity(out, process)
   out.add('exec', process.argv)
 }

@@ -158,6 +158,11 @@ export interface PlanProcess {
   umask?: number
   /** BPF bytes; absent: unconfined. */
   seccomp?: Uint8Array
+  /**
+   * Signals are blocked until the program takes them: for our own init, which would lose those that
+   * come first (the kernel drops what pid 1 has no handler for).
+   */
+  holdSignals?: boolean
   /** A new session keyring named after the container. */
   keyring: boolean
 }

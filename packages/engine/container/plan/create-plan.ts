@@ -89,6 +89,7 @@ function createProcess(input: ContainerPlanInput): PlanProcess {
     groups: user.groups,
     ...confinement(input, planCapabilities(hostConfig, input.host)),
     oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
+    ...(usesInit(input) && input.paths.ownInit ? { holdSignals: true } : {}),
   }
 }
 

@@ -159,7 +159,7 @@ function initMount(input: ContainerPlanInput): PlanMount[] {
 
 /** Only in a pid namespace of its own: elsewhere there is an init already. */
 export function usesInit(input: ContainerPlanInput): boolean {
-  return input.hostConfig.Init === true && (input.hostConfig.PidMode ?? '') === ''
+  return input.paths.init !== undefined && (input.hostConfig.PidMode ?? '') === ''
 }
 
 function userMounts(input: ContainerPlanInput, fds: FdTable): PlanMount[] {

@@ -59,7 +59,7 @@ export function planInput(
       hosts: '/run/tdocker/x/hosts',
       hostname: '/run/tdocker/x/hostname',
       resolvConf: '/run/tdocker/x/resolv.conf',
-      init: '/usr/libexec/tdocker/init',
+      ...(hostConfig.Init ? { init: '/usr/libexec/tdocker/init' } : {}),
     },
     rootFd: 20,
     join: {},

@@ -58,8 +58,10 @@ export interface ContainerPaths {
   hosts?: string
   hostname?: string
   resolvConf?: string
-  /** Host path of docker-init, needed with `Init`. */
+  /** Host path of docker-init, where one is wanted. */
   init?: string
+  /** It is the engine's own, which knows how to be started. */
+  ownInit?: boolean
 }
 
 export interface NamespaceFds {

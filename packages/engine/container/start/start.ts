@@ -23,7 +23,7 @@ import { removeContainer } from '../remove.ts'
 import { updateRow } from '../rows.ts'
 import { checkRuntime } from './check-runtime.ts'
 import { FdScope } from './fd-scope.ts'
-import { findInit } from './find-init.ts'
+import { initProgram } from './init-program.ts'
 import { openJoinedNamespaces, sharedWithHost } from './joined-namespaces.ts'
 import { startFailure } from './launch-error.ts'
 import { resolveMounts } from './mount-sources.ts'
@@ -95,12 +95,13 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   ])
   writeNetworkFiles(c, dirs, network)
 
+  const init = (c.hostConfig.Init ?? ctx.config.init) ? await initProgram(ctx.config) : undefined
   const built = buildCreatePlan({
     id: c.id,
     name: c.name,
     config: c.config,
     hostConfig: withUlimits(ctx, c),
-    paths: planPaths(ctx, c, dirs, network),
+    paths: planPaths(c, dirs, network, init),
     rootFd: root.rootFd,
     join: {
       ...(await openJoinedNamespaces(ctx, c, fds)),
@@ -241,10 +242,10 @@ function writeNetworkFiles(c: Container, dirs: ContainerDirs, network: NetworkSe
 }
 
 function planPaths(
-  ctx: Context,
   c: Container,
   dirs: ContainerDirs,
   network: NetworkSetup,
+  init: Pick<ContainerPaths, 'init' | 'ownInit'> | undefined,
 ): ContainerPaths {
   const mounted = new Set(c.detail.mounts.map((record) => record.destination))
   const { hosts, hostname, resolvConf } = network.files
@@ -254,7 +255,7 @@ function planPaths(
     ...(mounted.has('/etc/hosts') ? {} : { hosts }),
     ...(mounted.has('/etc/hostname') ? {} : { hostname }),
     ...(mounted.has('/etc/resolv.conf') ? {} : { resolvConf }),
-    ...(c.hostConfig.Init ? { init: findInit(ctx.config.initPath) } : {}),
+    ...(init === undefined ? {} : init),
   }
 }
 
