@@ -1,0 +1,9 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { cpRace } from './cp-race.ts'
+
+test('archives while directories are exchanged for links: nothing outside is touched', async (t) => {
+  const { calls, statuses } = await cpRace(3)
+  t.diagnostic(`${calls} calls, ${[...statuses].map(([s, n]) => `${s}: ${n}`).join(', ')}`)
+  assert.ok((statuses.get(200) ?? 0) > 20)
+})
