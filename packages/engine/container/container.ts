@@ -84,6 +84,11 @@ export interface LiveContainer {
   /** Of init; undefined when it was gone before it could be opened. */
   readonly pidfd: number | undefined
   readonly cgroup: string
+  readonly oom: {
+    /** Kills that events were told of. */
+    told: number
+    watch: Disposable | undefined
+  }
   /** Resolves when the exit is recorded and waiters are awake. */
   readonly ended: Promise<void>
 }

@@ -42,5 +42,6 @@ function letGo(ctx: Context, c: Container): void {
   if (!live) return
   c.live = undefined
   live.shim.close()
+  live.oom.watch?.[Symbol.dispose]()
   if (live.pidfd !== undefined) ctx.native.closeFd(live.pidfd)
 }

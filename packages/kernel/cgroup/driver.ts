@@ -116,8 +116,11 @@ export interface CgroupDriver {
   stats(path: string): CgroupStats | undefined
   /** Number of OOM kills so far. */
   oomKills(path: string): Promise<number>
-  /** Called when the kernel OOM-killed in it; dispose to stop. */
-  watchOom(path: string, onOom: () => void): Disposable
+  /**
+   * Calls with the number of OOM kills whenever it grew beyond `told` or the last call's; soon after
+   * this call where it is beyond `told` already. Dispose to stop.
+   */
+  watchOom(path: string, told: number, onOom: (kills: number) => void): Disposable
   /** Retries EBUSY within bounds; fine when it is not there. */
   remove(path: string): Promise<void>
   /** Says that a process will probably join a group soon: the kernel's first join is slow. */

@@ -257,7 +257,7 @@ test('v1: OOM is told when the counter went up, and the watch ends with the grou
   await driver.create(spec)
   let times = 0
   const control = `${root}/memory/td/x/memory.oom_control`
-  const watch = driver.watchOom('/td/x', () => times++)
+  const watch = driver.watchOom('/td/x', 0, () => times++)
   const [fd = -1] = fake.openFds
   fs.files.set(control, 'oom_kill 1\n')
   fake.push(fd, Buffer.alloc(8))

@@ -13,25 +13,24 @@ export function watchOomV1(o: {
   directory: string
   /** The kernel's counter; undefined when the group is gone. */
   kills: () => number | undefined
-  onOom: () => void
+  told: number
+  onOom: (kills: number) => void
 }): Disposable {
   const fd = o.native.oomEventFd(o.directory)
-  let seen = o.kills() ?? 0
+  const counter = new KillCounter(o)
   let closed = false
   let wait: ReturnType<Native['waitReadable']> | undefined
 
   const run = async (): Promise<void> => {
+    await undefined
+    if (!closed) counter.look()
     while (!closed) {
       wait = o.native.waitReadable(fd)
       if (!(await wait.readable) || closed) break
       o.native.readFd(fd, 8)
-      await retry(() => closed || (o.kills() ?? seen + 1) > seen)
-      const now = o.kills()
-      if (closed || now === undefined) break
-      if (now > seen) {
-        seen = now
-        o.onOom()
-      }
+      // Only a counter that went up counts, and the group must still be there.
+      await retry(() => closed || counter.look() !== 'same')
+      if (closed || counter.look() === 'gone') break
     }
     if (!closed) dispose()
   }
@@ -49,17 +48,47 @@ export function watchOomV1(o: {
 export function watchOomV2(o: {
   file: string
   kills: () => number | undefined
-  onOom: () => void
+  told: number
+  onOom: (kills: number) => void
 }): Disposable {
-  let seen = o.kills() ?? 0
+  const counter = new KillCounter(o)
   const watcher = watch(o.file, { persistent: false }, () => {
-    const now = o.kills()
-    if (now === undefined) return watcher.close()
-    if (now > seen) {
-      seen = now
-      o.onOom()
-    }
+    if (counter.look() === 'gone') watcher.close()
   })
   watcher.on('error', () => watcher.close())
-  return { [Symbol.dispose]: () => watcher.close() }
+  let disposed = false
+  queueMicrotask(() => {
+    if (!disposed) counter.look()
+  })
+  const dispose = (): void => {
+    disposed = true
+    watcher.close()
+  }
+  return { [Symbol.dispose]: dispose }
+}
+
+/** The kernel's count of kills, and how many of them were told. */
+class KillCounter {
+  readonly #kills: () => number | undefined
+  readonly #onOom: (kills: number) => void
+  #told: number
+
+  constructor(o: {
+    kills: () => number | undefined
+    told: number
+    onOom: (kills: number) => void
+  }) {
+    this.#kills = o.kills
+    this.#told = o.told
+    this.#onOom = o.onOom
+  }
+
+  look(): 'gone' | 'same' | 'grew' {
+    const now = this.#kills()
+    if (now === undefined) return 'gone'
+    if (now <= this.#told) return 'same'
+    this.#told = now
+    this.#onOom(now)
+    return 'grew'
+  }
 }

@@ -199,11 +199,11 @@ export class V1Driver implements CgroupDriver {
     return this.#oomKillsNow(path) ?? 0
   }
 
-  watchOom(path: string, onOom: () => void): Disposable {
+  watchOom(path: string, told: number, onOom: (kills: number) => void): Disposable {
     const directory = this.#dir('memory', path)
     if (directory === undefined) return { [Symbol.dispose]: () => undefined }
     const kills = (): number | undefined => this.#oomKillsNow(path)
-    return watchOomV1({ native: this.#native, directory, kills, onOom })
+    return watchOomV1({ native: this.#native, directory, kills, told, onOom })
   }
 
   async remove(path: string): Promise<void> {

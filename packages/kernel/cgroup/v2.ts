@@ -154,10 +154,10 @@ export class V2Driver implements CgroupDriver {
     return this.#oomKillsNow(path) ?? 0
   }
 
-  watchOom(path: string, onOom: () => void): Disposable {
+  watchOom(path: string, told: number, onOom: (kills: number) => void): Disposable {
     const file = `${this.#root}${path}/memory.events`
     if (!this.#fs.exists(file)) return { [Symbol.dispose]: () => undefined }
-    return watchOomV2({ file, kills: () => this.#oomKillsNow(path), onOom })
+    return watchOomV2({ file, kills: () => this.#oomKillsNow(path), told, onOom })
   }
 
   async remove(path: string): Promise<void> {

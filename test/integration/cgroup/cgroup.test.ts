@@ -66,7 +66,7 @@ test('an OOM kill is counted and told of', async (t) => {
   })
   const told = Promise.withResolvers<void>()
   let times = 0
-  using _watch = driver.watchOom(path, () => {
+  using _watch = driver.watchOom(path, 0, () => {
     times++
     told.resolve()
   })
@@ -82,7 +82,7 @@ test('an OOM kill is counted and told of', async (t) => {
 test('removing a group is no OOM', async (t) => {
   const { driver, path } = await makeGroup(t)
   let times = 0
-  using _watch = driver.watchOom(path, () => times++)
+  using _watch = driver.watchOom(path, 0, () => times++)
   await driver.remove(path)
   // The eventfd fires at the rmdir: give its handler its turn.
   await eventually(async () => (await driver.oomKills(path)) === 0)

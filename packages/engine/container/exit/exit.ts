@@ -12,6 +12,7 @@ import { removeContainer } from '../remove.ts'
 import { updateRow } from '../rows.ts'
 import { startLocked } from '../start/start.ts'
 import { wakeStopWaiters } from '../wait.ts'
+import { endOomWatch, watchOom } from './oom.ts'
 import { decideRestart } from './restart-policy.ts'
 
 /** Docker's code where nobody knows how the process ended. */
@@ -33,6 +34,7 @@ export function watchExit(
     shim,
     pidfd: openInit(ctx, shim.pid),
     cgroup,
+    oom: { told: 0, watch: undefined },
     ended: ended.promise,
   }
   c.live = live
@@ -40,6 +42,7 @@ export function watchExit(
     inBackground(ctx, c.id, 'detach event', ctx.events.commit([], [containerEvent(c, 'detach')]))
   })
   const watch = (): void => {
+    void watchOom(ctx, c, live)
     const handled = shim.exited.then((record) => handleExit(ctx, c, live, record))
     inBackground(ctx, c.id, 'exit handling', handled.finally(ended.resolve))
   }
@@ -65,14 +68,15 @@ async function handleExit(
     if (c.live !== live) return 'rest'
     closeMonitor(c)
     await reapCgroup(ctx, c, live, record)
-    const oomKills = await ctx.cgroups.oomKills(live.cgroup).catch(() => 0)
+    const { oomKilled, untold } = await endOomWatch(ctx, c, live)
     await ctx.networks.release(c.id).catch(logged(ctx, c, 'release network'))
     if (live.pidfd !== undefined) ctx.native.closeFd(live.pidfd)
     live.shim.close()
     const end = {
       exitCode: record?.exitCode ?? EXIT_KILLED,
       finishedNs: record?.finishedAtNs ?? ctx.clock.nowNs(),
-      oomKilled: oomKills > 0,
+      oomKilled,
+      before: untold,
     }
     const decision = await enterStopped(ctx, c, end)
     await ctx.cgroups.remove(live.cgroup).catch(logged(ctx, c, 'remove cgroup'))
@@ -110,6 +114,8 @@ export interface ProcessEnd {
   exitCode: number
   finishedNs: bigint
   oomKilled: boolean
+  /** What is told before `die`. */
+  before: readonly NewEvent[]
 }
 
 /**
@@ -143,7 +149,7 @@ export async function enterStopped(
   c.detail.ports = {}
   clearEndpoints(c)
   const removes = !decision.restart && (c.hostConfig.AutoRemove ?? false) && !c.manualRestart
-  await commitStopped(ctx, c, { durationNs, removes })
+  await commitStopped(ctx, c, { durationNs, removes, before: end.before })
   wakeStopWaiters(c)
   if (decision.restart) scheduleRestart(ctx, c)
   return decision.restart ? 'restart' : removes ? 'remove' : 'rest'
@@ -152,10 +158,14 @@ export async function enterStopped(
 async function commitStopped(
   ctx: Context,
   c: Container,
-  { durationNs, removes }: { durationNs: bigint; removes: boolean },
+  {
+    durationNs,
+    removes,
+    before,
+  }: { durationNs: bigint; removes: boolean; before: readonly NewEvent[] },
 ): Promise<void> {
   const events: NewEvent[] = [
-    ...(c.oomKilled ? [containerEvent(c, 'oom')] : []),
+    ...before,
     ...volumeEvents(c, 'unmount'),
     containerEvent(c, 'die', {
       exitCode: String(c.exitCode),

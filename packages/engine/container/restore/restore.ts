@@ -179,6 +179,7 @@ async function settle(ctx: Context, c: Container, record: ExitRecord | undefined
     exitCode: record?.exitCode ?? EXIT_UNKNOWN_END,
     finishedNs: record?.finishedAtNs ?? ctx.clock.nowNs(),
     oomKilled: oomKills > 0,
+    before: oomKills > 0 && !c.oomKilled ? [containerEvent(c, 'oom')] : [],
   })
   await ctx.cgroups.remove(cgroupPath(ctx, c))
   if (next === 'remove')

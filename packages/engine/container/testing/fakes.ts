@@ -229,6 +229,7 @@ export const ALL_FEATURES: CgroupFeatures = {
 export type FakeCgroups = CgroupDriver & {
   ooms: number
   readonly frozen: Set<string>
+  readonly oomWatches: Map<string, { told: number; onOom: (kills: number) => void }>
   used: CgroupStats
 }
 
@@ -246,6 +247,7 @@ export function fakeCgroups(groups: Set<string>): FakeCgroups {
     ooms: 0,
     used: { cpu: { ...NO_CPU }, pids: { current: 1, limit: 0 } },
     frozen: new Set(),
+    oomWatches: new Map(),
     version: 1,
     controllers: new Set(['memory']),
     features: ALL_FEATURES,
@@ -275,7 +277,10 @@ export function fakeCgroups(groups: Set<string>): FakeCgroups {
     oomKills() {
       return Promise.resolve(this.ooms)
     },
-    watchOom: () => ({ [Symbol.dispose]() {} }),
+    watchOom(path, told, onOom) {
+      this.oomWatches.set(path, { told, onOom })
+      return { [Symbol.dispose]: () => void this.oomWatches.delete(path) }
+    },
     remove(path) {
       groups.delete(path)
       return Promise.resolve()
