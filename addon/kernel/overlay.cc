@@ -87,15 +87,24 @@ Failure FinishMount(int fs, const std::string& path, UniqueFd* mount) {
   return *mount ? Failure{} : Fail("fsmount", path);
 }
 
-// `known` becomes false where the kernel has no `lowerdir+`.
-Failure MountByLayers(Overlay* overlay, bool* known) {
+// Since 6.5 a lower directory is looked up when it is named; before, any word is taken until the
+// mount is made.
+bool KernelTakesLayers() {
+  static const bool takes = [] {
+    UniqueFd fs;
+    if (NewMount("overlay", &fs)) return false;
+    const char* nowhere = "/proc/self/fd/none";
+    return FsConfig(fs.get(), FSCONFIG_SET_STRING, "lowerdir+", nowhere) < 0 && errno == ENOENT;
+  }();
+  return takes;
+}
+
+Failure MountByLayers(Overlay* overlay) {
   UniqueFd fs;
   ShortPaths paths;
   if (Failure failure = NewMount("overlay", &fs)) return failure;
-  for (size_t i = 0; i < overlay->lowers.size(); i++) {
-    const std::string& lower = overlay->lowers[i];
+  for (const std::string& lower : overlay->lowers) {
     if (FsConfig(fs.get(), FSCONFIG_SET_STRING, "lowerdir+", paths.Of(lower).c_str()) < 0) {
-      if (i == 0 && errno == EINVAL) *known = false;
       return Fail("fsconfig", lower);
     }
   }
@@ -103,13 +112,15 @@ Failure MountByLayers(Overlay* overlay, bool* known) {
   return FinishMount(fs.get(), overlay->lowers[0], &overlay->mount);
 }
 
-std::string Escape(const std::string& path) {
-  std::string result;
-  for (char c : path) {
-    if (c == ':' || c == ',' || c == '\\') result += '\\';
-    result += c;
-  }
-  return result;
+// Appends /proc/self/fd/N of `path`: a page of mount data has room for more than 200 of these, and
+// what is missing is told by its name.
+Failure AppendDirectory(const std::string& path, std::vector<UniqueFd>* open_fds,
+                        std::string* data) {
+  UniqueFd fd(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return Fail("open", path);
+  *data += FdPath(fd.get());
+  open_fds->push_back(std::move(fd));
+  return {};
 }
 
 // Before 6.5 only mount(2) takes more than 255 bytes of lower directories (one page in all), and it
@@ -117,15 +128,25 @@ std::string Escape(const std::string& path) {
 Failure MountClassic(Overlay* overlay) {
   if (unshare(CLONE_NEWNS) < 0) return Fail("unshare");
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0) return Fail("mount", "/");
-  std::string data = "redirect_dir=nofollow,metacopy=off,index=off,lowerdir=";
-  for (size_t i = 0; i < overlay->lowers.size(); i++) {
-    data += (i ? ":" : "") + Escape(overlay->lowers[i]);
+  const std::string& target = overlay->lowers[0];
+  std::vector<UniqueFd> fds;
+  std::string data = "redirect_dir=nofollow,metacopy=off,index=off";
+  for (const std::string& lower : overlay->lowers) {
+    data += &lower == &target ? ",lowerdir=" : ":";
+    if (Failure failure = AppendDirectory(lower, &fds, &data)) return failure;
   }
   if (!overlay->upper.empty()) {
-    data += ",upperdir=" + Escape(overlay->upper) + ",workdir=" + Escape(overlay->work);
+    data += ",upperdir=";
+    if (Failure failure = AppendDirectory(overlay->upper, &fds, &data)) return failure;
+    data += ",workdir=";
+    if (Failure failure = AppendDirectory(overlay->work, &fds, &data)) return failure;
+  } else if (overlay->lowers.size() == 1) {
+    // Overlay wants two lowers where there is no upper: the second is an empty tmpfs.
+    if (mount("tmpfs", target.c_str(), "tmpfs", 0, nullptr) < 0) return Fail("mount", "tmpfs");
+    data += ":";
+    if (Failure failure = AppendDirectory(target, &fds, &data)) return failure;
   }
   if (overlay->is_volatile) data += ",volatile";
-  const std::string& target = overlay->lowers[0];
   if (data.size() >= 4096) return Failure{E2BIG, "mount", target};
   if (mount("overlay", target.c_str(), "overlay", 0, data.c_str()) < 0)
     return Fail("mount", target);
@@ -134,38 +155,24 @@ Failure MountClassic(Overlay* overlay) {
   return overlay->mount ? Failure{} : Fail("open_tree", target);
 }
 
-// Overlay wants two lowers where there is no upper: the second is an empty tmpfs.
+// As in MountClassic: the second lower is an empty tmpfs. Older kernels take no detached mount as a
+// layer.
 Failure MountSingle(Overlay* overlay) {
   UniqueFd fs, empty;
   if (Failure failure = NewMount("tmpfs", &fs)) return failure;
   if (Failure failure = FinishMount(fs.get(), "tmpfs", &empty)) return failure;
-  const std::string lower = overlay->lowers[0];
   overlay->lowers.push_back(FdPath(empty.get()));
-  bool known = true;
-  Failure failure = MountByLayers(overlay, &known);
+  Failure failure = MountByLayers(overlay);
   overlay->lowers.pop_back();
-  if (!failure) return {};
-  // An older kernel takes no detached mount as a layer: the directory itself, read-only. (Whiteouts
-  // of a lowest layer, which hide nothing, are then seen as devices 0:0.)
-  UniqueFd tree(static_cast<int>(
-      syscall(SYS_open_tree, AT_FDCWD, lower.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
-  if (!tree) return Fail("open_tree", lower);
-  mount_attr attributes = {};
-  attributes.attr_set = MOUNT_ATTR_RDONLY;
-  if (syscall(SYS_mount_setattr, tree.get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) <
-      0)
-    return Fail("mount_setattr", lower);
-  overlay->mount = std::move(tree);
-  return {};
+  if (!failure) return failure;
+  return MountClassic(overlay);
 }
 
 Failure OpenOverlay(Overlay* overlay) {
   if (!overlay->work.empty()) ForgetVolatile(overlay->work);
+  if (overlay->classic || !KernelTakesLayers()) return MountClassic(overlay);
   if (overlay->lowers.size() == 1 && overlay->upper.empty()) return MountSingle(overlay);
-  if (overlay->classic) return MountClassic(overlay);
-  bool known = true;
-  Failure failure = MountByLayers(overlay, &known);
-  return known ? failure : MountClassic(overlay);
+  return MountByLayers(overlay);
 }
 
 }  // namespace

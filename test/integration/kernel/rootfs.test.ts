@@ -317,26 +317,31 @@ for (const classic of [false, true]) {
   })
 }
 
-test('one layer without an upper, also one with whiteouts', async (t) => {
-  const { lowers } = layers(t, 1)
-  execFileSync('mknod', [join(String(lowers[0]), 'gone'), 'c', '0', '0'])
-  const fd = await native.overlayOpen({ lowers })
-  assert.ok(await native.statIn({ root: fd, path: 'same' }))
-  assert.equal(await native.statIn({ root: fd, path: 'gone' }), undefined)
-  assert.throws(() => writeFileSync(`/proc/self/fd/${fd}/new`, ''), { code: 'EROFS' })
-  native.closeFd(fd)
-})
+for (const classic of [false, true]) {
+  const way = classic ? 'by mount(2)' : 'by lowerdir+'
+  test(`one layer without an upper, also one with whiteouts, ${way}`, async (t) => {
+    const { lowers } = layers(t, 1)
+    execFileSync('mknod', [join(String(lowers[0]), 'gone'), 'c', '0', '0'])
+    const options = { lowers, classic }
+    const fd = await native.overlayOpen(options)
+    assert.ok(await native.statIn({ root: fd, path: 'same' }))
+    assert.equal(await native.statIn({ root: fd, path: 'gone' }), undefined)
+    assert.throws(() => writeFileSync(`/proc/self/fd/${fd}/new`, ''), { code: 'EROFS' })
+    native.closeFd(fd)
+  })
 
-test('many layers with long names', async (t) => {
-  const { dir, lowers } = layers(t, 128)
-  const long = join(dir, 'x'.repeat(200), 'y'.repeat(200))
-  mkdirSync(long, { recursive: true })
-  writeFileSync(join(long, 'far'), '')
-  const fd = await native.overlayOpen({ lowers: [...lowers, long] })
-  assert.ok(await native.statIn({ root: fd, path: 'far' }))
-  assert.ok(await native.statIn({ root: fd, path: 'only127' }))
-  native.closeFd(fd)
-})
+  test(`many layers with long names, ${way}`, async (t) => {
+    const { dir, lowers } = layers(t, 128)
+    const long = join(dir, 'x'.repeat(200), 'y'.repeat(200))
+    mkdirSync(long, { recursive: true })
+    writeFileSync(join(long, 'far'), '')
+    const options = { lowers: [...lowers, long], classic }
+    const fd = await native.overlayOpen(options)
+    assert.ok(await native.statIn({ root: fd, path: 'far' }))
+    assert.ok(await native.statIn({ root: fd, path: 'only127' }))
+    native.closeFd(fd)
+  })
+}
 
 test('a volatile upper can be mounted again', async (t) => {
   const { dir, lowers } = layers(t, 1)
