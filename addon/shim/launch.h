@@ -104,6 +104,7 @@ int SetDomainname(Fields*);
 int SetOomScoreAdj(Fields*);
 int SetRlimit(Fields*);
 int JoinKeyring(Fields*);
+int SetAppArmorProfile(Fields*);
 int SetUmask(Fields*);
 int SetCwd(Fields*);
 int SetUser(Fields*);

@@ -139,6 +139,22 @@ int JoinKeyring(Fields* fields) {
   return 0;
 }
 
+// apparmor(7): takes effect at the exec. The kernel wants the whole command in one write.
+int SetAppArmorProfile(Fields* fields) {
+  const char* profile = fields->Next();
+  if (strlen(profile) > 255) return ENAMETOOLONG;
+  Text<64> path;
+  path.Add(getpid()).Add("/attr/apparmor/exec");
+  const int fd = OpenInProc(path.data(), O_WRONLY);
+  if (fd < 0) return -fd;
+  Text<300> command;
+  command.Add("exec ").Add(profile);
+  const auto size = strlen(command.data());
+  const int error = write(fd, command.data(), size) == static_cast<ssize_t>(size) ? 0 : errno;
+  close(fd);
+  return error;
+}
+
 int SetUmask(Fields* fields) {
   umask(static_cast<mode_t>(fields->Number()));
   return 0;

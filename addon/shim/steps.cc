@@ -115,6 +115,7 @@ constexpr Entry kSteps[] = {
     {"oom-score-adj", SetOomScoreAdj, nullptr, false},
     {"rlimit", SetRlimit, nullptr, true},
     {"keyring", JoinKeyring, nullptr, false},
+    {"apparmor", SetAppArmorProfile, nullptr, true},
     {"umask", SetUmask, nullptr, false},
     {"cwd", SetCwd, nullptr, false},
     {"bounding", DropBounding, "capabilities", false},

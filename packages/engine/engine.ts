@@ -9,6 +9,7 @@ import type { EngineConfig } from './config.ts'
 import { type Containers, createContainers } from './container/containers.ts'
 import type { ContainersConfig } from './container/containers-config.ts'
 import type { Logger } from './container/context.ts'
+import { AppArmor } from './container/plan/apparmor.ts'
 import { readHostFacts as readPlanFacts } from './container/plan/host-facts.ts'
 import { SeccompFilters } from './container/plan/seccomp-cache.ts'
 import { SqliteEventLog } from './event/sqlite-event-log.ts'
@@ -119,6 +120,7 @@ class AssembledEngine implements Engine {
       sizes,
       host,
       seccomp: new SeccompFilters({ native, host }),
+      appArmor: new AppArmor(host.apparmor),
       readLog,
       config: containersConfig(config),
       log,

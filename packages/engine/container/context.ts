@@ -13,6 +13,7 @@ import type { TreeWriters } from './archive/tree-writers.ts'
 import type { Clock } from './clock.ts'
 import type { ContainersConfig } from './containers-config.ts'
 import type { DirectorySizes, ImageSource, NetworkSandboxes, Volumes } from './needs.ts'
+import type { AppArmor } from './plan/apparmor.ts'
 import type { HostFacts } from './plan/plan-input.ts'
 import type { SeccompFilters } from './plan/seccomp-cache.ts'
 import type { HostUsage } from './stats/host-usage.ts'
@@ -33,6 +34,7 @@ export interface ContainerDeps {
   /** Facts of the machine that plans are made with. */
   host: HostFacts
   seccomp: Pick<SeccompFilters, 'forContainer'>
+  appArmor: Pick<AppArmor, 'forContainer' | 'profileOf'>
   readLog: ReadLog
   hostUsage: HostUsage
   runProbe: RunProbe

@@ -104,9 +104,12 @@ export async function launchExec(
   ])
   inBackground(ctx, c.id, 'record exec start', recorded)
   mkdirSync(paths.run, { recursive: true, mode: 0o700 })
-  const [user, seccomp] = await Promise.all([
+  const [user, seccomp, appArmorProfile] = await Promise.all([
     lookUp(ctx, c, live, spec.user),
     ctx.seccomp.forContainer(c.hostConfig),
+    ctx.appArmor.forContainer(
+      spec.privileged ? { ...c.hostConfig, Privileged: true } : c.hostConfig,
+    ),
   ])
   const built = buildExecPlan({
     id: exec.id,
@@ -118,6 +121,7 @@ export async function launchExec(
     user,
     cgroup: planCgroup(ctx, live.cgroup),
     seccomp,
+    appArmorProfile,
     host: ctx.host,
     noNewPrivileges: ctx.config.noNewPrivileges,
     clients: client ? [client] : [],

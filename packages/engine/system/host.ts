@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import os from 'node:os'
+import { supportsAppArmor } from '@tdocker/kernel/apparmor.ts'
 
 /** Facts of the machine that do not change while the daemon runs. */
 export interface HostFacts {
@@ -41,7 +42,7 @@ export function readHostFacts(): HostFacts {
       existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes') ||
       existsSync('/sys/fs/cgroup/cgroup.controllers'),
     hasSeccomp: textOf('/proc/self/status').includes('\nSeccomp:'),
-    hasAppArmor: textOf('/sys/module/apparmor/parameters/enabled').startsWith('Y'),
+    hasAppArmor: supportsAppArmor(),
   }
 }
 

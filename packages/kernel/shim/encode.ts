@@ -179,6 +179,7 @@ function addIdentity(out: RecordWriter, process: PlanProcess): void {
   const ambient = capabilityMask(process.capabilities.ambient)
   const { seccomp, noNewPrivileges } = process
   const load = seccomp !== undefined && !noNewPrivileges ? capabilityMask(['SYS_ADMIN']) : 0n
+  if (process.appArmorProfile !== undefined) out.add('apparmor', [process.appArmorProfile])
   out.add('bounding', [hex(bounding)])
   out.add('user', [
     userId(process.uid),

@@ -156,6 +156,8 @@ export interface PlanProcess {
   rlimits: ReadonlyArray<{ name: string; soft: bigint; hard: bigint }>
   oomScoreAdj?: number
   umask?: number
+  /** AppArmor profile to be in after the exec; absent: the daemon's own. */
+  appArmorProfile?: string
   /** BPF bytes; absent: unconfined. */
   seccomp?: Uint8Array
   /**

@@ -45,7 +45,7 @@ test('read-only root with a tmpfs of the user’s', async () => {
   )
   assert.match(
     output,
-    /^tmpfs on \/run type tmpfs \(rw,nosuid,nodev,relatime,size=1024k,mode=700\)\nok\n/,
+    /^tmpfs on \/run type tmpfs \(rw,nosuid,nodev,relatime,size=1024k,mode=700(,inode64)?\)\nok\n/,
   )
   assert.match(output, /^ro$/m)
 })

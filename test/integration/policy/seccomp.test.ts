@@ -52,7 +52,8 @@ test('the default filter refuses what has been the way out of containers', async
   for (const name of ['socket-inet', 'socket-unix', 'personality-query', 'getpid']) {
     assert.equal(said[name], 'ok', name)
   }
-  assert.equal(said['socket-39'], 'EAFNOSUPPORT')
+  // Families between those that are refused pass: what the kernel then says depends on its modules.
+  assert.match(String(said['socket-39']), /^(EAFNOSUPPORT|ESOCKTNOSUPPORT)$/)
   assert.equal(said['mkdir'], 'EEXIST')
   assert.equal(said['clone3'], 'ENOSYS')
   assert.equal(said['newer-than-the-profile'], 'ENOSYS')

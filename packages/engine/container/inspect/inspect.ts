@@ -36,7 +36,7 @@ export async function inspectContainer(
     Platform: c.detail.os,
     MountLabel: '',
     ProcessLabel: '',
-    AppArmorProfile: '',
+    AppArmorProfile: everStarted ? ctx.appArmor.profileOf(c.hostConfig) : '',
     ExecIDs: c.execs.size > 0 ? [...c.execs] : null,
     HostConfig: shownHostConfig(c.hostConfig),
     GraphDriver: graphDriver(c, dirs),

@@ -95,13 +95,22 @@ function createProcess(input: ContainerPlanInput): PlanProcess {
 
 /** What containers and their execs share. */
 export function confinement(
-  input: Pick<ContainerPlanInput, 'hostConfig' | 'seccomp' | 'host' | 'noNewPrivileges'>,
+  input: Pick<
+    ContainerPlanInput,
+    'hostConfig' | 'seccomp' | 'appArmorProfile' | 'host' | 'noNewPrivileges'
+  >,
   capabilities: readonly string[],
 ): Pick<
   PlanProcess,
-  'capabilities' | 'noNewPrivileges' | 'rlimits' | 'umask' | 'seccomp' | 'keyring'
+  | 'capabilities'
+  | 'noNewPrivileges'
+  | 'rlimits'
+  | 'umask'
+  | 'seccomp'
+  | 'appArmorProfile'
+  | 'keyring'
 > {
-  const { hostConfig, seccomp, noNewPrivileges = false } = input
+  const { hostConfig, seccomp, appArmorProfile, noNewPrivileges = false } = input
   const options = parseSecurityOptions(hostConfig, { noNewPrivileges })
   refuseUnenforced(options, input.host)
   return {
@@ -116,6 +125,7 @@ export function confinement(
     rlimits: planRlimits(hostConfig),
     umask: 0o022,
     ...(seccomp ? { seccomp } : {}),
+    ...(appArmorProfile === undefined ? {} : { appArmorProfile }),
     keyring: true,
   }
 }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { machine, release } from 'node:os'
+import { supportsAppArmor } from '@tdocker/kernel/apparmor.ts'
 import { capabilitiesOfMask } from '@tdocker/oci/capabilities.ts'
 import type { HostFacts } from './plan-input.ts'
 
@@ -11,7 +12,7 @@ export function readHostFacts(): HostFacts {
     thermalThrottleCpus: thermalThrottleCpus(),
     kernelVersion: release(),
     machine: machine(),
-    apparmor: readFlag('/sys/module/apparmor/parameters/enabled'),
+    apparmor: supportsAppArmor(),
     selinux: existsSync('/sys/fs/selinux/enforce'),
     capabilities: capabilitiesOfMask(bounding),
   }
@@ -25,12 +26,4 @@ function thermalThrottleCpus(): number[] {
     .map(Number)
     .filter((cpu) => existsSync(`${root}/cpu${cpu}/thermal_throttle`))
     .toSorted((a, b) => a - b)
-}
-
-function readFlag(path: string): boolean {
-  try {
-    return readFileSync(path, 'utf8').startsWith('Y')
-  } catch {
-    return false
-  }
 }

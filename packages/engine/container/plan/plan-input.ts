@@ -39,6 +39,8 @@ export interface ContainerPlanInput {
   cgroup: PlanCgroup
   /** Compiled filter; undefined for unconfined. */
   seccomp: Uint8Array | undefined
+  /** Loaded; absent where the host has no AppArmor. */
+  appArmorProfile?: string | undefined
   host: HostFacts
   /** Daemon-wide default of `--security-opt no-new-privileges`. */
   noNewPrivileges?: boolean
@@ -150,6 +152,8 @@ export interface ExecPlanInput {
   cgroup: Pick<PlanCgroup, 'procsFiles' | 'shimProcsFiles'>
   /** The container's own filter, also when the exec is privileged. */
   seccomp: Uint8Array | undefined
+  /** Loaded; absent where the host has no AppArmor. */
+  appArmorProfile?: string | undefined
   host: HostFacts
   /** Daemon-wide default of `--security-opt no-new-privileges`. */
   noNewPrivileges?: boolean

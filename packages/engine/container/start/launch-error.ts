@@ -48,6 +48,8 @@ function launchReason(error: LaunchError, o: { command: string; cwd: string }): 
       return `${inInit(o)}chdir to cwd (${JSON.stringify(o.cwd)}) set in config.json failed: ${reason}`
     case 'mount':
       return `${inInit(o)}error mounting ${JSON.stringify(subject)} to rootfs at ${JSON.stringify(subject)}: ${reason}`
+    case 'apparmor':
+      return `${inInit(o)}unable to apply apparmor profile: apparmor failed to apply profile: write /proc/thread-self/attr/apparmor/exec: ${reason}`
     default:
       return `${inInit(o)}${error.stage}: ${reason}`
   }

@@ -87,11 +87,12 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   const cgroup = cgroupPath(ctx, c)
   const devices = await resolveDevices(c.hostConfig)
 
-  const [root, network, , seccomp] = await settleAll([
+  const [root, network, , seccomp, appArmorProfile] = await settleAll([
     openRoot(ctx, c, dirs, fds),
     openNetwork(ctx, c, fds, scope),
     makeCgroup(ctx, c, cgroup, devices, scope),
     ctx.seccomp.forContainer(c.hostConfig),
+    ctx.appArmor.forContainer(c.hostConfig),
   ])
   writeNetworkFiles(c, dirs, network)
 
@@ -114,6 +115,7 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
     devices: devices.devices,
     cgroup: planCgroup(ctx, cgroup),
     seccomp,
+    appArmorProfile,
     host: ctx.host,
     noNewPrivileges: ctx.config.noNewPrivileges,
     clients,

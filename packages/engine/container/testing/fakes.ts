@@ -463,6 +463,7 @@ export function makeWorld(
       selinux: false,
       capabilities: ['CHOWN', 'KILL', 'SYS_ADMIN'],
     },
+    appArmor: { forContainer: () => Promise.resolve(undefined), profileOf: () => '' },
     seccomp: { forContainer: () => Promise.resolve(undefined) },
     readLog: () => Readable.from(['past\n']),
     hostUsage: HOST_USAGE,
