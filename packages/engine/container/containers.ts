@@ -27,6 +27,7 @@ import { killContainer } from './kill.ts'
 import { listContainers } from './list/list.ts'
 import { containerLogs } from './logs.ts'
 import { pauseContainer, unpauseContainer } from './pause.ts'
+import { pruneContainers } from './prune.ts'
 import { Registry } from './registry.ts'
 import { removeByReference } from './remove.ts'
 import { renameContainer } from './rename.ts'
@@ -90,6 +91,7 @@ export function createContainers(o: ContainersOptions): Containers {
     probeStarts: new Semaphore(PROBE_STARTS),
     treeWriters: new TreeWriters(),
     shuttingDown: false,
+    pruning: false,
   }
   const loaded = loadContainers(ctx)
   return {
@@ -134,7 +136,7 @@ function containerBackend(ctx: Context): ContainerBackend {
     statPath: (id, path) => statPath(ctx, id, path),
     getArchive: (id, o) => getArchive(ctx, id, o),
     putArchive: (id, o) => putArchive(ctx, id, o),
-    prune: () => unserved('prune'),
+    prune: (o) => pruneContainers(ctx, o),
   }
 }
 

@@ -84,6 +84,7 @@ export interface Context extends ContainerDeps {
   readonly probeStarts: Semaphore
   readonly treeWriters: TreeWriters
   shuttingDown: boolean
+  pruning: boolean
 }
 
 /** A rollback scope whose failing undos are logged. */

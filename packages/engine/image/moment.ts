@@ -21,9 +21,15 @@ export function parseMoment(text: string, now: number): number {
     /^\d{4}-\d\d-\d\dT/.test(text) && !/Z|[+-]\d\d:\d\d$/.test(text) ? `${text}Z` : text,
   )
   if (Number.isNaN(time)) {
-    throw invalidParameter(
-      `invalid value for 'until' filter: failed to parse value as time or duration: "${text}"`,
-    )
+    throw invalidParameter(complaint(text))
   }
   return time
+}
+
+/** moby's words; for what looks like a date, those of Go's time package, as far as they go. */
+function complaint(text: string): string {
+  const failed = 'failed to parse value as time or duration'
+  if (text.trim() === '') return `${failed}: value is empty`
+  if (text.includes('-')) return `parsing time "${text}": cannot parse "${text}"`
+  return `${failed}: invalid seconds "${text.split('.')[0]}": invalid syntax`
 }

@@ -6,6 +6,7 @@ import { archiveRoutes } from './archive.ts'
 import { containerRoutes } from './containers.ts'
 import { execRoutes } from './execs.ts'
 import { imageRoutes } from './images.ts'
+import { containerPruneRoutes } from './prune.ts'
 import { resourceRoutes } from './resources.ts'
 import { networkRoutes } from './networks.ts'
 import { pluginRoutes } from './plugins.ts'
@@ -20,6 +21,7 @@ export function allRoutes(backend: Backend): Routes {
     ...attachRoutes(backend.containers),
     ...containerRoutes(backend.containers),
     ...archiveRoutes(backend.containers),
+    ...containerPruneRoutes(backend.containers),
     ...resourceRoutes(backend.containers),
     ...execRoutes(backend.execs),
     ...imageRoutes(backend.images),
