@@ -9,6 +9,7 @@ import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import type { Health } from '../health/health.ts'
 import type { HealthMonitor } from '../health/monitor.ts'
 import type { ClientConnection } from './plan/plan-input.ts'
+import type { LinkRecord } from './links/links.ts'
 import type { MountRecord } from './create/mount-record.ts'
 
 /** States as stored. `removing` wins over whatever the process does. */
@@ -28,6 +29,8 @@ export interface ContainerDetail {
   manuallyStopped: boolean
   /** It has been started at least once: only then restart policies act at daemon start. */
   startedBefore: boolean
+  /** Legacy links of the default bridge. */
+  links?: LinkRecord[]
   /** What the image is called in `ps`. */
   os: string
 }

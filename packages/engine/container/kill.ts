@@ -36,8 +36,12 @@ export async function killContainer(
 }
 
 /** Throws conflict when it does not run. */
-export async function killAndWait(ctx: Context, c: Container): Promise<void> {
-  const live = await sendSignal(ctx, c, SIGKILL)
+export async function killAndWait(
+  ctx: Context,
+  c: Container,
+  o: { manual?: boolean } = {},
+): Promise<void> {
+  const live = await sendSignal(ctx, c, SIGKILL, { manual: o.manual ?? !ctx.shuttingDown })
   if (await ended(ctx, c, live, KILL_WAIT_MS)) return
   ctx.log.warn({ container: c.id }, 'no exit within 10 s of SIGKILL, killing the whole group')
   if (live) await ctx.cgroups.kill(live.cgroup)
@@ -65,19 +69,21 @@ export async function ended(
 }
 
 /**
- * Sends a signal to init, answers the process that got it, and notes that a user did. Any signal that means "stop" keeps restart
- * policies from acting; so does every signal where the container names no stop signal (as Docker).
+ * Sends a signal to init, answers the process that got it, and notes that a user did (`manual`). Any
+ * signal that means "stop" keeps restart policies from acting; so does every signal where the
+ * container names no stop signal (as Docker).
  */
 export async function sendSignal(
   ctx: Context,
   c: Container,
   signal: number,
+  o: { manual: boolean } = { manual: true },
 ): Promise<LiveContainer | undefined> {
   if (!isRunning(c)) throw notRunning(c.id)
   const ownStop = c.config.StopSignal
   const stops = !ownStop || signal === SIGKILL || parseSignal(ownStop) === signal
   if (stops) c.restart.cancelled = true
-  if (!ctx.shuttingDown) c.detail.manuallyStopped = true
+  if (o.manual) c.detail.manuallyStopped = true
   if (stops && c.state === 'restarting' && (await cancelRestart(ctx, c))) return undefined
   const { live } = c
   const send = (): Promise<void> => recordAndSignal(ctx, c, live, signal)

@@ -81,8 +81,17 @@ export class Registry {
     const direct = this.#byId.get(reference)
     if (direct) return direct
     const name = reference.startsWith('/') ? reference.slice(1) : reference
-    const id = this.#idByName.get(name)
+    const id = this.#idByName.get(name) ?? this.#linked(name)
     return id === undefined ? undefined : this.#byId.get(id)
+  }
+
+  /** `parent/alias`: whom a link of that container leads to. */
+  #linked(name: string): string | undefined {
+    const slash = name.indexOf('/')
+    if (slash < 0) return undefined
+    const parent = this.#idByName.get(name.slice(0, slash))
+    const links = parent === undefined ? undefined : this.#byId.get(parent)?.detail.links
+    return links?.find(({ alias }) => alias === name.slice(slash + 1))?.id
   }
 
   /** True while this very record is registered. */

@@ -1,8 +1,9 @@
-import { conflict, EngineError, invalidParameter, system } from '../base/errors.ts'
+import { conflict, EngineError, system } from '../base/errors.ts'
 import { type Container, isRunning, visibleState } from './container.ts'
 import { type Context } from './context.ts'
 import { containerEvent } from './events.ts'
 import { killAndWait } from './kill.ts'
+import { removeLink } from './links/remove-link.ts'
 import { quote, removalInProgress } from './messages.ts'
 import { containerDirs } from './paths.ts'
 import { deleteRow, updateRow } from './rows.ts'
@@ -24,8 +25,7 @@ export async function removeByReference(
 ): Promise<void> {
   const c = ctx.registry.get(reference)
   await c.reconciled
-  if (o.link)
-    throw invalidParameter('Conflict, cannot remove the default link name of the container')
+  if (o.link) return removeLink(ctx, reference)
   await removeContainer(ctx, c, reference, o)
 }
 

@@ -32,21 +32,26 @@ export async function stopContainer(
 }
 
 /** Stop signal, wait, SIGKILL. Fine when it does not run. */
-export async function stopAndWait(ctx: Context, c: Container, o: StopOptions): Promise<void> {
+export async function stopAndWait(
+  ctx: Context,
+  c: Container,
+  o: StopOptions & { manual?: boolean },
+): Promise<void> {
   if (!isRunning(c)) return
   const signal = o.signal ? parseSignal(o.signal) : stopSignal(c.config.StopSignal)
   const seconds = o.timeoutSeconds ?? c.config.StopTimeout ?? ctx.config.stopTimeoutSeconds
   let live = c.live
   let waitMs = seconds < 0 ? undefined : seconds * 1000
   try {
-    live = await sendSignal(ctx, c, signal)
+    const manual = o.manual ?? !ctx.shuttingDown
+    live = await sendSignal(ctx, c, signal, { manual })
   } catch (err) {
     ctx.log.warn({ container: c.id, err, signal }, 'stop signal not sent')
     waitMs = FAILED_SIGNAL_WAIT_MS
   }
   if (!(await ended(ctx, c, live, waitMs)) && isRunning(c) && c.live === live) {
     ctx.log.info({ container: c.id, seconds, signal }, 'no exit after stop signal, killing')
-    await killAndWait(ctx, c).catch((error: unknown) => {
+    await killAndWait(ctx, c, o).catch((error: unknown) => {
       if (isRunning(c)) throw error
     })
   }

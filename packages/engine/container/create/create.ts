@@ -6,12 +6,13 @@ import type {
   NetworkingConfig,
 } from '@tdocker/api'
 import type { CreateOptions } from '../../backend-types.ts'
-import { invalidParameter, notImplemented, system } from '../../base/errors.ts'
+import { invalidParameter, system } from '../../base/errors.ts'
 import { StoreError } from '../../store/store.ts'
 import { type Container, joinedContainer } from '../container.ts'
 import { type Context, rollback } from '../context.ts'
 import { containerEvent } from '../events.ts'
 import { newId } from '../id.ts'
+import { resolveLinks } from '../links/links.ts'
 import { invalidName, nameTaken } from '../messages.ts'
 import { generateName, isValidName } from '../names/generate.ts'
 import type { ResolvedImage } from '../needs.ts'
@@ -55,11 +56,12 @@ export async function createContainer(
   const name = reserveName(ctx, o.name, id)
   scope.undo('release name', () => ctx.registry.release(name, id))
   parseSecurityOptions(wish.host)
-  refuseUnsupported(wish.host)
   const container = newContainer(ctx, { ...wish, config, id, name, image })
   container.detail.mounts = planMounts(ctx, config, wish.host, o.readOnlyNonRecursive === true)
   await planNetwork(ctx, container)
   refuseStorageOptions(wish.host)
+  const links = resolveLinks(ctx.registry, wish.host)
+  if (links.length > 0) container.detail.links = links
   const volumes = await acquireVolumes(ctx, wish.host, container.detail.mounts, scope)
   await populateVolumes(ctx, image.lowers, volumes)
 
@@ -104,11 +106,6 @@ function validateWish(ctx: Context, o: CreateOptions): Wish {
     networking: networking ?? {},
     warnings,
   }
-}
-
-function refuseUnsupported(host: HostConfig): void {
-  if (host.Links?.length)
-    throw notImplemented('legacy container links are not supported; use a network and its aliases')
 }
 
 /** A quota needs a file system that has them per project. */

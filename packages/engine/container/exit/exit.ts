@@ -116,6 +116,8 @@ export interface ProcessEnd {
   oomKilled: boolean
   /** What is told before `die`. */
   before: readonly NewEvent[]
+  /** The caller sees to a restart, which then is not one more of a row. */
+  restartLater?: boolean
 }
 
 /**
@@ -139,7 +141,7 @@ export async function enterStopped(
   })
   c.restart.delayMs = decision.delayMs
   c.state = decision.restart ? 'restarting' : 'exited'
-  if (decision.restart) c.restartCount++
+  if (decision.restart && !end.restartLater) c.restartCount++
   c.live = undefined
   if (c.health) c.health = { ...c.health, status: 'unhealthy' }
   c.pid = 0
@@ -151,7 +153,7 @@ export async function enterStopped(
   const removes = !decision.restart && (c.hostConfig.AutoRemove ?? false) && !c.manualRestart
   await commitStopped(ctx, c, { durationNs, removes, before: end.before })
   wakeStopWaiters(c)
-  if (decision.restart) scheduleRestart(ctx, c)
+  if (decision.restart && !end.restartLater) scheduleRestart(ctx, c)
   return decision.restart ? 'restart' : removes ? 'remove' : 'rest'
 }
 
@@ -199,7 +201,7 @@ function clearEndpoints(c: Container): void {
     })
 }
 
-export function scheduleRestart(ctx: Context, c: Container): void {
+function scheduleRestart(ctx: Context, c: Container): void {
   c.restart.timer = ctx.clock.after(c.restart.delayMs, () => {
     c.restart.timer = undefined
     inBackground(ctx, c.id, 'restart', restartNow(ctx, c))
@@ -209,18 +211,25 @@ export function scheduleRestart(ctx: Context, c: Container): void {
 async function restartNow(ctx: Context, c: Container): Promise<void> {
   const removes = await ctx.locks.run(c.id, async () => {
     if (c.state !== 'restarting' || c.removing || ctx.shuttingDown) return false
+    const { exitCode } = c
     try {
       await startLocked(ctx, c, { automatic: true })
       return false
     } catch {
-      // The reason is on the container; a start that fails is not tried again, as in Docker.
-      c.state = 'exited'
-      await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
-      wakeStopWaiters(c)
+      // As in Docker: the code is that of the run before.
+      c.exitCode = exitCode
+      await giveUpRestart(ctx, c)
       return c.hostConfig.AutoRemove ?? false
     }
   })
   if (removes) await removeContainer(ctx, c, c.id, { force: true, volumes: true })
+}
+
+/** A start that failed is not tried again, as in Docker; the reason is on the container. */
+export async function giveUpRestart(ctx: Context, c: Container): Promise<void> {
+  c.state = 'exited'
+  await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
+  wakeStopWaiters(c)
 }
 
 /** A user does not want it back: ends a waiting restart. Answers whether there was one. */

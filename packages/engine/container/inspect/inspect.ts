@@ -3,6 +3,7 @@ import type { Health } from '../../health/health.ts'
 import { formatTime } from '../clock.ts'
 import { type Container, isRunning, joinedContainer, visibleState } from '../container.ts'
 import type { Context } from '../context.ts'
+import { shownLinks } from '../links/links.ts'
 import { containerDirs } from '../paths.ts'
 import { containerSizes } from '../sizes.ts'
 import { shownConfig, shownHostConfig } from './host-config.ts'
@@ -38,7 +39,10 @@ export async function inspectContainer(
     ProcessLabel: '',
     AppArmorProfile: everStarted ? ctx.appArmor.profileOf(c.hostConfig) : '',
     ExecIDs: c.execs.size > 0 ? [...c.execs] : null,
-    HostConfig: shownHostConfig(c.hostConfig),
+    HostConfig: {
+      ...shownHostConfig(c.hostConfig),
+      Links: shownLinks(ctx.registry, c) as string[],
+    },
     GraphDriver: graphDriver(c, dirs),
     ...(o.size ? await containerSizes(ctx, c) : {}),
     Mounts: mountPoints(c),

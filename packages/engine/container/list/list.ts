@@ -3,6 +3,7 @@ import type { ListOptions } from '../../backend-types.ts'
 import { type Container, isRunning, visibleState } from '../container.ts'
 import type { Context } from '../context.ts'
 import { mountPoints } from '../inspect/mount-points.ts'
+import { linkNames } from '../links/links.ts'
 import { containerSizes } from '../sizes.ts'
 import { parseFilters, type Selection } from './filters.ts'
 import { portSummaries } from './ports.ts'
@@ -15,7 +16,8 @@ export async function listContainers(ctx: Context, o: ListOptions): Promise<Cont
   const ancestors = new Set((await Promise.all(wanted)).filter((id) => id !== undefined))
   const selection = parseFilters(o.filters, { all: o.all, registry: ctx.registry, ancestors })
   const chosen = select([...ctx.registry.all()], selection, o.limit)
-  return Promise.all(chosen.map((c) => summarize(ctx, c, o, names)))
+  const links = linkNames(ctx.registry)
+  return Promise.all(chosen.map((c) => summarize(ctx, c, o, names, links)))
 }
 
 function select(all: Container[], selection: Selection, limit: number): Container[] {
@@ -35,11 +37,12 @@ async function summarize(
   c: Container,
   o: ListOptions,
   names: ImageNames,
+  links: ReadonlyMap<string, string[]>,
 ): Promise<ContainerSummary> {
   const { Annotations: annotations } = c.hostConfig
   return {
     Id: c.id,
-    Names: c.name === '' ? [] : [`/${c.name}`],
+    Names: c.name === '' ? [] : [`/${c.name}`, ...(links.get(c.id) ?? [])].toSorted(),
     Image: await names.shownFor(c),
     ImageID: c.imageId,
     Command: command(c),

@@ -4,16 +4,16 @@ import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import { type Container, isRunning } from '../container.ts'
 import { type Context, inBackground } from '../context.ts'
 import { containerEvent } from '../events.ts'
-import { enterStopped, EXIT_UNKNOWN_END, scheduleRestart, watchExit } from '../exit/exit.ts'
+import { enterStopped, EXIT_UNKNOWN_END, watchExit } from '../exit/exit.ts'
 import { beginHealth, resumeMonitor } from '../../health/monitor.ts'
 import { saveHealth } from '../../health/health-rows.ts'
-import { decideRestart } from '../exit/restart-policy.ts'
 import { containerDirs, runDir } from '../paths.ts'
 import { destroy, removeContainer, removeDirectories } from '../remove.ts'
 import { deleteRow, loadRows, type StoredContainer, updateRow } from '../rows.ts'
-import { cgroupPath, startLocked } from '../start/start.ts'
+import { cgroupPath } from '../start/start.ts'
 import { stopAndWait } from '../stop.ts'
 import { collectGarbage } from './garbage.ts'
+import { applyPolicies } from './policies.ts'
 import { restoreExecs } from './restore-execs.ts'
 
 /** How many containers are looked at side by side. */
@@ -75,7 +75,10 @@ export async function restoreContainers(ctx: Context, loaded: Loaded): Promise<v
   })
   await restoreExecs(ctx)
   await collectGarbage(ctx)
-  await applyPolicies(ctx, findings)
+  await applyPolicies(
+    ctx,
+    findings.map(({ stored }) => stored.container),
+  )
 }
 
 function listRunDirs(ctx: Context): Set<string> {
@@ -97,7 +100,9 @@ async function look(
   if (!runDirs.has(dirs.run.slice(runDir(ctx.config.execRoot).length + 1))) return nothing
   try {
     const files = { socket: dirs.socket, exitFile: dirs.exit }
-    const shim = await ctx.shims.adopt(files)
+    // Nothing lives through a reboot, whatever a runtime directory on disk still shows.
+    const sameBoot = stored.bootId === ctx.config.bootId
+    const shim = sameBoot ? await ctx.shims.adopt(files) : undefined
     if (shim) return { stored, shim, record: undefined }
     return { stored, shim, record: await ctx.shims.readExitRecord(dirs.exit) }
   } catch (err) {
@@ -154,7 +159,7 @@ async function goOn(ctx: Context, c: Container, shim: ShimProcess): Promise<void
   await matchFreezer(ctx, c)
   resumeMonitor(ctx, c)
   watch()
-  if (!ctx.config.liveRestore) await stopAndWait(ctx, c, {})
+  if (!ctx.config.liveRestore) await stopAndWait(ctx, c, { manual: false })
 }
 
 /** The daemon died between a freeze or a thaw and its commit, or somebody else did it. */
@@ -169,7 +174,8 @@ async function matchFreezer(ctx: Context, c: Container): Promise<void> {
 /** No shim: its exit record is the last word; without one nobody knows. Under the lock. */
 async function settle(ctx: Context, c: Container, record: ExitRecord | undefined): Promise<void> {
   const unheard = record !== undefined && record.finishedAtNs !== c.finishedNs
-  if (c.state === 'restarting' && !unheard) return scheduleRestart(ctx, c)
+  // A restart that was waiting is made up for with the others'.
+  if (c.state === 'restarting' && !unheard) return
   if (!isRunning(c) && !unheard) return
   c.startedNs ??= record?.finishedAtNs
   c.detail.startedBefore = true
@@ -180,6 +186,7 @@ async function settle(ctx: Context, c: Container, record: ExitRecord | undefined
     finishedNs: record?.finishedAtNs ?? ctx.clock.nowNs(),
     oomKilled: oomKills > 0,
     before: oomKills > 0 && !c.oomKilled ? [containerEvent(c, 'oom')] : [],
+    restartLater: true,
   })
   await ctx.cgroups.remove(cgroupPath(ctx, c))
   if (next === 'remove')
@@ -188,57 +195,6 @@ async function settle(ctx: Context, c: Container, record: ExitRecord | undefined
       c.id,
       'auto-remove',
       removeContainer(ctx, c, c.id, { force: true, volumes: true }),
-    )
-}
-
-/**
- * What Docker starts with its daemon: `always`, `unless-stopped` unless a user stopped it, failed
- * `on-failure` ones. Those that join others come after the others.
- */
-async function applyPolicies(ctx: Context, findings: readonly Finding[]): Promise<void> {
-  const waiting = findings
-    .map(({ stored }) => stored.container)
-    .filter((c) => ctx.registry.has(c) && c.state === 'exited' && !c.removing)
-  for (const c of waiting.filter((candidate) => candidate.hostConfig.AutoRemove))
-    inBackground(
-      ctx,
-      c.id,
-      'auto-remove',
-      removeContainer(ctx, c, c.id, { force: true, volumes: true }).catch((error: unknown) => {
-        if (ctx.registry.has(c) && !c.removing) throw error
-      }),
-    )
-  const wanted = waiting.filter((c) => c.detail.startedBefore && wantsStart(c))
-  const joins = (c: Container): boolean =>
-    [c.hostConfig.NetworkMode, c.hostConfig.PidMode, c.hostConfig.IpcMode].some((mode) =>
-      mode?.startsWith('container:'),
-    )
-  await eachOf(
-    wanted.filter((c) => !joins(c)),
-    (c) => startAgain(ctx, c),
-  )
-  await eachOf(wanted.filter(joins), (c) => startAgain(ctx, c))
-}
-
-function wantsStart(c: Container): boolean {
-  return decideRestart({
-    policy: c.hostConfig.RestartPolicy ?? {},
-    cancelled: false,
-    manuallyStopped: c.detail.manuallyStopped,
-    exitCode: c.exitCode,
-    restartCount: c.restartCount,
-    delayMs: 0,
-    durationMs: 0,
-  }).restart
-}
-
-async function startAgain(ctx: Context, c: Container): Promise<void> {
-  await ctx.locks
-    .run(c.id, async () => {
-      if (c.state === 'exited' && !c.removing) await startLocked(ctx, c, { automatic: false })
-    })
-    .catch((err: unknown) =>
-      ctx.log.error({ container: c.id, err }, 'restart at daemon start failed'),
     )
 }
 

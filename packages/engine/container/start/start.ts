@@ -12,6 +12,8 @@ import { containerEvent, volumeEvents } from '../events.ts'
 import { watchExit } from '../exit/exit.ts'
 import { beginHealth, updateMonitor } from '../../health/monitor.ts'
 import { saveHealth } from '../../health/health-rows.ts'
+import { withLinkVariables } from '../links/environment.ts'
+import { linkLines, liveLinks, tellParents } from '../links/hosts.ts'
 import { alreadyRunning, quote, startPaused, startRemoved } from '../messages.ts'
 import { type ContainerDirs, containerDirs } from '../paths.ts'
 import { buildCreatePlan } from '../plan/create-plan.ts'
@@ -94,13 +96,14 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
     ctx.seccomp.forContainer(c.hostConfig),
     ctx.appArmor.forContainer(c.hostConfig),
   ])
-  writeNetworkFiles(c, dirs, network)
+  const links = liveLinks(ctx, c)
+  writeNetworkFiles(c, dirs, network, linkLines(links))
 
   const init = (c.hostConfig.Init ?? ctx.config.init) ? await initProgram(ctx.config) : undefined
   const built = buildCreatePlan({
     id: c.id,
     name: c.name,
-    config: c.config,
+    config: withLinkVariables(c, links),
     hostConfig: withUlimits(ctx, c),
     paths: planPaths(c, dirs, network, init),
     rootFd: root.rootFd,
@@ -130,6 +133,7 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   const rows = [updateRow(c, ctx.config.bootId), ...saveHealth(c)]
   await ctx.events.commit(rows, [...volumeEvents(c, 'mount'), containerEvent(c, 'start')])
   scope.release()
+  tellParents(ctx, c)
   updateMonitor(ctx, c)
   live.watch()
 }
@@ -235,10 +239,15 @@ export function withUlimits(ctx: Context, c: Container): HostConfig {
 }
 
 /** The three files Docker binds over /etc. */
-function writeNetworkFiles(c: Container, dirs: ContainerDirs, network: NetworkSetup): void {
+function writeNetworkFiles(
+  c: Container,
+  dirs: ContainerDirs,
+  network: NetworkSetup,
+  links: string,
+): void {
   if (!network.contents) return
   const { Hostname: host = '', Domainname: domain } = c.config
-  writeFileSync(dirs.hosts, network.contents.hosts, { mode: 0o644 })
+  writeFileSync(dirs.hosts, `${network.contents.hosts}${links}`, { mode: 0o644 })
   writeFileSync(dirs.resolvConf, network.contents.resolvConf, { mode: 0o644 })
   writeFileSync(dirs.hostname, `${domain ? `${host}.${domain}` : host}\n`, { mode: 0o644 })
 }
