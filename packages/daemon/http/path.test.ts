@@ -26,7 +26,11 @@ test('slashes in image names are encoded', () => {
     ['GET', '/images/json', '/images/json'],
     ['POST', '/images/create?fromImage=a/b', '/images/create?fromImage=a/b'],
     ['GET', '/images/a%2Fb/json', '/images/a%2Fb/json'],
-    ['GET', '/containers/a/b/json', '/containers/a/b/json'],
+    ['GET', '/containers/a/b/json?size=1', '/containers/a%2Fb/json?size=1'],
+    ['GET', '/containers/a/b/attach/ws', '/containers/a%2Fb/attach/ws'],
+    ['DELETE', '/containers/a/b', '/containers/a%2Fb'],
+    ['GET', '/containers/json', '/containers/json'],
+    ['GET', '/volumes/a/b', '/volumes/a/b'],
   ]
   for (const [method, from, to] of cases) assert.equal(parseTarget(from, method).url, to)
 })

@@ -1,6 +1,6 @@
 /**
- * Request targets as moby's router reads them: an optional `/v1.NN` in front, and image names that
- * may contain slashes, which are percent-encoded here so that one `{name}` matches them.
+ * Request targets as moby's router reads them: an optional `/v1.NN` in front, and names that may
+ * contain slashes (images, and containers by the name that a link gives them: `parent/alias`), which are percent-encoded here so that one `{name}` matches them.
  */
 export interface Target {
   /** As it stood in the path; undefined without one. */
@@ -17,6 +17,26 @@ export function parseTarget(url: string, method: string): Target {
 
 /** Groups whose names may hold slashes, and what may follow such a name, by method. */
 const named: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  '/containers/': {
+    HEAD: ['/archive'],
+    GET: ['/json', '/top', '/logs', '/stats', '/attach/ws', '/archive', '/changes', '/export'],
+    POST: [
+      '/start',
+      '/stop',
+      '/restart',
+      '/kill',
+      '/wait',
+      '/attach',
+      '/resize',
+      '/exec',
+      '/rename',
+      '/update',
+      '/pause',
+      '/unpause',
+    ],
+    PUT: ['/archive'],
+    DELETE: [''],
+  },
   '/images/': {
     GET: ['/json', '/history', '/get', '/attestations'],
     POST: ['/push', '/tag'],
