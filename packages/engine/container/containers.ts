@@ -1,7 +1,6 @@
 import { hostname } from 'node:os'
 import type { ContainerSummary } from '@tdocker/api'
 import type { ContainerBackend, ExecBackend } from '../backend-types.ts'
-import { notImplemented } from '../base/errors.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
 import { Semaphore } from '../content/semaphore.ts'
 import { createExec } from '../exec/create-exec.ts'
@@ -138,10 +137,6 @@ function containerBackend(ctx: Context): ContainerBackend {
     putArchive: (id, o) => putArchive(ctx, id, o),
     prune: (o) => pruneContainers(ctx, o),
   }
-}
-
-async function unserved(verb: string): Promise<never> {
-  throw notImplemented(`${verb} is not supported by tdocker yet`)
 }
 
 function execBackend(ctx: Context): ExecBackend {
