@@ -24,8 +24,17 @@ export function checkContentType(header: string | undefined, hasBody: boolean): 
   )
 }
 
-/** Everything a stream brings; 413 beyond `limit` bytes. */
+/** Everything a stream brings; 413 beyond `limit` bytes, 400 when the client goes away within it. */
 export async function readAll(stream: Readable, limit: number): Promise<Buffer> {
+  try {
+    return await gather(stream, limit)
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ECONNRESET') throw error
+    throw new InvalidRequest('invalid JSON: unexpected EOF')
+  }
+}
+
+async function gather(stream: Readable, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of stream as AsyncIterable<Buffer>) {

@@ -72,6 +72,18 @@ test('every answer tells who speaks', async () => {
   }
 })
 
+test('a connection that ends within a body is not waited on, with Upgrade either', async () => {
+  for (const extra of ['', 'Connection: Upgrade\r\nUpgrade: websocket\r\n']) {
+    const socket = await h.connect()
+    socket.end(
+      `POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${extra}` +
+        'Content-Length: 20\r\n\r\n{"Image":',
+    )
+    // Broken off without an answer, or with 400.
+    assert.doesNotMatch(await drain(socket).catch(() => ''), /^HTTP\/1\.1 [25]/)
+  }
+})
+
 test('what is no route is no page, whatever the method', async () => {
   for (const [method, path] of [
     ['GET', '/'],

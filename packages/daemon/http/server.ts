@@ -114,6 +114,7 @@ class Listener {
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const url = request.url ?? '/'
     if (url.endsWith('/_ping') && this.#answerPing(url, request.method, response)) return
+    if (request.headers.upgrade !== undefined) breakOffAtEnd(request)
     this.#route(request, response, undefined)
   }
 
@@ -198,6 +199,16 @@ class Listener {
   #setHeaders(response: ServerResponse): void {
     for (const [name, value] of Object.entries(this.#headers)) response.setHeader(name, value)
   }
+}
+
+/**
+ * Node's parser says nothing of a connection that ends within the body of a request with `Upgrade`:
+ * whoever reads the body would wait for ever.
+ */
+function breakOffAtEnd(request: IncomingMessage): void {
+  request.socket.once('end', () => {
+    if (!request.complete) request.destroy()
+  })
 }
 
 /** Requests whose connection may be taken over; elsewhere `Upgrade` is ignored. */

@@ -1,7 +1,7 @@
 import { EngineError, invalidParameter } from '../base/errors.ts'
 import type { Context } from './context.ts'
 import { containerEvent } from './events.ts'
-import { invalidName } from './messages.ts'
+import { invalidName, noSuchContainer } from './messages.ts'
 import { isValidName } from './names/generate.ts'
 import { updateRow } from './rows.ts'
 
@@ -17,6 +17,7 @@ export async function renameContainer(
     throw invalidParameter('Neither old nor new names may be empty')
   const c = ctx.registry.get(reference.trim())
   await ctx.locks.run(c.id, async () => {
+    if (!ctx.registry.has(c)) throw noSuchContainer(reference)
     if (c.name === name)
       throw invalidParameter('Renaming a container with the same name as its current name')
     reserve(ctx, c.id, name, given)

@@ -21,7 +21,7 @@ export async function restartContainer(
     }
     await ctx.locks.run(c.id, async () => {
       if (isRunning(c)) return
-      assertStartable(c)
+      assertStartable(ctx, c)
       await startLocked(ctx, c, { automatic: false })
     })
   } catch (error) {

@@ -2,6 +2,7 @@ import type { ContainerWaitResponse } from '@tdocker/api'
 import type { WaitCondition } from '../backend-types.ts'
 import { type Container, isRunning, type Waiter } from './container.ts'
 import type { Context } from './context.ts'
+import { noSuchContainer } from './messages.ts'
 
 type Status = Parameters<Waiter>[0]
 
@@ -16,6 +17,7 @@ export async function waitContainer(
 ): Promise<{ result: Promise<ContainerWaitResponse> }> {
   const c = ctx.registry.get(reference)
   await c.reconciled
+  if (!ctx.registry.has(c)) throw noSuchContainer(reference)
   return { result: waitFor(c, o.condition, o.signal).then(toResponse) }
 }
 

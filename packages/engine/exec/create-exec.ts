@@ -1,5 +1,5 @@
 import type { ExecCreateRequest } from '@tdocker/api'
-import { type EngineError, invalidParameter, system } from '../base/errors.ts'
+import { EngineError, invalidParameter, system } from '../base/errors.ts'
 import type { Container, LiveContainer } from '../container/container.ts'
 import { type Context, inBackground } from '../container/context.ts'
 import { parseDetachKeys } from '../container/detach-keys.ts'
@@ -74,18 +74,19 @@ async function checkUser(
   try {
     await lookUp(ctx, c, live, user)
   } catch (error) {
+    if (error instanceof EngineError && error.kind === 'conflict') throw error
     throw invalidParameter((error as Error).message, error)
   }
 }
 
-/** Looks a user up in the running container's own tree. */
+/** Looks a user up in the running container's own tree. Throws conflict when it has just ended. */
 export async function lookUp(
   ctx: Context,
   c: Container,
   live: LiveContainer,
   user: string,
 ): Promise<ResolvedUser> {
-  const root = ctx.native.openRoot(`/proc/${live.shim.pid}/root`)
+  const root = openLiveRoot(ctx, c, live)
   try {
     return await resolveUser({
       native: ctx.native,
@@ -95,6 +96,17 @@ export async function lookUp(
     })
   } finally {
     ctx.native.closeFd(root)
+  }
+}
+
+/** init may be gone before its end is known here. */
+function openLiveRoot(ctx: Context, c: Container, live: LiveContainer): number {
+  try {
+    return ctx.native.openRoot(`/proc/${live.shim.pid}/root`)
+  } catch (error) {
+    const { code } = error as { code?: string }
+    if (code === 'ENOENT' || code === 'ESRCH') throw notRunning(c.id)
+    throw error
   }
 }
 

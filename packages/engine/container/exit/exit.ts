@@ -211,6 +211,7 @@ function scheduleRestart(ctx: Context, c: Container): void {
 async function restartNow(ctx: Context, c: Container): Promise<void> {
   const removes = await ctx.locks.run(c.id, async () => {
     if (c.state !== 'restarting' || c.removing || ctx.shuttingDown) return false
+    if (!ctx.registry.has(c)) return false
     const { exitCode } = c
     try {
       await startLocked(ctx, c, { automatic: true })

@@ -35,18 +35,19 @@ import { type NetworkSetup, setUpNetwork } from './sandbox.ts'
 export async function startContainer(ctx: Context, reference: string): Promise<void> {
   const c = ctx.registry.get(reference)
   await c.reconciled
-  assertStartable(c)
+  assertStartable(ctx, c)
   ctx.cgroups.anticipateJoin()
   await ctx.locks.run(c.id, () => {
-    assertStartable(c)
+    assertStartable(ctx, c)
     return startLocked(ctx, c, { automatic: false })
   })
 }
 
-export function assertStartable(c: Container): void {
+/** Also for one that was removed while its start waited for the lock. */
+export function assertStartable(ctx: Context, c: Container): void {
   if (c.state === 'paused') throw startPaused()
   if (isRunning(c)) throw alreadyRunning()
-  if (c.removing || c.state === 'dead') throw startRemoved()
+  if (c.removing || c.state === 'dead' || !ctx.registry.has(c)) throw startRemoved()
 }
 
 /**

@@ -1,0 +1,14 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fuzz } from './fuzz.ts'
+
+test('2,000 mutated requests over all operations', async (t) => {
+  const { statuses, problems, memory } = await fuzz({
+    seed: Number(process.env['FUZZ_SEED'] ?? 1),
+    count: 2000,
+  })
+  t.diagnostic(`answers ${JSON.stringify([...statuses].sort(([a], [b]) => a - b))}`)
+  t.diagnostic(`memory ${memory.map(Math.round).join(' → ')} MiB`)
+  assert.deepEqual(problems, [])
+  assert.ok(memory[1] < 600, `${memory[1]} MiB`)
+})
