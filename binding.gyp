@@ -39,7 +39,9 @@
         "addon/kernel/nft-monitor.cc",
         "addon/kernel/seccomp_compile.cc",
         "addon/kernel/device_program.cc",
-        "addon/kernel/policy.cc"
+        "addon/kernel/policy.cc",
+        "addon/kernel/log-frames.cc",
+        "addon/kernel/datagram.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")", "addon"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED", "NAPI_DISABLE_CPP_EXCEPTIONS", "_GNU_SOURCE"],
@@ -58,6 +60,7 @@
         "addon/shim/exit.cc",
         "addon/shim/init.cc",
         "addon/shim/launch.cc",
+        "addon/shim/log-files.cc",
         "addon/shim/log.cc",
         "addon/shim/loop.cc",
         "addon/shim/main.cc",

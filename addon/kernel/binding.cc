@@ -12,6 +12,8 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitNet(env, exports);
   InitNft(env, exports);
   InitPolicy(env, exports);
+  InitLogFrames(env, exports);
+  InitDatagram(env, exports);
   return exports;
 }
 

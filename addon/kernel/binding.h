@@ -9,3 +9,5 @@ void InitArchive(Napi::Env env, Napi::Object exports);
 void InitNet(Napi::Env env, Napi::Object exports);
 void InitNft(Napi::Env env, Napi::Object exports);
 void InitPolicy(Napi::Env env, Napi::Object exports);
+void InitLogFrames(Napi::Env env, Napi::Object exports);
+void InitDatagram(Napi::Env env, Napi::Object exports);

@@ -71,7 +71,7 @@ void Attach(Fields* fields, int* fd, Answer* answer) {
   if (error != 0) return Error(answer, error);
   *fd = -1;
   Ok(answer);
-  answer->Add(monitor.log.size).AddByte(0);
+  answer->Add(monitor.log.start + monitor.log.size).AddByte(0);
 }
 
 void AddNotify(int* fd, Answer* answer) {
@@ -97,12 +97,30 @@ void Resize(Fields* fields, Answer* answer) {
   Ok(answer);
 }
 
+// sent, confirmed → where the log ends.
+void Acknowledge(Fields* fields, Answer* answer) {
+  const long long sent = fields->Number();
+  const long long confirmed = fields->Number();
+  AcknowledgeLog(&monitor.log, sent, confirmed);
+  Ok(answer);
+  answer->Add(monitor.log.start + monitor.log.size).AddByte(0);
+}
+
+void Swap(Fields* fields, Answer* answer) {
+  const long long inode = fields->Number();
+  const int error = SwapLog(&monitor.log, static_cast<unsigned long long>(inode), fields->Next());
+  if (error != 0) return Error(answer, error);
+  Ok(answer);
+}
+
 void Handle(char* request, size_t size, int* fd, Answer* answer) {
   Fields fields(request, request + size);
   const char* verb = fields.Next();
   if (strcmp(verb, "attach") == 0) return Attach(&fields, fd, answer);
   if (strcmp(verb, "notify") == 0) return AddNotify(fd, answer);
   if (strcmp(verb, "resize") == 0) return Resize(&fields, answer);
+  if (strcmp(verb, "log-sent") == 0) return Acknowledge(&fields, answer);
+  if (strcmp(verb, "log-swap") == 0) return Swap(&fields, answer);
   Error(answer, ENOSYS);
 }
 

@@ -50,8 +50,6 @@ void FormatTime(char out[40]) {
   out[size + 1] = 0;
 }
 
-void Rotate(Log* log);
-
 char* Put(char* out, const char* text, size_t size) {
   memcpy(out, text, size);
   return out + size;
@@ -65,7 +63,7 @@ void PutEntry(Log* log, const LogStream* stream, const char* line, size_t count,
     FlushLog(log);
   if (log->max_size >= 0 && log->size + static_cast<long long>(log->out_size) >= log->max_size) {
     FlushLog(log);
-    if (log->size >= log->max_size) Rotate(log);
+    if (log->size >= log->max_size) RotateLog(log);
   }
   char* out = log->out + log->out_size;
   const bool empty = count == 0 && !newline;
@@ -111,44 +109,37 @@ bool Carry(LogStream* stream, const char* bytes, size_t count) {
   return true;
 }
 
-// path → path.1 → … → path.(max_file-1); files the daemon has compressed move along.
-void Shift(const Log* log, int from, int to, const char* suffix) {
-  Text<4096> source, target;
-  source.Add(log->path);
-  if (from > 0) source.Add(".").Add(from);
-  source.Add(suffix);
-  target.Add(log->path).Add(".").Add(to).Add(suffix);
-  rename(source.data(), target.data());
-}
-
-void Rotate(Log* log) {
-  if (log->max_file > 1) {
-    Text<4096> last;
-    last.Add(log->path).Add(".").Add(log->max_file - 1);
-    unlink(last.data());
-    unlink(last.Add(".gz").data());
-    for (int i = log->max_file - 2; i >= 1; i--) {
-      Shift(log, i, i + 1, "");
-      Shift(log, i, i + 1, ".gz");
-    }
-    Shift(log, 0, 1, "");
-  }
-  const int fresh = open(log->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0640);
-  if (fresh < 0) return;  // go on in the old one rather than lose output
-  close(log->fd);
-  log->fd = fresh;
-  log->size = 0;
+// What a crash of the machine left of a line must not swallow the next one.
+int EndTornLine(Log* log) {
+  char last = '\n';
+  if (log->size == 0 || pread(log->fd, &last, 1, log->size - 1) != 1 || last == '\n') return 0;
+  if (write(log->fd, "\n", 1) == 1) log->size++;
+  return 0;
 }
 
 }  // namespace
 
 int OpenLog(Log* log) {
-  log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  if (log->segmented) {
+    if (const int error = OpenSegment(log); error != 0) return error;
+  } else {
+    log->fd = open(log->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  }
   if (log->fd < 0) return errno;
   struct stat st;
   if (fstat(log->fd, &st) != 0) return errno;
   log->size = st.st_size;
-  return 0;
+  return EndTornLine(log);
+}
+
+bool LogLags(const Log* log) {
+  return log->backlog >= 0 && log->start + log->size - log->sent > log->backlog;
+}
+
+void AcknowledgeLog(Log* log, long long sent, long long confirmed) {
+  log->sent = sent;
+  log->confirmed = confirmed;
+  if (log->excess) PruneSegments(log);
 }
 
 void AppendLog(Log* log, LogStream* stream, const char* bytes, size_t count) {

@@ -65,7 +65,7 @@ bool ReadOutput(Output* output) {
     const size_t count = static_cast<size_t>(got);
     AppendLog(&monitor.log, &output->log, chunk, count);
     BroadcastOutput(output->client_stream, chunk, count);
-    if (count < kChunk || ClientsLag()) break;
+    if (count < kChunk || ClientsLag() || LogLags(&monitor.log)) break;
   }
   FlushLog(&monitor.log);
   return any;
@@ -101,7 +101,7 @@ void PollClient(Client* client, short events) {
 // One turn. `process` says whether the process is still to be waited for; true once it has ended.
 bool Turn(PollSet* set, bool process, int timeout_ms) {
   set->count = 0;
-  const bool paused = ClientsLag();
+  const bool paused = ClientsLag() || LogLags(&monitor.log);
   set->Add(process ? monitor.pidfd : -1, POLLIN);
   set->Add(process ? monitor.listen_fd : -1, POLLIN);
   set->Add(monitor.pending_stdin.empty() ? -1 : monitor.stdin_fd, POLLOUT);

@@ -31,12 +31,19 @@ int SetExitPath(Fields* fields) {
 }
 
 int SetLog(Fields* fields) {
-  if (strcmp(fields->Next(), "json-file") != 0) return 0;
+  const char* kind = fields->Next();
+  if (strcmp(kind, "none") == 0) return 0;
   Log* log = &monitor.log;
+  log->segmented = strcmp(kind, "segments") == 0;
   log->path = strdup(fields->Next());
   log->max_size = fields->Number();
   log->max_file = static_cast<int>(fields->Number());
   log->attrs = strdup(fields->Next());
+  if (log->segmented) {
+    log->start = fields->Number();
+    log->backlog = fields->Number();
+    log->sent = log->confirmed = fields->Number();
+  }
   return log->path == nullptr || log->attrs == nullptr ? ENOMEM : OpenLog(log);
 }
 

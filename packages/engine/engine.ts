@@ -15,7 +15,7 @@ import { SeccompFilters } from './container/plan/seccomp-cache.ts'
 import { SqliteEventLog } from './event/sqlite-event-log.ts'
 import type { ImageBackend } from './image/image-backend.ts'
 import { createImages, type Images } from './image/images.ts'
-import { readLog } from './log/json-file-reader.ts'
+import { readLog } from './log/read-log.ts'
 import { createNetworks, type Networks } from './network/index.ts'
 import type { NetworkBackend } from './network/network-backend.ts'
 import { NetworkVerbs } from './network/network-verbs.ts'
@@ -121,7 +121,7 @@ class AssembledEngine implements Engine {
       host,
       seccomp: new SeccompFilters({ native, host }),
       appArmor: new AppArmor(host.apparmor),
-      readLog,
+      readLog: (options) => readLog(options, native),
       config: containersConfig(config),
       log,
     })

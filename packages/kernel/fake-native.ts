@@ -170,6 +170,13 @@ export class FakeNative {
       nftMonitor: this.#sync('nftMonitor', open),
       bindPort: this.#sync('bindPort', open),
       socketPort: this.#sync('socketPort', () => 40000),
+      logFrames: this.#async('logFrames', ({ position }: { position: number }) => ({
+        frames: Buffer.alloc(0),
+        position,
+        pastUntil: false,
+      })),
+      unixDatagram: this.#sync('unixDatagram', open),
+      sendDatagram: this.#sync('sendDatagram', () => true),
       seccompCompile: this.#async('seccompCompile', () => Buffer.from('bpf')),
       bpfDeviceAttach: this.#async('bpfDeviceAttach', nothing),
       oomEventFd: this.#sync('oomEventFd', open),

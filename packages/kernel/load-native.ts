@@ -38,6 +38,8 @@ const synchronous: ReadonlySet<string> = new Set<keyof Native>([
   'bindPort',
   'socketPort',
   'oomEventFd',
+  'unixDatagram',
+  'sendDatagram',
 ])
 
 let loaded: Native | undefined

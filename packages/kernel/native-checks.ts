@@ -282,6 +282,21 @@ export const nativeChecks: NativeChecks = {
   },
   socketPort: (value) => fd(value),
 
+  logFrames(o) {
+    options(o)
+    fd(o.fd)
+    integer(o.position, 'position', 0, Number.MAX_SAFE_INTEGER)
+    integer(o.length, 'length', 1, 64 << 20)
+    for (const key of ['stdout', 'stderr', 'timestamps', 'tty'] as const) flag(o[key], key)
+  },
+  unixDatagram: (path) => absolute(path, 'path'),
+  sendDatagram(o) {
+    options(o)
+    fd(o.fd)
+    bytes(o.message, 'message')
+    optional(o.memfd, (value) => flag(value, 'memfd'))
+  },
+
   seccompCompile(o) {
     options(o)
     filled(o.defaultAction, 'defaultAction')

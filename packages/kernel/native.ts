@@ -219,6 +219,32 @@ export interface Native {
   /** The local port of a bound socket. */
   socketPort(fd: number): number
 
+  // ---- logs (addon/kernel/log-frames.cc, datagram.cc) ----
+
+  /**
+   * Reads at most `length` bytes of a json-file log and answers its whole lines as the API streams
+   * them: stdcopy frames, or on a tty bare bytes. What is no log line is passed over. `position` is
+   * behind the last whole line. With `pastUntil` it stopped at a line younger than `untilNs`.
+   */
+  logFrames(o: {
+    fd: number
+    position: number
+    length: number
+    stdout: boolean
+    stderr: boolean
+    timestamps: boolean
+    tty: boolean
+    sinceNs?: bigint
+    untilNs?: bigint
+  }): Promise<{ frames: Buffer; position: number; pastUntil: boolean }>
+  /** A non-blocking AF_UNIX datagram socket connected to `path`. */
+  unixDatagram(path: string): number
+  /**
+   * One datagram; false when the receiver's queue is full. With `memfd` a message larger than the
+   * socket takes travels as a sealed memfd, as the journal accepts it; else EMSGSIZE.
+   */
+  sendDatagram(o: { fd: number; message: Uint8Array; memfd?: boolean }): boolean
+
   // ---- policy (addon/kernel/policy.cc) ----
 
   /** Compiles a seccomp filter with libseccomp (CTL_OPTIMIZE=2) to BPF bytes, on a pool thread. */

@@ -113,7 +113,8 @@ async function attachWithPast(
 
 function past(ctx: Context, c: Container, o: AttachOptions, endOffset?: number): Readable {
   return ctx.readLog({
-    path: logSource(ctx, c).path,
+    files: logSource(ctx, c).files,
+    readers: ctx.logs.readers,
     stdout: o.stdout,
     stderr: o.stderr,
     follow: false,

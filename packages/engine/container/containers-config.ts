@@ -1,4 +1,4 @@
-import type { LogConfig } from './create/log-config.ts'
+import type { LogConfig } from '../log/driver/options.ts'
 
 /** What the daemon's settings mean to containers. */
 export interface ContainersConfig {

@@ -8,16 +8,20 @@ import { ExecRegistry } from '../exec/exec-registry.ts'
 import { inspectExec, resizeExec } from '../exec/exec-verbs.ts'
 import { startExec } from '../exec/start-exec.ts'
 import { runProbe } from '../health/probe.ts'
-import { readLog } from '../log/json-file-reader.ts'
 import { containerChanges } from './archive/changes.ts'
 import { exportContainer } from './archive/export.ts'
 import { getArchive } from './archive/get-archive.ts'
 import { putArchive } from './archive/put-archive.ts'
 import { statPath } from './archive/stat-path.ts'
 import { TreeWriters } from './archive/tree-writers.ts'
+import { type ContainerDetail, isRunning } from './container.ts'
+import type { LogFiles } from '../log/log-files.ts'
+import { LogService } from '../log/log-service.ts'
+import { readLog } from '../log/read-log.ts'
+import { CachedLogUsage, type LogUsage } from '../log/usage.ts'
 import { attachContainer } from './attach.ts'
 import { systemClock } from './clock.ts'
-import { type ContainerDetail, isRunning } from './container.ts'
+import { logFilesOf } from './container-log.ts'
 import type { ContainersConfig } from './containers-config.ts'
 import type { ContainerDeps, Context } from './context.ts'
 import { createContainer } from './create/create.ts'
@@ -65,6 +69,8 @@ export interface Containers {
   check(reference: string): void
   /** All of them with the sizes that are known after `waitMs`; -1 for the others. */
   listWithSizes(waitMs: number): Promise<ContainerSummary[]>
+  /** Room that logs take, for `info` and `system df`. */
+  logUsage: LogUsage
   counts(): { containers: number; running: number; paused: number; stopped: number }
 }
 
@@ -78,6 +84,7 @@ const PROBE_STARTS = 4
 
 /** Loads the rows at once, so that reads answer from the first moment. */
 export function createContainers(o: ContainersOptions): Containers {
+  const locks = new KeyedLock()
   const ctx: Context = {
     clock: systemClock,
     readLog,
@@ -86,9 +93,10 @@ export function createContainers(o: ContainersOptions): Containers {
     ...o,
     registry: new Registry(),
     execs: new ExecRegistry(),
-    locks: new KeyedLock(),
     probeStarts: new Semaphore(PROBE_STARTS),
     treeWriters: new TreeWriters(),
+    locks,
+    logs: logService(o, locks),
     shuttingDown: false,
     pruning: false,
   }
@@ -97,7 +105,11 @@ export function createContainers(o: ContainersOptions): Containers {
     backend: containerBackend(ctx),
     execs: execBackend(ctx),
     restore: () => restoreContainers(ctx, loaded),
-    shutdown: (options) => shutdownContainers(ctx, options),
+    shutdown: async (options) => {
+      await shutdownContainers(ctx, options)
+      await ctx.logs.close()
+    },
+    logUsage: new CachedLogUsage(() => allLogs(ctx)),
     counts: () => counts(ctx),
     usersOf: (imageId) => ctx.registry.usersOf(imageId),
     attached: () =>
@@ -106,6 +118,26 @@ export function createContainers(o: ContainersOptions): Containers {
         .map(({ id, name, detail }) => ({ id, name, endpoints: detail.endpoints })),
     listWithSizes: (waitMs) => listWithSizes(ctx, waitMs),
     check: (reference) => void ctx.registry.get(reference),
+  }
+}
+
+const JOURNAL_SOCKET = '/run/systemd/journal/socket'
+
+function logService(o: ContainersOptions, locks: KeyedLock): LogService {
+  return new LogService({
+    native: o.native,
+    store: o.store,
+    locks,
+    // Tests have a journal of their own.
+    journalSocket: process.env['TDOCKER_JOURNAL_SOCKET'] ?? JOURNAL_SOCKET,
+    warn: (fields, message) => o.log.warn(fields, message),
+  })
+}
+
+function* allLogs(ctx: Context): Iterable<{ id: string; files: LogFiles }> {
+  for (const c of ctx.registry.all()) {
+    const files = logFilesOf(ctx, c)
+    if (files) yield { id: c.id, files }
   }
 }
 

@@ -7,7 +7,8 @@ import { RollbackScope } from '../base/scope.ts'
 import type { Semaphore } from '../content/semaphore.ts'
 import type { EventLog } from '../event/event-log.ts'
 import type { RunProbe } from '../health/probe.ts'
-import type { ReadLogOptions } from '../log/json-file-reader.ts'
+import type { LogService } from '../log/log-service.ts'
+import type { ReadLogOptions } from '../log/read-log.ts'
 import type { Store } from '../store/store.ts'
 import type { TreeWriters } from './archive/tree-writers.ts'
 import type { Clock } from './clock.ts'
@@ -61,9 +62,11 @@ export type ContainerNative = Pick<
   | 'pidfdSendSignal'
   | 'readFileIn'
   | 'removeTree'
+  | 'sendDatagram'
   | 'socketPair'
   | 'statIn'
   | 'treeSize'
+  | 'unixDatagram'
 >
 
 /** The part of pino that is used here. */
@@ -83,6 +86,7 @@ export interface Context extends ContainerDeps {
   /** Bounds how many probes are being started at a time. */
   readonly probeStarts: Semaphore
   readonly treeWriters: TreeWriters
+  readonly logs: LogService
   shuttingDown: boolean
   pruning: boolean
 }

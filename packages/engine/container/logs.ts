@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream'
 import type { LogsOptions } from '../backend-types.ts'
 import { conflict, invalidParameter, notImplemented } from '../base/errors.ts'
+import type { LogFiles } from '../log/log-files.ts'
+import { hasReadableLog, logFilesOf } from './container-log.ts'
 import type { Container } from './container.ts'
 import type { Context } from './context.ts'
-import { containerDirs } from './paths.ts'
 
 /** `GET /containers/{id}/logs`: errors first, then a stream. */
 export async function containerLogs(
@@ -18,18 +19,23 @@ export async function containerLogs(
     throw conflict('can not get logs from container which is dead or marked for removal')
   requireReadableLog(c)
   const tty = c.config.Tty ?? false
-  const { path, ended } = logSource(ctx, c)
-  return { tty, stream: ctx.readLog({ ...o, path, ended, tty }) }
+  return {
+    tty,
+    stream: ctx.readLog({ ...o, ...logSource(ctx, c), readers: ctx.logs.readers, tty }),
+  }
 }
 
-/** Throws notImplemented for `none`. */
+/** Throws notImplemented for `none`, and where nothing is kept of what was sent elsewhere. */
 export function requireReadableLog(c: Container): void {
-  if (c.hostConfig.LogConfig?.Type !== 'json-file')
-    throw notImplemented('configured logging driver does not support reading')
+  if (!hasReadableLog(c)) throw notImplemented('configured logging driver does not support reading')
 }
 
 /** Where the log lies, and when its writer is done: following goes no further. */
-export function logSource(ctx: Context, c: Container): { path: string; ended: Promise<unknown> } {
-  const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id)
-  return { path: dirs.log, ended: c.live?.shim.exited ?? Promise.resolve() }
+export function logSource(
+  ctx: Context,
+  c: Container,
+): { files: LogFiles; ended: Promise<unknown> } {
+  const files = logFilesOf(ctx, c)
+  if (!files) throw notImplemented('configured logging driver does not support reading')
+  return { files, ended: c.live?.shim.exited ?? Promise.resolve() }
 }

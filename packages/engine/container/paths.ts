@@ -6,7 +6,10 @@ export interface ContainerDirs {
   home: string
   diff: string
   work: string
+  /** Of json-file. */
   log: string
+  /** Of all other drivers: segments, whose names begin so. */
+  segments: string
   /** On tmpfs: shim socket, exit record, files bound over /etc. */
   run: string
   socket: string
@@ -27,6 +30,7 @@ export function containerDirs(dataRoot: string, execRoot: string, id: string): C
     diff: `${home}/diff`,
     work: `${home}/work`,
     log: `${home}/${id}-json.log`,
+    segments: `${home}/local-logs/container.log`,
     run,
     socket: `${run}/s`,
     exit: `${run}/exit`,

@@ -88,6 +88,7 @@ export async function destroy(
   try {
     if (!o.marked) await markRemoving(ctx, c)
     await ctx.treeWriters.settle(c.id)
+    await ctx.logs.release(c.id)
     await removeDirectories(ctx, c.id)
     if (o.volumes) await removeVolumes(ctx, c)
     await ctx.events.commit([deleteRow(c.id)], [containerEvent(c, 'destroy')])

@@ -107,4 +107,10 @@ export const MIGRATIONS: readonly string[] = [
     failing_streak INTEGER NOT NULL, log_json TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- How far a container's log has been sent elsewhere, in bytes of the stream of all it ever logged.
+  CREATE TABLE log_cursor (
+    container_id TEXT PRIMARY KEY REFERENCES container(id) ON DELETE CASCADE, confirmed INTEGER NOT NULL
+  ) STRICT;
+  `,
 ]

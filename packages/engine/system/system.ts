@@ -12,6 +12,7 @@ import type {
 import type { CgroupDriver } from '@tdocker/kernel'
 import type { Filters } from '../backend-types.ts'
 import type { EngineConfig } from '../config.ts'
+import { LOG_DRIVERS } from '../log/driver/options.ts'
 import type { EventLog } from '../event/event-log.ts'
 import { diskUsage, type DiskUsers } from './disk-usage.ts'
 import { eventMatcher, toMessage } from './event-messages.ts'
@@ -71,7 +72,7 @@ export class System {
         Volume: ['local'],
         Network: ['bridge', 'host', 'null'],
         Authorization: null,
-        Log: ['json-file', 'none'],
+        Log: [...LOG_DRIVERS],
       },
       MemoryLimit: has('memory'),
       SwapLimit: has('memory') && host.hasSwapAccounting,

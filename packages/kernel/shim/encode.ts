@@ -47,7 +47,9 @@ function addMonitor(out: RecordWriter, plan: LaunchPlan): void {
 function logFields(plan: LaunchPlan): Field[] {
   const { log } = plan
   if (log.driver === 'none') return ['none']
-  return ['json-file', log.path, log.maxSize, log.maxFile, log.attrs]
+  const fields: Field[] = [log.driver, log.path, log.maxSize, log.maxFile, log.attrs]
+  if (log.driver === 'json-file') return fields
+  return [...fields, log.start, log.backlog?.limit ?? -1, log.backlog?.sent ?? 0]
 }
 
 /**

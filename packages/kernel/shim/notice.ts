@@ -8,7 +8,7 @@ export function parseNotice(line: string): ShimNotice | undefined {
   const words = line.split(' ')
   const [kind = '', first = ''] = words
   if (kind === 'started') return { kind, pid: integer(first) }
-  if (kind === 'detached') return { kind }
+  if (kind === 'detached' || kind === 'rotated') return { kind }
   if (kind === 'exited') return { kind, exit: parseExit(words.slice(1)) }
   if (kind !== 'failed' || words.length < 3) return undefined
   return { kind, stage: words.slice(1, -1).join(' '), errno: integer(words.at(-1)) }

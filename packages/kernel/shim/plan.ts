@@ -34,17 +34,29 @@ export interface PlanStdio {
   consoleSize?: readonly [number, number]
 }
 
-export type PlanLog =
-  | { driver: 'none' }
-  | {
-      driver: 'json-file'
-      path: string
-      /** Bytes; -1 for no limit. */
-      maxSize: number
-      maxFile: number
-      /** JSON text of the `attrs` object of each line, empty for none. */
-      attrs: string
-    }
+export type PlanLog = { driver: 'none' } | JsonFileLog | SegmentsLog
+
+export interface JsonFileLog {
+  driver: 'json-file'
+  path: string
+  /** Bytes; -1 for no limit. */
+  maxSize: number
+  maxFile: number
+  /** JSON text of the `attrs` object of each line, empty for none. */
+  attrs: string
+}
+
+/** The same lines in files `path.` and 20 digits, which say where each begins in the whole stream. */
+export interface SegmentsLog extends Omit<JsonFileLog, 'driver'> {
+  driver: 'segments'
+  /** Of the file to go on in, or of a new one. */
+  start: number
+  /**
+   * The daemon sends the lines elsewhere. Files wait for it, and when more than `limit` bytes have
+   * not been sent the container waits. `sent`: up to where they have been, when the container starts.
+   */
+  backlog?: { limit: number; sent: number }
+}
 
 export interface PlanClient {
   /** Index of a connected stream socket. */
@@ -177,6 +189,8 @@ export type ShimNotice =
   | { kind: 'failed'; stage: string; errno: number }
   /** A client typed the detach keys. */
   | { kind: 'detached' }
+  /** A log file is full; at most a few of these per second. */
+  | { kind: 'rotated' }
   /** The last line: the process ended and its output is in the log. */
   | { kind: 'exited'; exit: ExitRecord }
 

@@ -74,6 +74,7 @@ export class LiveShim implements ShimProcess {
   readonly #detachListeners: Array<() => void> = []
   /** What came before anybody listened. */
   #untoldDetaches: number
+  readonly #rotateListeners: Array<() => void> = []
   #closed = false
 
   constructor(o: LiveShimOptions) {
@@ -92,6 +93,7 @@ export class LiveShim implements ShimProcess {
         return notice.exit
       }
       if (notice?.kind === 'detached') this.#tellDetach()
+      if (notice?.kind === 'rotated') for (const listener of this.#rotateListeners) listener()
       if (notice !== undefined) continue
       // A closed process says nothing more: whoever closed it does not wait for its exit.
       return this.#closed ? new Promise(() => {}) : this.#lastWord()
@@ -115,6 +117,19 @@ export class LiveShim implements ShimProcess {
   onDetach(listener: () => void): void {
     this.#detachListeners.push(listener)
     for (; this.#untoldDetaches > 0; this.#untoldDetaches--) listener()
+  }
+
+  onRotate(listener: () => void): void {
+    this.#rotateListeners.push(listener)
+  }
+
+  async logSent(o: { sent: number; confirmed: number }): Promise<{ end: number }> {
+    const [end = '0'] = await this.#request(['log-sent', String(o.sent), String(o.confirmed)])
+    return { end: Number(end) }
+  }
+
+  async logSwap(o: { inode: bigint; replacement: string }): Promise<void> {
+    await this.#request(['log-swap', String(o.inode), o.replacement])
   }
 
   async attach(client: Omit<PlanClient, 'fd'>, fd: number): Promise<{ logOffset: number }> {

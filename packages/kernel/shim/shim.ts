@@ -30,10 +30,22 @@ export interface ShimProcess {
   onDetach(listener: () => void): void
   /**
    * Gives a connected stream socket to the shim, which serves it from then on: raw bytes on a tty,
-   * else stdcopy frames; half-close is end of stdin. `logOffset` is the size of the log at the
+   * else stdcopy frames; half-close is end of stdin. `logOffset` is where the log ends at the
    * moment from which on the client sees output.
    */
   attach(client: Omit<PlanClient, 'fd'>, fd: number): Promise<{ logOffset: number }>
+  /** Called when log files have been rotated: not for each, and not while nobody listened. */
+  onRotate(listener: () => void): void
+  /**
+   * Tells how much of the log has been handed to its server, and what will not be asked for again.
+   * Answers where the log ends.
+   */
+  logSent(o: { sent: number; confirmed: number }): Promise<{ end: number }>
+  /**
+   * Puts a compressed copy in the place of the rotated json-file with this inode. KernelError ENOENT
+   * when it has been rotated away.
+   */
+  logSwap(o: { inode: bigint; replacement: string }): Promise<void>
   resize(rows: number, columns: number): Promise<void>
   /** Releases the daemon's descriptors; the shim goes on. */
   close(): void

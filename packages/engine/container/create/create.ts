@@ -29,7 +29,7 @@ import {
   runtimeOf,
   setDefaultPaths,
 } from './defaults.ts'
-import { mergeLogConfig } from './log-config.ts'
+import { mergeLogConfig } from '../../log/driver/options.ts'
 import { mergeConfig } from './merge-config.ts'
 import { acquireVolumes, planMounts, populateVolumes } from './resolve-mounts.ts'
 import { validateConfig } from './validate-config.ts'

@@ -4,6 +4,7 @@ import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import type { NewEvent } from '../../event/event-log.ts'
 import { saveHealth } from '../../health/health-rows.ts'
 import { closeMonitor } from '../../health/monitor.ts'
+import { loggedContainer } from '../container-log.ts'
 import type { Container, LiveContainer } from '../container.ts'
 import { type Context, inBackground } from '../context.ts'
 import { containerEvent, volumeEvents } from '../events.ts'
@@ -41,6 +42,7 @@ export function watchExit(
   shim.onDetach(() => {
     inBackground(ctx, c.id, 'detach event', ctx.events.commit([], [containerEvent(c, 'detach')]))
   })
+  ctx.logs.follow(loggedContainer(ctx, c), shim)
   const watch = (): void => {
     void watchOom(ctx, c, live)
     const handled = shim.exited.then((record) => handleExit(ctx, c, live, record))

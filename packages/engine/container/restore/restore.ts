@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import type { ExitRecord } from '@tdocker/kernel/shim/plan.ts'
 import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
+import { loggedContainer } from '../container-log.ts'
 import { type Container, isRunning } from '../container.ts'
 import { type Context, inBackground } from '../context.ts'
 import { containerEvent } from '../events.ts'
@@ -121,6 +122,7 @@ async function reconcile(ctx: Context, finding: Finding): Promise<void> {
   }
   if (stored.state === 'removing') return finishRemoval(ctx, c, shim)
   if (shim) return goOn(ctx, c, shim)
+  await ctx.logs.resume(loggedContainer(ctx, c))
   await ctx.locks.run(c.id, () => settle(ctx, c, record))
 }
 

@@ -4,10 +4,10 @@ import { type EngineError, system } from '../../base/errors.ts'
 import type { RollbackScope } from '../../base/scope.ts'
 import { settleAll } from '../../base/settle-all.ts'
 import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
+import { loggedContainer } from '../container-log.ts'
 import { type Container, isRunning, type LiveContainer } from '../container.ts'
 import { type Context, inBackground, rollback } from '../context.ts'
 import { makeDirectories } from '../create/create.ts'
-import { planLog } from '../create/log-config.ts'
 import { containerEvent, volumeEvents } from '../events.ts'
 import { watchExit } from '../exit/exit.ts'
 import { beginHealth, updateMonitor } from '../../health/monitor.ts'
@@ -99,6 +99,8 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   ])
   const links = liveLinks(ctx, c)
   writeNetworkFiles(c, dirs, network, linkLines(links))
+  const log = await ctx.logs.prepare(loggedContainer(ctx, c))
+  scope.undo('close log connection', () => ctx.logs.abandon(c.id))
 
   const init = (c.hostConfig.Init ?? ctx.config.init) ? await initProgram(ctx.config) : undefined
   const built = buildCreatePlan({
@@ -124,7 +126,7 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
     noNewPrivileges: ctx.config.noNewPrivileges,
     clients,
     hold: network.hold,
-    log: planLog(c, dirs.log),
+    log,
     ...consoleSize(c),
   })
   const shim = await launchShim(ctx, built, cgroup, scope)

@@ -78,6 +78,16 @@ export class FakeShim implements ShimProcess {
     this.plan = plan
   }
 
+  onRotate(): void {}
+
+  logSent(): Promise<{ end: number }> {
+    return Promise.resolve({ end: 0 })
+  }
+
+  logSwap(): Promise<void> {
+    return Promise.resolve()
+  }
+
   onDetach(listener: () => void): void {
     this.detach = listener
   }
@@ -178,6 +188,8 @@ export class FakeKernel {
     statIn: (o) =>
       Promise.resolve(this.directories.has(o.path) ? ({ type: 'directory' } as never) : undefined),
     treeSize: () => Promise.resolve({ bytes: 5, entries: 1 }),
+    unixDatagram: () => this.fd(),
+    sendDatagram: () => true,
   }
   readonly #pids = new Map<number, number>()
 

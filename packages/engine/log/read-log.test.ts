@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { readLog, type ReadLogOptions } from './json-file-reader.ts'
+import { readLog, type ReadLogOptions } from './read-log.ts'
 import { timeToNs } from './json-line.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'log-'))
@@ -20,7 +20,7 @@ const never = new Promise<void>(() => {})
 
 function open(o: Partial<ReadLogOptions> = {}): AsyncIterable<Buffer> {
   return readLog({
-    path,
+    files: { naming: 'numbered', path },
     stdout: true,
     stderr: true,
     follow: false,
@@ -62,7 +62,7 @@ test('escapes, partial lines and attrs are what was written', async () => {
   writeFileSync(path, line('x\n', 5, 'stdout', '"attrs":{"tag":"a b","env":"1"},'))
   assert.equal(
     await text({ timestamps: true, details: true }),
-    '2026-01-01T00:00:05.000000000Z env=1,tag=a%20b x\n',
+    '2026-01-01T00:00:05.000000000Z env=1,tag=a+b x\n',
   )
 })
 
