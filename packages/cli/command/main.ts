@@ -50,6 +50,11 @@ async function runLine(args: readonly string[]): Promise<void> {
     return
   }
   const [first, second] = words
+  if (first === '__complete' || first === '__completeNoDesc') {
+    const { complete } = await import('./completion/complete.ts')
+    const descriptions = first === '__complete'
+    return complete(words.slice(1), process, { env: process.env, descriptions })
+  }
   if (first === 'help' && second !== undefined) return dispatch(cli, [...words.slice(1), '--help'])
   if (first === undefined && !globals.help.value)
     return cli.printError(rootHelp(flags, helpWidth()))

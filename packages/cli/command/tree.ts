@@ -26,7 +26,15 @@ export const sections: ReadonlyArray<{
   },
   {
     title: 'Management Commands',
-    nodes: { container: c.container, image, network, plugin: s.plugin, system: s.system, volume },
+    nodes: {
+      completion: s.completion,
+      container: c.container,
+      image,
+      network,
+      plugin: s.plugin,
+      system: s.system,
+      volume,
+    },
   },
   {
     title: 'Commands',

@@ -72,6 +72,10 @@ export class FlagSet {
     return flag
   }
 
+  byLetter(letter: string): Flag<unknown> | undefined {
+    return this.shorthands.get(letter)
+  }
+
   /** What to say when an old name was used. */
   readonly deprecations: string[] = []
   private readonly deprecated = new Set<string>()

@@ -42,3 +42,14 @@ export const plugin: Group = {
   },
   aliases: { list: 'ls' },
 }
+
+export const completion: Group = {
+  kind: 'group',
+  summary: 'Print the script that lets a shell complete command lines',
+  commands: {
+    bash: leaf('Script for bash', () => import('../completion/bash.ts')),
+    fish: leaf('Script for fish', () => import('../completion/fish.ts')),
+    zsh: leaf('Script for zsh', () => import('../completion/zsh.ts')),
+  },
+  aliases: {},
+}
