@@ -187,6 +187,16 @@ test('v1: memory that cannot be reclaimed is told with what is in use', async ()
   })
 })
 
+test('v2: swap is counted where a group other than the root has the file for it', () => {
+  assert.equal(v2().driver.features.swapLimit, false)
+  assert.equal(v2({ self: '0::/\n' }).driver.features.swapLimit, true)
+  const { fs, fake } = v2()
+  fs.addDirectory(`${root}/d`)
+  fs.files.set(`${root}/d/memory.swap.max`, 'max')
+  const options = { native: fake.native, parent: '/td', root, fs, self: '0::/d\n' }
+  assert.equal(createCgroupDriver(options).features.swapLimit, true)
+})
+
 test('v2: device limits are taken back line by line', async () => {
   const { fs, driver } = v2()
   await driver.create(spec)

@@ -22,7 +22,8 @@ export function watchOomV1(o: {
   let wait: ReturnType<Native['waitReadable']> | undefined
 
   const run = async (): Promise<void> => {
-    await undefined
+    // Not while the caller has not got its handle yet.
+    await Promise.resolve()
     if (!closed) counter.look()
     while (!closed) {
       wait = o.native.waitReadable(fd)

@@ -58,7 +58,7 @@ export class V2Driver implements CgroupDriver {
     this.#daemonGroup = o.daemonGroup
     this.#warmth = new JoinWarmth(`${o.root}${o.daemonGroup}/cgroup.procs`)
     this.controllers = new Set(words(o.fs.read(`${o.root}/cgroup.controllers`)))
-    this.features = features(this.controllers)
+    this.features = { ...features(this.controllers), swapLimit: this.#hasSwap() }
     this.cpusAvailable = this.#readRoot('cpuset.cpus.effective')
     this.memsAvailable = this.#readRoot('cpuset.mems.effective')
   }
@@ -182,6 +182,13 @@ export class V2Driver implements CgroupDriver {
         if (!isErrno(error, 'EBUSY', 'ENOTEMPTY', 'ENOENT')) throw error
       }
     }
+  }
+
+  /** The root has no such file; every other group has it where the kernel counts swap. */
+  #hasSwap(): boolean {
+    if (!this.controllers.has('memory')) return false
+    if (this.#daemonGroup === '/') return true
+    return this.#fs.exists(`${this.#root}${this.#daemonGroup}/memory.swap.max`)
   }
 
   #readRoot(file: string): string {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { HostConfig } from '@tdocker/api'
 import type { DeviceRule } from '@tdocker/kernel/native.ts'
 import type { PlanDevice } from '@tdocker/kernel/shim/plan.ts'
-import { invalidParameter, system } from '../../base/errors.ts'
+import { system } from '../../base/errors.ts'
 
 /** Nodes that every container has (OCI runtime spec, default devices). */
 export const defaultDevices: readonly PlanDevice[] = [
@@ -84,7 +84,8 @@ export function deviceRules(
 export function parseDeviceCgroupRule(text: string): DeviceRule {
   const match = /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/.exec(text)
   const [, type, major = '', minor = '', access = ''] = match ?? []
-  if (type === undefined) throw invalidParameter(`invalid device cgroup rule format: '${text}'`)
+  // Not the request's fault in Docker: it looks at rules only when the container starts.
+  if (type === undefined) throw system(`invalid device cgroup rule format: '${text}'`)
   const number = (digits: string): number => (digits === '*' ? -1 : Number(digits))
   return {
     allow: true,

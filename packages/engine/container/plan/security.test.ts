@@ -92,6 +92,7 @@ test('device cgroup rules', () => {
   assert.equal(parseDeviceCgroupRule('a *:* rwm').major, -1)
   for (const rule of ['', 'c 1:2', 'd 1:2 r', 'c 1:2 x', 'c -1:2 r', 'c 1:2 rwmr', 'c 1:2 r ']) {
     assert.throws(() => parseDeviceCgroupRule(rule), {
+      kind: 'system',
       message: `invalid device cgroup rule format: '${rule}'`,
     })
   }

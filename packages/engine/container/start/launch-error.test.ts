@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { KernelError } from '@tdocker/kernel/native.ts'
 import { LaunchError } from '@tdocker/kernel/shim/shim.ts'
 import { conflict } from '../../base/errors.ts'
 import { startFailure } from './launch-error.ts'
@@ -55,4 +56,19 @@ test('other errors keep their kind', () => {
   const given = conflict('busy')
   const failure = startFailure(given, { verb: 'create', command: 'x', cwd: '' })
   assert.deepEqual([failure.exitCode, failure.error], [128, given])
+})
+
+test('a limit that the kernel refuses reads as it does from runc', () => {
+  const path = '/sys/fs/cgroup/cpu/x/cpu.rt_runtime_us'
+  const { exitCode, error } = startFailure(new KernelError('EINVAL', 22, 'write', path), {
+    verb: 'create',
+    command: 'sh',
+    cwd: '/',
+  })
+  assert.equal(exitCode, 128)
+  assert.equal(error.kind, 'system')
+  assert.match(
+    error.message,
+    /^failed to create task .*error setting cgroup config for procHooks process: write \/sys\/fs\/cgroup\/cpu\/x\/cpu\.rt_runtime_us: invalid argument: unknown$/,
+  )
 })

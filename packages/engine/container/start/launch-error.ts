@@ -1,4 +1,5 @@
 import { EngineError, invalidParameter, system } from '../../base/errors.ts'
+import { KernelError } from '@tdocker/kernel/native.ts'
 import { LaunchError } from '@tdocker/kernel/shim/shim.ts'
 
 /** Exit codes that a failed start leaves behind, as Docker and its CLI use them. */
@@ -30,6 +31,11 @@ export function startFailure(
 }
 
 function otherFailure(error: unknown): StartFailure {
+  if (error instanceof KernelError && error.path?.startsWith('/sys/fs/cgroup/')) {
+    const why = `${error.syscall} ${error.path}: ${errnoText(error.errno)}`
+    const text = `${CREATE_PREFIX}error setting cgroup config for procHooks process: ${why}: unknown`
+    return { exitCode: EXIT_UNKNOWN, error: system(text, error) }
+  }
   const known =
     error instanceof EngineError
       ? error

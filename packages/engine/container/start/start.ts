@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import type { HostConfig } from '@tdocker/api'
-import { type EngineError, system } from '../../base/errors.ts'
+import type { EngineError } from '../../base/errors.ts'
 import type { RollbackScope } from '../../base/scope.ts'
 import { settleAll } from '../../base/settle-all.ts'
 import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
@@ -14,9 +14,10 @@ import { beginHealth, updateMonitor } from '../../health/monitor.ts'
 import { saveHealth } from '../../health/health-rows.ts'
 import { withLinkVariables } from '../links/environment.ts'
 import { linkLines, liveLinks, tellParents } from '../links/hosts.ts'
-import { alreadyRunning, quote, startPaused, startRemoved } from '../messages.ts'
+import { alreadyRunning, startPaused, startRemoved } from '../messages.ts'
 import { type ContainerDirs, containerDirs } from '../paths.ts'
 import { buildCreatePlan } from '../plan/create-plan.ts'
+import { refuseDeviceRequests } from '../plan/device-requests.ts'
 import { deviceRules, type ResolvedDevices, resolveDevices } from '../plan/devices.ts'
 import type { BuiltPlan, ContainerPaths, PlanCgroup, ResolvedUser } from '../plan/plan-input.ts'
 import { cgroupResources } from '../plan/resources.ts'
@@ -80,7 +81,7 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   for (const client of clients) fds.add(client.fd)
 
   checkRuntime(ctx, c.hostConfig.Runtime ?? ctx.config.defaultRuntime)
-  refuseDeviceRequests(c)
+  refuseDeviceRequests(c.hostConfig)
   const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id)
   makeDirectories(ctx, c.id)
   // An earlier run's exit record must not be taken for this one's.
@@ -139,15 +140,6 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   tellParents(ctx, c)
   updateMonitor(ctx, c)
   live.watch()
-}
-
-function refuseDeviceRequests(c: Container): void {
-  const [request] = c.hostConfig.DeviceRequests ?? []
-  if (!request) return
-  const sets = (request.Capabilities ?? []).map((set) => `[${set.join(' ')}]`)
-  throw system(
-    `could not select device driver ${quote(request.Driver ?? '')} with capabilities: [${sets.join(' ')}]`,
-  )
 }
 
 interface Root {
