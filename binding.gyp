@@ -28,6 +28,7 @@
         "addon/kernel/tree_assemble.cc",
         "addon/kernel/tree_changes.cc",
         "addon/kernel/path_open.cc",
+        "addon/kernel/socket_body.cc",
         "addon/kernel/archive.cc",
         "addon/kernel/net.cc",
         "addon/kernel/netlink.cc",

@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 #include "kernel/async.h"
 #include "kernel/binding.h"
 #include "kernel/live_writer.h"
+#include "kernel/socket_body.h"
 #include "kernel/tar_packer.h"
 #include "kernel/tar_reader.h"
 
@@ -30,6 +33,12 @@ struct Packing {
   // `close` may come while a read is under way.
   std::mutex mutex;
   TarPacker packer;
+  // Of `sendTo`: the chunk under way, and how much of it is sent.
+  UniqueFd socket;
+  std::string frame_head;
+  std::unique_ptr<TarPart> part;
+  size_t sent = 0;
+  bool last = false;
 };
 
 Napi::Value ReadPart(const Napi::CallbackInfo& info, const std::shared_ptr<Packing>& packing) {
@@ -37,7 +46,7 @@ Napi::Value ReadPart(const Napi::CallbackInfo& info, const std::shared_ptr<Packi
   return RunOnThread(
       info.Env(),
       [packing, part] {
-        *part = std::make_unique<TarPart>(kPart);
+        *part = std::make_unique<TarPart>(0, kPart, 0);
         std::lock_guard lock(packing->mutex);
         return packing->packer.Read(part->get());
       },
@@ -50,6 +59,74 @@ Napi::Value ReadPart(const Napi::CallbackInfo& info, const std::shared_ptr<Packi
       });
 }
 
+const char* ProgressName(Progress progress) {
+  switch (progress) {
+    case Progress::kMore:
+      return "more";
+    case Progress::kBlocked:
+      return "blocked";
+    default:
+      return "done";
+  }
+}
+
+// The next part as an HTTP chunk; room for its frame is left around it.
+constexpr size_t kFrame = 16;
+
+Failure NextChunk(Packing* packing) {
+  auto part = std::make_unique<TarPart>(kFrame, kPart, 2);
+  if (Failure failure = packing->packer.Read(part.get())) return failure;
+  size_t size = part->size - kFrame;
+  char frame[kFrame];
+  int length = snprintf(frame, sizeof(frame), "%zx\r\n", size);
+  packing->sent = kFrame - length;
+  memcpy(part->data.get() + packing->sent, frame, length);
+  memcpy(part->data.get() + part->size, "\r\n", 2);
+  part->size += 2;
+  packing->last = size == 0;
+  packing->part = std::move(part);
+  return {};
+}
+
+Failure SendParts(Packing* packing, Progress* progress) {
+  std::lock_guard lock(packing->mutex);
+  if (!packing->socket) return Failure{EBADF, "send", {}};
+  constexpr int kShare = 64;
+  for (int parts = 0; parts < kShare; parts++) {
+    if (!packing->part) {
+      if (Failure failure = NextChunk(packing)) return failure;
+    }
+    bool blocked = false;
+    TarPart* part = packing->part.get();
+    if (Failure failure = SendSome(packing->socket.get(), part->data.get(), part->size,
+                                   &packing->sent, &blocked)) {
+      return failure;
+    }
+    if (blocked) {
+      *progress = Progress::kBlocked;
+      return {};
+    }
+    packing->part.reset();
+    if (packing->last) {
+      *progress = Progress::kDone;
+      return {};
+    }
+  }
+  *progress = Progress::kMore;
+  return {};
+}
+
+Napi::Value Send(const Napi::CallbackInfo& info, const std::shared_ptr<Packing>& packing) {
+  Napi::Env env = info.Env();
+  if (!packing->socket) packing->socket.reset(fcntl(IntArg(info, 0), F_DUPFD_CLOEXEC, 3));
+  auto progress = std::make_shared<Progress>();
+  return RunOnThread(
+      env, [packing, progress] { return SendParts(packing.get(), progress.get()); },
+      [progress](Napi::Env env) -> Napi::Value {
+        return Napi::String::New(env, ProgressName(*progress));
+      });
+}
+
 Napi::Value TarPackerCall(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto o = info[0].As<Napi::Object>();
@@ -59,11 +136,71 @@ Napi::Value TarPackerCall(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(env);
   result["read"] = Napi::Function::New(
       env, [packing](const Napi::CallbackInfo& info) { return ReadPart(info, packing); });
+  result["send"] = Napi::Function::New(
+      env, [packing](const Napi::CallbackInfo& info) { return Send(info, packing); });
   result["close"] = Napi::Function::New(env, [packing](const Napi::CallbackInfo& info) {
     packing->packer.Cancel();
     return RunOnThread(info.Env(), [packing] {
       std::lock_guard lock(packing->mutex);
       packing->packer.Close();
+      packing->socket.reset();
+      packing->part.reset();
+      return Failure{};
+    });
+  });
+  return result;
+}
+
+// ---- socketBody ----
+
+struct Incoming {
+  Incoming(UniqueFd socket, std::string head, int64_t length)
+      : body(std::move(socket), std::move(head), length) {}
+  std::mutex mutex;
+  SocketBody body;
+};
+
+using SharedIncoming = std::shared_ptr<Incoming>;
+
+// Gathers what is there, at most one share.
+Napi::Value ReadBody(const Napi::CallbackInfo& info, const SharedIncoming& incoming) {
+  auto data = std::make_shared<std::string>();
+  auto progress = std::make_shared<Progress>();
+  return RunOnThread(
+      info.Env(),
+      [incoming, data, progress] {
+        std::lock_guard lock(incoming->mutex);
+        return incoming->body.PumpOnce(
+            [&](const uint8_t* bytes, size_t size) {
+              data->append(reinterpret_cast<const char*>(bytes), size);
+              return Failure{};
+            },
+            progress.get());
+      },
+      [data, progress](Napi::Env env) -> Napi::Value {
+        Napi::Object result = Napi::Object::New(env);
+        result["data"] = Napi::Buffer<char>::Copy(env, data->data(), data->size());
+        result["progress"] = ProgressName(*progress);
+        return result;
+      });
+}
+
+Napi::Value SocketBodyCall(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  auto o = info[0].As<Napi::Object>();
+  UniqueFd socket(fcntl(Int(o, "fd"), F_DUPFD_CLOEXEC, 3));
+  if (!socket) return Throw(env, Fail("fcntl"));
+  auto incoming =
+      std::make_shared<Incoming>(std::move(socket), Bytes(o, "head"), Int64(o, "length"));
+  Napi::Object result = Napi::Object::New(env);
+  result["handle"] = Napi::External<SharedIncoming>::New(
+      env, new SharedIncoming(incoming), [](Napi::Env, SharedIncoming* held) { delete held; });
+  result["read"] = Napi::Function::New(
+      env, [incoming](const Napi::CallbackInfo& info) { return ReadBody(info, incoming); });
+  result["close"] = Napi::Function::New(env, [incoming](const Napi::CallbackInfo& info) {
+    return RunOnThread(info.Env(), [incoming] {
+      std::lock_guard lock(incoming->mutex);
+      incoming->body.Close();
       return Failure{};
     });
   });
@@ -103,6 +240,26 @@ Napi::Value Feed(const Napi::CallbackInfo& info, const Shared& unpacking) {
   });
 }
 
+Napi::Value FeedFrom(const Napi::CallbackInfo& info, const Shared& unpacking) {
+  SharedIncoming incoming = *info[0].As<Napi::External<SharedIncoming>>().Data();
+  auto progress = std::make_shared<Progress>();
+  return RunOnThread(
+      info.Env(),
+      [unpacking, incoming, progress] {
+        if (unshare(CLONE_FS) < 0) return Fail("unshare");
+        umask(0);
+        std::lock_guard lock(incoming->mutex);
+        return unpacking->Run([&] {
+          return incoming->body.Pump(
+              [&](const uint8_t* data, size_t size) { return unpacking->reader.Feed(data, size); },
+              progress.get());
+        });
+      },
+      [progress](Napi::Env env) -> Napi::Value {
+        return Napi::String::New(env, ProgressName(*progress));
+      });
+}
+
 Napi::Value End(const Napi::CallbackInfo& info, const Shared& unpacking) {
   return RunOnThread(info.Env(), [unpacking] {
     return unpacking->Run([&] {
@@ -134,6 +291,8 @@ Napi::Value TarUnpackerCall(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(env);
   result["feed"] = Napi::Function::New(
       env, [unpacking](const Napi::CallbackInfo& info) { return Feed(info, unpacking); });
+  result["feedFrom"] = Napi::Function::New(
+      env, [unpacking](const Napi::CallbackInfo& info) { return FeedFrom(info, unpacking); });
   result["end"] = Napi::Function::New(
       env, [unpacking](const Napi::CallbackInfo& info) { return End(info, unpacking); });
   result["abort"] = Napi::Function::New(
@@ -149,5 +308,6 @@ void InitArchive(Napi::Env env, Napi::Object exports) {
   exports["treeAssemble"] = Napi::Function::New(env, TreeAssemble);
   exports["treeChanges"] = Napi::Function::New(env, TreeChanges);
   exports["tarPacker"] = Napi::Function::New(env, TarPackerCall);
+  exports["socketBody"] = Napi::Function::New(env, SocketBodyCall);
   exports["tarUnpacker"] = Napi::Function::New(env, TarUnpackerCall);
 }

@@ -16,9 +16,11 @@
 
 // A part of an archive.
 struct TarPart {
-  explicit TarPart(size_t capacity) : data(new char[capacity]), capacity(capacity) {}
+  // `lead` bytes before it and `trail` behind it are the caller's.
+  TarPart(size_t lead, size_t most, size_t trail)
+      : data(new char[lead + most + trail]), size(lead), capacity(lead + most) {}
   std::unique_ptr<char[]> data;
-  size_t size = 0;
+  size_t size;
   const size_t capacity;
 };
 
@@ -29,7 +31,7 @@ class TarPacker {
   TarPacker(UniqueFd pinned, std::string name, bool bare)
       : base_(std::move(pinned)), name_(std::move(name)), bare_(bare) {}
 
-  // Fills the part; it stays empty at the end of the archive.
+  // Fills the part; nothing is added at the end of the archive.
   Failure Read(TarPart* part);
   // From any thread: a read ends soon, with ECANCELED.
   void Cancel() { cancelled_ = true; }

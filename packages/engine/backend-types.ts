@@ -105,7 +105,25 @@ export interface PutArchiveOptions {
   noOverwriteDirNonDir: boolean
   copyUidGid: boolean
   /** Tar, plain or compressed. */
-  body: Readable
+  body: Readable | SocketBody
+}
+
+/** A request's body that is still in its socket (non-blocking); chunked without `length`. */
+export interface SocketBody {
+  /** Lent until the verb settles. */
+  readonly fd: number
+  /** What was read of it already. */
+  readonly head: Buffer
+  readonly length?: number
+}
+
+/** An archive on its way out: take it as a stream, or have it sent. */
+export interface TarSource {
+  stream(): Readable
+  /** Writes it in HTTP chunks, the last one included, to a non-blocking socket. */
+  sendTo(fd: number): Promise<void>
+  /** Gives everything back when neither happened. */
+  close(): Promise<void>
 }
 
 export interface PruneReport {
@@ -147,12 +165,9 @@ export interface ContainerBackend {
   ): Promise<AsyncIterable<ContainerStatsResponse>>
   changes(id: string): Promise<FilesystemChange[]>
   /** The root file system as a tar, without what is mounted over it. */
-  export(id: string, o: { signal: AbortSignal }): Promise<Readable>
+  export(id: string): Promise<TarSource>
   statPath(id: string, path: string): Promise<PathStat>
-  getArchive(
-    id: string,
-    o: { path: string; signal: AbortSignal },
-  ): Promise<{ stat: PathStat; stream: Readable }>
+  getArchive(id: string, path: string): Promise<{ stat: PathStat; archive: TarSource }>
   putArchive(id: string, o: PutArchiveOptions): Promise<void>
   prune(o: { filters: Filters }): Promise<PruneReport>
 }

@@ -150,10 +150,16 @@ export class FakeNative {
       treeChanges: this.#async('treeChanges', () => []),
       tarPacker: this.#sync('tarPacker', () => ({
         read: async () => undefined,
+        send: async () => 'done' as const,
+        close: async () => {},
+      })),
+      socketBody: this.#sync('socketBody', () => ({
+        read: async () => ({ data: Buffer.alloc(0), progress: 'done' as const }),
         close: async () => {},
       })),
       tarUnpacker: this.#sync('tarUnpacker', () => ({
         feed: async () => {},
+        feedFrom: async () => 'done' as const,
         end: async () => {},
         abort: async () => {},
       })),

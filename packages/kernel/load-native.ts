@@ -8,6 +8,7 @@ import {
   type LayerExtractor,
   type LayerRebuilder,
   type Native,
+  type SocketBody,
   type TarPacker,
   type TarUnpacker,
 } from './native.ts'
@@ -33,6 +34,7 @@ const synchronous: ReadonlySet<string> = new Set<keyof Native>([
   'layerRebuilder',
   'tarPacker',
   'tarUnpacker',
+  'socketBody',
   'nsOpen',
   'nftMonitor',
   'bindPort',
@@ -94,11 +96,12 @@ export function wrapNative(raw: Native, checks: NativeChecks = nativeChecks): Na
     wrapped[name] = synchronous.has(name) ? guardSync(check, call) : guardAsync(check, call)
   }
   const native = wrapped as unknown as Native
-  const { layerExtractor, layerRebuilder, tarPacker, tarUnpacker } = native
+  const { layerExtractor, layerRebuilder, tarPacker, tarUnpacker, socketBody } = native
   native.layerExtractor = (o) => guardExtractor(layerExtractor(o))
   native.layerRebuilder = (o) => guardRebuilder(layerRebuilder(o))
   native.tarPacker = (o) => guardPacker(tarPacker(o))
   native.tarUnpacker = (o) => guardUnpacker(tarUnpacker(o))
+  native.socketBody = (o) => guardBody(socketBody(o))
   return native
 }
 
@@ -164,7 +167,24 @@ function guardPacker(raw: TarPacker): TarPacker {
     () => {},
     () => raw.read(),
   ) as TarPacker['read']
-  return { read, close: () => raw.close() }
+  const send = guardAsync(
+    () => {},
+    (fd) => raw.send(fd as number),
+  ) as TarPacker['send']
+  return { read, send, close: () => raw.close() }
+}
+
+/** C++ knows a body by its handle. */
+const handles = new WeakMap<SocketBody, SocketBody>()
+
+function guardBody(raw: SocketBody): SocketBody {
+  const read = guardAsync(
+    () => {},
+    () => raw.read(),
+  ) as SocketBody['read']
+  const body = { read, close: () => raw.close() }
+  handles.set(body, (raw as SocketBody & { handle: SocketBody }).handle)
+  return body
 }
 
 function guardUnpacker(raw: TarUnpacker): TarUnpacker {
@@ -176,6 +196,12 @@ function guardUnpacker(raw: TarUnpacker): TarUnpacker {
       },
       (chunk) => raw.feed(chunk as Uint8Array),
     ) as TarUnpacker['feed'],
+    feedFrom: guardAsync(
+      (body) => {
+        if (!handles.has(body as SocketBody)) throw new TypeError('body must be a SocketBody')
+      },
+      (body) => raw.feedFrom(handles.get(body as SocketBody) as SocketBody),
+    ) as TarUnpacker['feedFrom'],
     end: guardAsync(none, () => raw.end()) as TarUnpacker['end'],
     abort: () => raw.abort(),
   }

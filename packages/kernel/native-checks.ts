@@ -224,6 +224,12 @@ export const nativeChecks: NativeChecks = {
     optional(o.uid, (value) => integer(value, 'uid', 0, ID_MAX))
     optional(o.gid, (value) => integer(value, 'gid', 0, ID_MAX))
   },
+  socketBody(o) {
+    options(o)
+    fd(o.fd)
+    bytes(o.head, 'head')
+    optional(o.length, (value) => integer(value, 'length', 0, Number.MAX_SAFE_INTEGER))
+  },
 
   netnsCreate(o) {
     options(o)

@@ -162,6 +162,11 @@ export interface Native {
    * are EXDEV, damaged archives EBADMSG. `uid` and `gid` override the archive's.
    */
   tarUnpacker(o: { fd: number; keepKind?: boolean; uid?: number; gid?: number }): TarUnpacker
+  /**
+   * The body of an HTTP/1.1 request that is still in its socket; chunked without `length`. `head` is
+   * what was read of it already.
+   */
+  socketBody(o: { fd: number; head: Uint8Array; length?: number }): SocketBody
 
   // ---- network (addon/kernel/net.cc, nft.cc) ----
 
@@ -301,9 +306,23 @@ export interface LayerRebuilder {
   close(): void
 }
 
+/** `more`: its share of time is used up; `blocked`: the peer has, or takes, nothing now. */
+export type Progress = 'more' | 'blocked' | 'done'
+
+export interface SocketBody {
+  /** What is there, decoded. EPIPE when the peer ends within the body, EBADMSG for bad chunks. */
+  read(): Promise<{ data: Buffer; progress: Progress }>
+  close(): Promise<void>
+}
+
 export interface TarPacker {
   /** The next part, about 1 MiB; undefined at the end. One call at a time. */
   read(): Promise<Buffer | undefined>
+  /**
+   * Writes the archive to a socket in HTTP chunks, the last one included; call until `done`. EPIPE
+   * or ECONNRESET when the peer is gone. Not to be mixed with `read`.
+   */
+  send(fd: number): Promise<Progress>
   /** A read under way fails with ECANCELED. Resolves when all descriptors are given back. */
   close(): Promise<void>
 }
@@ -311,6 +330,8 @@ export interface TarPacker {
 export interface TarUnpacker {
   /** Parses and writes on a worker thread; await each call before the next. */
   feed(chunk: Uint8Array): Promise<void>
+  /** Unpacks what comes from a socket; call until `done`. */
+  feedFrom(body: SocketBody): Promise<Progress>
   end(): Promise<void>
   /** A chunk at work stops at its next entry. Resolves when all descriptors are given back. */
   abort(): Promise<void>

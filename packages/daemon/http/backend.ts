@@ -23,6 +23,8 @@ export type {
   Filters,
   Hijack,
   LogsOptions,
+  SocketBody,
+  TarSource,
 } from '@tdocker/engine/backend-types.ts'
 export type { ImageBackend, ProgressMessage } from '@tdocker/engine/image/image-backend.ts'
 export type { NetworkBackend } from '@tdocker/engine/network/network-backend.ts'

@@ -6,6 +6,7 @@ import type { Query } from '@tdocker/api/query.ts'
 import { since, type Gate } from '@tdocker/api/versions.ts'
 import type { Static, TSchema } from 'typebox'
 import type { Hijack } from './backend.ts'
+import type { BulkConnection } from './bulk.ts'
 import { announcesBody } from './announces-body.ts'
 import { checkContentType, maxJsonBody } from './body.ts'
 import { HttpError } from './errors.ts'
@@ -122,6 +123,11 @@ export class Exchange {
   /** True once a byte of the answer is on its way: errors then have to be told in-band. */
   get begun(): boolean {
     return this.response.headersSent || this.#connection.taken
+  }
+
+  /** Where the body goes straight to or from the socket; `stream` is of no use then. */
+  get bulk(): BulkConnection | undefined {
+    return this.#connection.bulk
   }
 
   get hijack(): Hijack {

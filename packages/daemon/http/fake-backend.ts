@@ -1,4 +1,5 @@
 /** A backend for tests: answers that look like an engine's, every call written down. */
+import { writeSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import type {
   ContainerInspectResponse,
@@ -11,7 +12,7 @@ import type {
   Volume,
 } from '@tdocker/api'
 import { notFound } from '@tdocker/engine/base/errors.ts'
-import type { Backend, Hijack } from './backend.ts'
+import type { Backend, Hijack, TarSource } from './backend.ts'
 
 export interface Call {
   what: string
@@ -27,6 +28,14 @@ export interface FakeBackend extends Backend {
 const id = 'ab'.repeat(32)
 const pathStat = { name: 'x', size: 3, mode: 0o644, mtime: '2026-01-02T03:04:05Z', linkTarget: '' }
 const imageId = `sha256:${'cd'.repeat(32)}`
+
+function tarSource(): TarSource {
+  return {
+    stream: () => Readable.from([Buffer.from('tar')]),
+    sendTo: async (fd) => void writeSync(fd, '3\r\ntar\r\n0\r\n\r\n'),
+    close: async () => {},
+  }
+}
 
 /** Replace single verbs by assignment: `backend.containers.start = …`. */
 export function fakeBackend(): FakeBackend {
@@ -92,7 +101,7 @@ export function fakeBackend(): FakeBackend {
       },
       export: async (...args) => {
         await note('export')(...args)
-        return Readable.from([Buffer.from('tar')])
+        return tarSource()
       },
       statPath: async (...args) => {
         await note('statPath')(...args)
@@ -100,11 +109,11 @@ export function fakeBackend(): FakeBackend {
       },
       getArchive: async (...args) => {
         await note('getArchive')(...args)
-        return { stat: pathStat, stream: Readable.from([Buffer.from('tar')]) }
+        return { stat: pathStat, archive: tarSource() }
       },
       putArchive: async (name, o) => {
         await note('putArchive')(name, o)
-        o.body.resume()
+        if ('resume' in o.body) o.body.resume()
       },
       prune: async (...args) => {
         await note('prune')(...args)

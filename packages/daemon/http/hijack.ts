@@ -15,6 +15,7 @@ import { TLSSocket } from 'node:tls'
 import { since } from '@tdocker/api/versions.ts'
 import type { Hijack } from './backend.ts'
 import { readAll } from './body.ts'
+import { BulkConnection, isBulk } from './bulk.ts'
 import { HttpError } from './errors.ts'
 import { RawBody } from './raw-body.ts'
 import { bridgeWebSocket } from './websocket/bridge.ts'
@@ -37,6 +38,7 @@ export class Connection {
   /** Headers of every answer, which go into the hijacked one, too. */
   readonly #headers: Readonly<Record<string, string>>
   #taken = false
+  #bulk: BulkConnection | undefined
   #bodyRead = false
 
   constructor(o: {
@@ -61,6 +63,15 @@ export class Connection {
   async readBody(limit: number): Promise<Buffer> {
     this.#bodyRead = true
     return this.#raw ? this.#raw.read(limit) : readAll(this.#request, limit)
+  }
+
+  /** Of requests that are upgrades for the sake of their bodies only. */
+  get bulk(): BulkConnection | undefined {
+    if (!this.#raw || !isBulk(this.#request)) return undefined
+    const [request, response] = [this.#request, this.#response]
+    const unread = (): Buffer => this.#unread(request.socket)
+    const begin = (): boolean => (this.#taken = true)
+    return (this.#bulk ??= new BulkConnection({ request, response, unread, begin }))
   }
 
   hijack(version: string): Hijack {

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import { maxVersion, minVersion, versionProblem } from '@tdocker/api/versions.ts'
 import type { Backend } from './backend.ts'
+import { ApiMessage, isBulk, linger } from './bulk.ts'
 import { Connection, type Descriptors } from './hijack.ts'
 import { parseTarget } from './path.ts'
 import { HttpError, sendError } from './errors.ts'
@@ -82,6 +83,7 @@ class Listener {
 
   server(tls?: TlsOptions): Server {
     const options = {
+      IncomingMessage: ApiMessage,
       maxHeaderSize: 1 << 20,
       // As Go's server: a large upload takes as long as it takes, an idle client may stay.
       requestTimeout: 0,
@@ -145,7 +147,8 @@ class Listener {
     response.assignSocket(socket)
     response.once('finish', () => {
       response.detachSocket(socket)
-      socket.destroySoon()
+      if (request.method === 'PUT') linger(socket)
+      else socket.destroySoon()
     })
     socket.once('error', () => socket.destroy())
     this.#route(request, response, head)
@@ -213,6 +216,7 @@ function breakOffAtEnd(request: IncomingMessage): void {
 
 /** Requests whose connection may be taken over; elsewhere `Upgrade` is ignored. */
 function isHijack(request: IncomingMessage): boolean {
+  if (isBulk(request)) return true
   const path = parseTarget(request.url ?? '/', request.method ?? 'GET').url.split('?', 1)[0] ?? ''
   if (request.method === 'GET')
     return /^\/containers\/[^/]+\/attach\/ws$/.test(path) && asksForWebSocket(request)

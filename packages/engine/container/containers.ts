@@ -165,7 +165,7 @@ function containerBackend(ctx: Context): ContainerBackend {
     changes: (id) => containerChanges(ctx, id),
     export: (id) => exportContainer(ctx, id),
     statPath: (id, path) => statPath(ctx, id, path),
-    getArchive: (id, o) => getArchive(ctx, id, o),
+    getArchive: (id, path) => getArchive(ctx, id, path),
     putArchive: (id, o) => putArchive(ctx, id, o),
     prune: (o) => pruneContainers(ctx, o),
   }

@@ -52,6 +52,7 @@ export type ContainerNative = Pick<
   | 'nsOpen'
   | 'pathOpen'
   | 'resolveIn'
+  | 'socketBody'
   | 'tarPacker'
   | 'tarUnpacker'
   | 'treeAssemble'
@@ -67,6 +68,7 @@ export type ContainerNative = Pick<
   | 'statIn'
   | 'treeSize'
   | 'unixDatagram'
+  | 'waitReadable'
 >
 
 /** The part of pino that is used here. */

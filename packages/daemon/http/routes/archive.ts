@@ -1,10 +1,10 @@
-import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { constants, createDeflateRaw, createGzip } from 'node:zlib'
 import { InvalidRequest } from '@tdocker/api/invalid.ts'
 import { flag, text } from '@tdocker/api/query.ts'
-import type { ContainerBackend } from '../backend.ts'
+import type { ContainerBackend, TarSource } from '../backend.ts'
 import { acceptedEncoding } from '../accepted-encoding.ts'
+import { bulkEncodings } from '../bulk.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Routes } from '../router.ts'
 
@@ -16,23 +16,21 @@ export function archiveRoutes(containers: ContainerBackend): Routes {
       x.empty(200)
     },
     ContainerArchive: async (x) => {
-      const { signal } = x
-      const found = await containers.getArchive(x.param('id'), { path: pathOf(x), signal })
-      setPathStat(x, found.stat)
-      await send(x, found.stream, 'application/x-tar', encodingOf(x))
+      const { stat, archive } = await containers.getArchive(x.param('id'), pathOf(x))
+      setPathStat(x, stat)
+      await send(x, archive, 'application/x-tar', encodingOf(x))
     },
     PutContainerArchive: async (x) => {
       await containers.putArchive(x.param('id'), {
         path: pathOf(x),
         noOverwriteDirNonDir: flag(x.query, 'noOverwriteDirNonDir'),
         copyUidGid: flag(x.query, 'copyUIDGID'),
-        body: x.stream,
+        body: (await x.bulk?.body()) ?? x.stream,
       })
       x.empty(200)
     },
     ContainerExport: async (x) => {
-      const stream = await containers.export(x.param('id'), { signal: x.signal })
-      await send(x, stream, 'application/octet-stream')
+      await send(x, await containers.export(x.param('id')), 'application/octet-stream')
     },
     ContainerChanges: async (x) => {
       const changes = await containers.changes(x.param('id'))
@@ -55,7 +53,7 @@ function setPathStat(x: Exchange, stat: object): void {
 }
 
 function encodingOf(x: Exchange): 'gzip' | 'deflate' | undefined {
-  return acceptedEncoding(x.header('accept-encoding') ?? '', ['gzip', 'deflate'])
+  return acceptedEncoding(x.header('accept-encoding') ?? '', bulkEncodings)
 }
 
 const CHUNK = 256 * 1024
@@ -63,10 +61,12 @@ const CHUNK = 256 * 1024
 /** What goes wrong under way can only be told by breaking off. */
 async function send(
   x: Exchange,
-  stream: Readable,
+  archive: TarSource,
   contentType: string,
   encoding?: 'gzip' | 'deflate',
 ): Promise<void> {
+  if (x.bulk) return x.bulk.send({ 'Content-Type': contentType }, (fd) => archive.sendTo(fd))
+  const stream = archive.stream()
   const stop = (): void => void stream.destroy()
   x.signal.addEventListener('abort', stop, { once: true })
   if (x.signal.aborted) stop()

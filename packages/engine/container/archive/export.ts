@@ -1,12 +1,12 @@
-import type { Readable } from 'node:stream'
+import type { TarSource } from '../../backend-types.ts'
 import { conflict, system } from '../../base/errors.ts'
 import { type Context, inBackground } from '../context.ts'
 import { containerEvent } from '../events.ts'
-import { tarStream } from './tar-stream.ts'
+import { tarSource } from './tar-source.ts'
 import { openRootfs } from './tree.ts'
 
 /** `GET /containers/{id}/export`: the root file system without what is mounted over it. */
-export async function exportContainer(ctx: Context, reference: string): Promise<Readable> {
+export async function exportContainer(ctx: Context, reference: string): Promise<TarSource> {
   const c = ctx.registry.get(reference)
   await c.reconciled
   if (c.state === 'dead') throw conflict(`You cannot export container ${c.id} which is Dead`)
@@ -14,7 +14,7 @@ export async function exportContainer(ctx: Context, reference: string): Promise<
   try {
     const tree = await openRootfs(ctx, c)
     const packer = ctx.native.tarPacker({ fd: tree.fd })
-    return tarStream(packer, (whole) => {
+    return tarSource(packer, (whole) => {
       tree.release()
       if (!whole) return
       const told = ctx.events.commit([], [containerEvent(c, 'export')])

@@ -1,14 +1,13 @@
 import { KernelError, type TarUnpacker } from '@tdocker/kernel/native.ts'
 import type { PutArchiveOptions } from '../../backend-types.ts'
-import { conflict, EngineError, invalidParameter, system } from '../../base/errors.ts'
-import { Inflater } from '../../content/inflate.ts'
+import { EngineError, invalidParameter, system } from '../../base/errors.ts'
 import type { Container } from '../container.ts'
 import type { Context } from '../context.ts'
 import { containerEvent } from '../events.ts'
 import { quote } from '../messages.ts'
 import { resolveUser } from '../plan/user.ts'
-import { Batches } from './batches.ts'
 import { lookupError, reason } from './errors.ts'
+import { feed } from './feed.ts'
 import { absolutePath } from './path-stat.ts'
 import { openWritable } from './tree.ts'
 
@@ -30,7 +29,7 @@ export async function putArchive(
         keepKind: o.noOverwriteDirNonDir,
         ...owner,
       })
-      await unpack(unpacker, o, tree.signal)
+      await unpack(ctx, unpacker, o, tree.signal)
     } finally {
       ctx.native.closeFd(dest)
     }
@@ -94,31 +93,19 @@ async function ownerOf(
 }
 
 async function unpack(
+  ctx: Context,
   unpacker: TarUnpacker,
   o: PutArchiveOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const batches = new Batches((chunk) => unpacker.feed(chunk))
-  const inflater = new Inflater((chunk) => batches.write(chunk))
-  const stop = (): void => void o.body.destroy(stopped())
-  signal.addEventListener('abort', stop, { once: true })
   try {
-    if (signal.aborted) throw stopped()
-    for await (const chunk of o.body) await inflater.write(chunk as Buffer)
-    await inflater.end()
-    await batches.end()
+    await feed(ctx, unpacker, o.body, signal)
     await unpacker.end()
   } catch (error) {
-    inflater.abort()
     await unpacker.abort()
     throw unpackError(error, o.path)
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }
-
-const stopped = (): EngineError =>
-  conflict('the container was started or removed while the archive was being unpacked')
 
 function unpackError(error: unknown, dest: string): unknown {
   if (error instanceof EngineError) return error
@@ -132,6 +119,7 @@ function unpackError(error: unknown, dest: string): unknown {
       error,
     )
   if (error.code === 'EXDEV') return system(`invalid entry name ${quote(path)}`, error)
+  if (error.syscall === 'recv') return system('unexpected EOF', error)
   if (error.code === 'EBADMSG')
     return system(
       path.startsWith('unexpected end') ? 'unexpected EOF' : 'archive/tar: invalid tar header',

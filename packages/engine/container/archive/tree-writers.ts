@@ -1,3 +1,5 @@
+import { conflict } from '../../base/errors.ts'
+
 /**
  * Who writes into containers' trees. The kernel lets one upper directory be mounted twice and
  * promises nothing then, so writers of a container that does not run share one mount, and a start or
@@ -8,6 +10,9 @@ export interface TreeWriter {
   readonly signal: AbortSignal
   leave(): void
 }
+
+const interrupted = (): Error =>
+  conflict('the container was started or removed while the archive was being unpacked')
 
 interface Mounted {
   readonly fd: Promise<number>
@@ -50,7 +55,7 @@ export class TreeWriters {
     const writers = this.#writers.get(id)
     if (!writers || writers.size === 0) return
     const stop = setTimeout(() => {
-      for (const controller of writers.keys()) controller.abort()
+      for (const controller of writers.keys()) controller.abort(interrupted())
     }, graceMs)
     await Promise.all(writers.values())
     clearTimeout(stop)

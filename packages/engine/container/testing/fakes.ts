@@ -175,8 +175,22 @@ export class FakeKernel {
       Promise.resolve(Buffer.from(o.path === '/etc/passwd' ? this.passwd : 'root:x:0:\n')),
     pathOpen: () => Promise.resolve({ fd: this.fd(), stat: { type: 'directory' } as never }),
     resolveIn: (o) => Promise.resolve(o.path),
-    tarPacker: () => ({ read: async () => undefined, close: async () => {} }),
-    tarUnpacker: () => ({ feed: async () => {}, end: async () => {}, abort: async () => {} }),
+    tarPacker: () => ({
+      read: async () => undefined,
+      send: async () => 'done' as const,
+      close: async () => {},
+    }),
+    tarUnpacker: () => ({
+      feed: async () => {},
+      feedFrom: async () => 'done' as const,
+      end: async () => {},
+      abort: async () => {},
+    }),
+    socketBody: () => ({
+      read: async () => ({ data: Buffer.alloc(0), progress: 'done' as const }),
+      close: async () => {},
+    }),
+    waitReadable: () => ({ readable: Promise.resolve(true), cancel: () => {} }),
     treeAssemble: () => Promise.resolve({ fd: this.fd(), missing: [] }),
     treeChanges: () => Promise.resolve([]),
     removeTree: (dir) => {
