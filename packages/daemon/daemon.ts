@@ -103,6 +103,8 @@ const reloadable = [
   'labels',
   'liveRestore',
   'maxConcurrentDownloads',
+  'maxConcurrentUploads',
+  'maxDownloadAttempts',
   'registryMirrors',
   'shutdownTimeout',
 ] as const satisfies ReadonlyArray<keyof EngineConfig>

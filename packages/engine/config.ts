@@ -16,6 +16,9 @@ export interface EngineConfig {
   registryMirrors: readonly string[]
   insecureRegistries: readonly string[]
   maxConcurrentDownloads: number
+  maxConcurrentUploads: number
+  /** Requests in a row of one layer that may bring nothing. */
+  maxDownloadAttempts: number
   labels: readonly string[]
   /** Defaults of HostConfig.LogConfig. */
   logDriver: string
@@ -41,4 +44,9 @@ export interface EngineConfig {
   /** Seconds for all containers to stop when they do not. */
   shutdownTimeout: number
   debug: boolean
+  experimental: boolean
+  /** Oldest API version served. */
+  minApiVersion: string
+  /** `http://HOST:PORT` where anybody may speak to the API, for the warnings of `info`. */
+  exposedAddresses: readonly string[]
 }

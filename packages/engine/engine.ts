@@ -15,6 +15,7 @@ import { SeccompFilters } from './container/plan/seccomp-cache.ts'
 import { SqliteEventLog } from './event/sqlite-event-log.ts'
 import type { ImageBackend } from './image/image-backend.ts'
 import { createImages, type Images } from './image/images.ts'
+import { LOG_DRIVERS } from './log/driver/options.ts'
 import { readLog } from './log/read-log.ts'
 import { createNetworks, type Networks } from './network/index.ts'
 import type { NetworkBackend } from './network/network-backend.ts'
@@ -22,9 +23,12 @@ import { NetworkVerbs } from './network/network-verbs.ts'
 import { openStore } from './store/sqlite-store.ts'
 import { sql, type Store } from './store/store.ts'
 import { textOf } from './system/host.ts'
+import { DEFAULT_RUNTIME, RUNTIMES } from './system/runtimes.ts'
+import { reloadEvent } from './system/reload-event.ts'
 import { API_VERSION } from './system/version.ts'
 import { System } from './system/system.ts'
 import { TreeSizes } from './system/tree-sizes.ts'
+import { LARGE_LOG, logWarnings } from './system/warnings.ts'
 import type { VolumeBackend } from './volume/volume-backend.ts'
 import { VolumeVerbs } from './volume/volume-verbs.ts'
 import { LocalVolumes } from './volume/volumes.ts'
@@ -165,7 +169,8 @@ class AssembledEngine implements Engine {
         volumes: (waitMs) => volumeVerbs.listWithUsage(waitMs),
       },
       counters: { containers: () => containers.counts(), images: () => images.count() },
-      warnings: () => [],
+      logDrivers: LOG_DRIVERS,
+      warnings: () => logWarnings(containers.logUsage.large(LARGE_LOG)),
     })
   }
 
@@ -180,26 +185,9 @@ class AssembledEngine implements Engine {
 
   async reload(config: EngineConfig): Promise<void> {
     this.#images.reload(config)
+    this.#containers.reload(containersConfig(config))
     this.#config = config
-    await this.#events.commit(
-      [],
-      [
-        {
-          type: 'daemon',
-          action: 'reload',
-          actorId: this.#id,
-          attributes: {
-            name: 'tdocker',
-            debug: String(config.debug),
-            labels: JSON.stringify(config.labels),
-            'live-restore': String(config.liveRestore),
-            'max-concurrent-downloads': String(config.maxConcurrentDownloads),
-            'registry-mirrors': JSON.stringify(config.registryMirrors),
-            'insecure-registries': JSON.stringify(config.insecureRegistries),
-          },
-        },
-      ],
-    )
+    await this.#events.commit([], [reloadEvent(this.#id, config)])
   }
 
   async close(o: { stopContainers: boolean }): Promise<void> {
@@ -256,8 +244,8 @@ function containersConfig(config: EngineConfig): ContainersConfig {
     execRoot: config.execRoot,
     bootId: textOf('/proc/sys/kernel/random/boot_id').trim(),
     machineName: textOf('/proc/sys/kernel/hostname').trim(),
-    runtimes: ['tdocker', 'runc', 'io.containerd.runc.v2'],
-    defaultRuntime: 'tdocker',
+    runtimes: RUNTIMES,
+    defaultRuntime: DEFAULT_RUNTIME,
     logConfig: { Type: config.logDriver, Config: { ...config.logOpts } },
     shmSize: config.defaultShmSize,
     ipcMode: config.defaultIpcMode,

@@ -49,6 +49,7 @@ export async function imagesRig(
         registryMirrors: [],
         insecureRegistries: [],
         maxConcurrentDownloads: 3,
+        maxDownloadAttempts: 5,
         backoffMs: 5,
         stallTimeoutMs: 2000,
         ...o.config,

@@ -62,6 +62,9 @@ export interface RegistryServiceConfig {
   InsecureRegistryCIDRs: Array<string>
   IndexConfigs: Record<string, IndexInfo>
   Mirrors: Array<string>
+  /** Below API 1.47. */
+  AllowNondistributableArtifactsCIDRs?: null
+  AllowNondistributableArtifactsHostnames?: null
 }
 
 export interface Runtime {

@@ -47,11 +47,19 @@ export function resolveConfig(flags: Settings, file: Settings, around: Surroundi
   const plainTcp = of.value<boolean>('tls') === false
   const labels = labelsOf(of.list('labels'))
   const hosts = of.list('hosts').filter((host) => host.trim() !== '')
+  const listeners = (hosts.length > 0 ? hosts : [tls ? 'tcp://' : 'unix://']).map((host) =>
+    parseHost(host, tls !== undefined),
+  )
+  const experimental = of.flag('experimental', false)
+  const minimumVersion = minimumOf(of, around)
   return {
-    engine: engineOf(of, labels, around),
-    hosts: (hosts.length > 0 ? hosts : [tls ? 'tcp://' : 'unix://']).map((host) =>
-      parseHost(host, tls !== undefined),
-    ),
+    engine: {
+      ...engineOf(of, labels, around),
+      experimental,
+      minApiVersion: minimumVersion,
+      exposedAddresses: listeners.flatMap((host) => exposed(host, tls)),
+    },
+    hosts: listeners,
     tls,
     plainTcp,
     group: of.text('group', 'docker'),
@@ -59,8 +67,8 @@ export function resolveConfig(flags: Settings, file: Settings, around: Surroundi
     pidfile: of.text('pidfile', '/run/tdocker.pid'),
     logLevel: of.oneOf('log-level', 'info', logLevels, 'invalid logging level'),
     logFormat: of.oneOf('log-format', 'text', ['text', 'json'], 'invalid log format') as 'text',
-    experimental: of.flag('experimental', false),
-    minimumVersion: minimumOf(of, around),
+    experimental,
+    minimumVersion,
     warnings: unserved(of),
   }
 }
@@ -68,7 +76,11 @@ export function resolveConfig(flags: Settings, file: Settings, around: Surroundi
 const logLevels = ['panic', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']
 const defaultBridge = 'tdocker0'
 
-function engineOf(of: Reader, labels: string[], around: Surroundings): EngineConfig {
+function engineOf(
+  of: Reader,
+  labels: string[],
+  around: Surroundings,
+): Omit<EngineConfig, 'experimental' | 'minApiVersion' | 'exposedAddresses'> {
   const bridge = of.text('bridge', defaultBridge)
   const bip = of.value<string>('bip')
   const mtu = of.natural('mtu', 0, 'invalid default MTU')
@@ -94,6 +106,9 @@ function engineOf(of: Reader, labels: string[], around: Surroundings): EngineCon
       3,
       'invalid max concurrent downloads',
     ),
+    maxConcurrentUploads: of.natural('max-concurrent-uploads', 5, 'invalid max concurrent uploads'),
+    maxDownloadAttempts:
+      of.natural('max-download-attempts', 5, 'invalid max download attempts') || 5,
     labels,
     logDriver: of.text('log-driver', 'json-file'),
     logOpts: of.value<Record<string, string>>('log-opts') ?? {},
@@ -127,6 +142,13 @@ function cgroupnsModeOf(mode: string | undefined): string | undefined {
   throw new ConfigError(
     `default cgroup namespace mode (${mode}) is invalid; use "host" or "private"`,
   )
+}
+
+/** Where whoever reaches the address may use the API. */
+function exposed(host: Host, tls: TlsFiles | undefined): string[] {
+  if (host.kind !== 'tcp' || tls?.ca !== undefined) return []
+  const address = host.address.includes(':') ? `[${host.address}]` : host.address
+  return [`${tls ? 'https' : 'http'}://${address}:${host.port}`]
 }
 
 /** `--tls` alone asks clients for a certificate, too; only `--tlsverify=false` does not. */

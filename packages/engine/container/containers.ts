@@ -63,6 +63,8 @@ export interface Containers {
   shutdown(o: { stopContainers: boolean; timeoutSeconds: number }): Promise<void>
   /** Containers made from an image, for those who would remove it. */
   usersOf(imageId: string): Array<{ id: string; running: boolean }>
+  /** Takes over what may change while the daemon runs. */
+  reload(o: Pick<ContainersConfig, 'stopTimeoutSeconds' | 'liveRestore'>): void
   /** Running containers and their endpoints by network name. */
   attached(): Iterable<{ id: string; name: string; endpoints: ContainerDetail['endpoints'] }>
   /** Throws notFound when no container goes by this name or id. */
@@ -112,6 +114,7 @@ export function createContainers(o: ContainersOptions): Containers {
     logUsage: new CachedLogUsage(() => allLogs(ctx)),
     counts: () => counts(ctx),
     usersOf: (imageId) => ctx.registry.usersOf(imageId),
+    reload: (settings) => Object.assign(ctx.config, settings),
     attached: () =>
       [...ctx.registry.all()]
         .filter(isRunning)

@@ -16,7 +16,6 @@ export type BlobSource = (offset: number, signal: AbortSignal) => Promise<OpenBl
 
 /** Pieces handed on are about so large, whatever the network's are. */
 const PIECE = 512 * 1024
-const ATTEMPTS = 5
 /** Less than this is not worth a resume in another pull. */
 const KEEP_FROM = 4 * 1024 * 1024
 
@@ -27,6 +26,8 @@ export interface DownloadOptions {
   signal: AbortSignal
   /** First wait between attempts; doubles. */
   backoffMs: number
+  /** Requests in a row that may bring nothing. */
+  attempts: number
   /** Bytes received so far. */
   onProgress: (received: number) => void
   onRetry: (seconds: number) => void
@@ -70,7 +71,8 @@ export class BlobDownload implements AsyncDisposable {
       } catch (error) {
         // A request that brought something is progress, however it ended.
         failures = this.#received > before ? 1 : failures + 1
-        if (this.#o.signal.aborted || failures >= ATTEMPTS || !isTransient(error)) throw error
+        if (this.#o.signal.aborted || failures >= this.#o.attempts || !isTransient(error))
+          throw error
         await this.#wait(failures)
       }
     }

@@ -53,6 +53,7 @@ export class LayerPuller {
     onError: (what: string, error: unknown) => void
   }
   readonly #slots: Semaphore
+  #attempts: number
   readonly #locks = new KeyedLock()
   readonly #transfers = new Map<string, Transfer>()
 
@@ -61,11 +62,19 @@ export class LayerPuller {
     store: Store
     native: Native
     maxConcurrentDownloads: number
+    maxDownloadAttempts: number
     backoffMs: number
     onError: (what: string, error: unknown) => void
   }) {
     this.#o = o
     this.#slots = new Semaphore(o.maxConcurrentDownloads)
+    this.#attempts = o.maxDownloadAttempts
+  }
+
+  /** For layers to come; those being pulled go on as they were begun. */
+  reload(o: { maxConcurrentDownloads: number; maxDownloadAttempts: number }): void {
+    this.#slots.limit = o.maxConcurrentDownloads
+    this.#attempts = o.maxDownloadAttempts
   }
 
   /** The layer, pinned: the caller unpins it when an image holds it (or never will). */
@@ -190,6 +199,7 @@ export class LayerPuller {
       source: request.source,
       signal,
       backoffMs: this.#o.backoffMs,
+      attempts: this.#attempts,
       onProgress: (current) => progress({ status: 'Downloading', current, total: descriptor.size }),
       onRetry: (seconds) =>
         progress({ status: `Retrying in ${seconds} second${seconds === 1 ? '' : 's'}` }),

@@ -1,15 +1,29 @@
 /** At most `limit` holders at a time; the rest wait in line. */
 export class Semaphore {
   readonly #waiting: Array<() => void> = []
+  #limit: number
+  /** Below zero while more hold it than a limit that was lowered allows. */
   #free: number
 
   constructor(limit: number) {
-    this.#free = Math.max(1, limit)
+    this.#limit = Math.max(1, limit)
+    this.#free = this.#limit
+  }
+
+  /** Takes effect as holders leave. */
+  set limit(limit: number) {
+    const more = Math.max(1, limit) - this.#limit
+    this.#limit += more
+    this.#free += more
+    while (this.#free > 0 && this.#waiting.length > 0) {
+      this.#free--
+      this.#waiting.shift()?.()
+    }
   }
 
   /** Whether `run` would have to wait. */
   get busy(): boolean {
-    return this.#free === 0
+    return this.#free <= 0
   }
 
   /** Runs `body` when there is room. An abort while waiting rejects with its reason. */
@@ -18,7 +32,7 @@ export class Semaphore {
     try {
       return await body()
     } finally {
-      const next = this.#waiting.shift()
+      const next = this.#free < 0 ? undefined : this.#waiting.shift()
       if (next) next()
       else this.#free++
     }

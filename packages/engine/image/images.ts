@@ -35,6 +35,7 @@ export interface ImagesOptions {
   config: {
     dataRoot: string
     maxConcurrentDownloads: number
+    maxDownloadAttempts: number
   } & RegistryClientOptions
   users: ImageUsers
   /** Hears of what failed in the background or while undoing. */
@@ -46,8 +47,11 @@ export interface Images {
   source: ImageSource
   /** `POST /auth` */
   auth(config: AuthConfig): Promise<AuthResponse>
-  /** Takes over mirrors and insecure registries for the next pull; throws as `createImages`. */
-  reload(options: RegistryOptions): void
+  /** Takes over registries and limits for the next pull; throws as `createImages`. */
+  reload(
+    options: RegistryOptions &
+      Pick<ImagesOptions['config'], 'maxConcurrentDownloads' | 'maxDownloadAttempts'>,
+  ): void
   /** How many images there are, for `info`. */
   count(): number
   /** Bytes of all unpacked layers, each counted once. */
@@ -71,6 +75,7 @@ export function createImages(o: ImagesOptions): Images {
     store,
     native,
     maxConcurrentDownloads: o.config.maxConcurrentDownloads,
+    maxDownloadAttempts: o.config.maxDownloadAttempts,
     backoffMs: o.config.backoffMs ?? 1000,
     onError,
   })
@@ -113,6 +118,7 @@ export function createImages(o: ImagesOptions): Images {
       registry.login(config, AbortSignal.any([closing.signal, AbortSignal.timeout(30_000)])),
     reload: (options) => {
       registry.config = new RegistryConfig(options)
+      puller.reload(options)
     },
     count: () => records.all().length,
     layersSize: () => records.layersSize(),

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import { supportsAppArmor } from '@tdocker/kernel/apparmor.ts'
 
@@ -11,10 +11,8 @@ export interface HostFacts {
   machine: string
   /** As Go names it. */
   goArch: string
-  name: string
   cpus: number
   memoryBytes: number
-  hasSwapAccounting: boolean
   hasSeccomp: boolean
   hasAppArmor: boolean
 }
@@ -31,19 +29,23 @@ export function readHostFacts(): HostFacts {
   const machine = os.machine()
   return {
     kernelVersion: os.release(),
-    operatingSystem: release.get('PRETTY_NAME') ?? 'Linux',
+    operatingSystem:
+      (release.get('PRETTY_NAME') ?? 'Linux') + (isContained() ? ' (containerized)' : ''),
     osVersion: release.get('VERSION_ID') ?? '',
     machine,
     goArch: GO_ARCH[machine] ?? machine,
-    name: os.hostname(),
     cpus: os.availableParallelism(),
     memoryBytes: os.totalmem(),
-    hasSwapAccounting:
-      existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes') ||
-      existsSync('/sys/fs/cgroup/cgroup.controllers'),
     hasSeccomp: textOf('/proc/self/status').includes('\nSeccomp:'),
     hasAppArmor: supportsAppArmor(),
   }
+}
+
+/** As moby tells it: the first process is not at the root of its cgroups. */
+function isContained(): boolean {
+  return textOf('/proc/1/cgroup')
+    .split('\n')
+    .some((line) => line !== '' && !line.endsWith('/') && !line.endsWith('init.scope'))
 }
 
 /** `KEY="value"` lines of os-release(5), quotes removed. */

@@ -10,6 +10,13 @@ export function infoFor(info: SystemInfo, version: string): SystemInfo {
     )
   }
   if (!since(version, 'containerdInfo')) delete told.Containerd
+  if (!since(version, 'noNondistributable')) {
+    told.RegistryConfig = {
+      ...info.RegistryConfig,
+      AllowNondistributableArtifactsCIDRs: null,
+      AllowNondistributableArtifactsHostnames: null,
+    }
+  }
   if (!since(version, 'firewallBackend')) delete told.FirewallBackend
   if (!since(version, 'noExpectedCommit')) {
     for (const key of ['ContainerdCommit', 'RuncCommit', 'InitCommit'] as const) {
