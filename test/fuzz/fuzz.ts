@@ -26,6 +26,7 @@ const CAUSES: readonly RegExp[] = [
   // No registry listens where the requests point to.
   /ECONNREFUSED|connection refused|no such host/,
   // Docker's own.
+  /^Cannot (restart|update) container /,
   /^volume update only valid for cluster volumes, but swarm is unavailable$/,
   /^Container [0-9a-f]{64} is not (paused|running)$/,
   // A body that is no archive.
@@ -157,11 +158,14 @@ async function serves(daemon: TestDaemon): Promise<void> {
 }
 
 async function clear(daemon: TestDaemon): Promise<void> {
-  const { body } = await daemon.api.get<Array<{ Id: string }>>('/containers/json?all=1')
-  for (const { Id } of body) {
-    const { status, text } = await daemon.api.delete(`/containers/${Id}?force=1&v=1`)
-    assert.ok([204, 404, 409].includes(status), text)
-  }
+  await until('all containers to be gone', async () => {
+    const { body } = await daemon.api.get<Array<{ Id: string }>>('/containers/json?all=1')
+    for (const { Id } of body) {
+      const { status, text } = await daemon.api.delete(`/containers/${Id}?force=1&v=1`)
+      assert.ok([204, 404, 409].includes(status), text)
+    }
+    return body.length === 0
+  })
 }
 
 async function clearVolumes(daemon: TestDaemon): Promise<void> {

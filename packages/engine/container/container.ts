@@ -84,8 +84,8 @@ export type Waiter = (status: { exitCode: number; error: string }) => void
 /** Exists from launch to the end of exit handling. */
 export interface LiveContainer {
   readonly shim: ShimProcess
-  /** Of init; undefined when it was gone before it could be opened. */
-  readonly pidfd: number | undefined
+  /** Of init; undefined when it was gone before it could be opened, and once its end is handled. */
+  pidfd: number | undefined
   readonly cgroup: string
   readonly oom: {
     /** Kills that events were told of. */

@@ -43,8 +43,9 @@ export async function removeContainer(
   if (!ctx.registry.has(c)) return
   c.removing = true
   try {
-    await stopForRemoval(ctx, c, o.force)
-    await ctx.locks.run(c.id, () => destroy(ctx, c, o))
+    // A start that was under way may be done before the lock is ours; no other one begins.
+    do await stopForRemoval(ctx, c, o.force)
+    while (!(await ctx.locks.run(c.id, () => destroy(ctx, c, o))))
   } catch (error) {
     const kind = error instanceof EngineError ? error.kind : 'system'
     throw new EngineError(
@@ -76,14 +77,14 @@ async function stopForRemoval(ctx: Context, c: Container, force: boolean): Promi
   }
 }
 
-/** Under the lock. Also finishes what an earlier daemon began. */
+/** Under the lock. Also finishes what an earlier daemon began. False when it runs. */
 export async function destroy(
   ctx: Context,
   c: Container,
   o: Pick<RemoveOptions, 'volumes' | 'marked'>,
-): Promise<void> {
-  if (!ctx.registry.has(c)) return
-  if (isRunning(c)) throw conflict(`container is ${c.state}: it was started meanwhile`)
+): Promise<boolean> {
+  if (!ctx.registry.has(c)) return true
+  if (isRunning(c)) return false
   for (const client of c.pendingClients.splice(0)) ctx.native.closeFd(client.fd)
   try {
     if (!o.marked) await markRemoving(ctx, c)
@@ -101,6 +102,7 @@ export async function destroy(
   ctx.execs.forgetContainer(c.id)
   ctx.registry.delete(c)
   wakeAllWaiters(c)
+  return true
 }
 
 /** On a full disk the mark fails, and removing is what makes room: so it goes on without. */

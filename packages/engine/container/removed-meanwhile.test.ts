@@ -11,7 +11,7 @@ test('verbs that waited for a removal find nothing to act on', async () => {
     [() => backend.start('web', {}), removal],
     [
       () => backend.restart('web', {}),
-      `conflict: Cannot restart container web: ${removal.slice(10)}`,
+      `system: Cannot restart container web: ${removal.slice(10)}`,
     ],
     [() => backend.rename('web', 'other'), 'notFound: No such container: web'],
   ]

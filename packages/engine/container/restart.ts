@@ -1,4 +1,4 @@
-import { EngineError } from '../base/errors.ts'
+import { system } from '../base/errors.ts'
 import type { StopOptions } from '../backend-types.ts'
 import { isRunning } from './container.ts'
 import type { Context } from './context.ts'
@@ -25,12 +25,8 @@ export async function restartContainer(
       await startLocked(ctx, c, { automatic: false })
     })
   } catch (error) {
-    const kind = error instanceof EngineError ? error.kind : 'system'
-    throw new EngineError(
-      kind,
-      `Cannot restart container ${reference}: ${(error as Error).message}`,
-      { cause: error },
-    )
+    // moby wraps it without its kind: whatever it was, clients know it as a 500.
+    throw system(`Cannot restart container ${reference}: ${(error as Error).message}`, error)
   } finally {
     c.manualRestart = false
   }

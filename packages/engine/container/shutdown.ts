@@ -1,3 +1,4 @@
+import { closeInit } from './exit/exit.ts'
 import { stopProbing } from '../health/monitor.ts'
 import { type Container, isRunning } from './container.ts'
 import type { Context } from './context.ts'
@@ -43,5 +44,5 @@ function letGo(ctx: Context, c: Container): void {
   c.live = undefined
   live.shim.close()
   live.oom.watch?.[Symbol.dispose]()
-  if (live.pidfd !== undefined) ctx.native.closeFd(live.pidfd)
+  closeInit(ctx, live)
 }

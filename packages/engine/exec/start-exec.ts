@@ -37,12 +37,32 @@ export async function startExec(
   try {
     await launchExec(ctx, exec, live, client, consoleSize(exec, body))
   } catch (error) {
-    const failure = await recordFailure(ctx, exec, error)
+    const ended = nobodyToJoin(error) || hasEnded(ctx, exec.container, live)
+    const cause = ended ? notRunning(exec.container.id) : error
+    const failure = await recordFailure(ctx, exec, cause)
     if (!client) throw failure
     await printFailure(ctx, client.fd, failure.message, isFramed(body))
   } finally {
     if (client) ctx.native.closeFd(client.fd)
   }
+}
+
+/** Its end may not have been heard of yet; then a failure to enter it has no other reason. */
+function hasEnded(ctx: Context, c: Container, live: LiveContainer): boolean {
+  if (c.live !== live || live.pidfd === undefined) return true
+  try {
+    ctx.native.pidfdSendSignal(live.pidfd, 0)
+    return false
+  } catch {
+    return true
+  }
+}
+
+const ESRCH = 3
+
+/** init has ended and waits to be reaped: its namespaces are gone. */
+function nobodyToJoin(error: unknown): boolean {
+  return error instanceof LaunchError && error.stage === 'namespaces' && error.errno === ESRCH
 }
 
 function requireStartable(ctx: Context, exec: Exec): LiveContainer {
@@ -97,7 +117,6 @@ export async function launchExec(
   size: { consoleSize?: readonly [number, number] },
 ): Promise<ShimProcess> {
   const { container: c, spec } = exec
-  if (live.pidfd === undefined) throw notRunning(c.id)
   const paths = execPaths(ctx.config.execRoot, exec.id)
   const recorded = ctx.events.commit(exec.probe ? [] : [updateExec(exec)], [
     execEvent(exec, `exec_start: ${commandText(exec)}`),
@@ -111,13 +130,17 @@ export async function launchExec(
       spec.privileged ? { ...c.hostConfig, Privileged: true } : c.hostConfig,
     ),
   ])
+  // Looking users up took time: it may have been paused or gone meanwhile.
+  requireActive(c, c.id)
+  const { pidfd } = live
+  if (pidfd === undefined) throw notRunning(c.id)
   const built = buildExecPlan({
     id: exec.id,
     exec: spec,
     config: c.config,
     hostConfig: withUlimits(ctx, c),
     paths: { socket: paths.socket, exitFile: paths.exit },
-    pidfd: live.pidfd,
+    pidfd,
     user,
     cgroup: planCgroup(ctx, live.cgroup),
     seccomp,
@@ -127,8 +150,6 @@ export async function launchExec(
     clients: client ? [client] : [],
     ...size,
   })
-  // Looking users up took time: it may have been paused or gone meanwhile.
-  requireActive(c, c.id)
   const shim = await enter(c, ctx.shims.launch(built.plan, built.fds))
   watchExecExit(ctx, exec, shim)
   return shim

@@ -15,7 +15,7 @@ export interface Tree {
   release(): void
 }
 
-type Live = NonNullable<Container['live']> & { pidfd: number }
+type Live = NonNullable<Container['live']>
 
 /** With volumes, binds and whatever else is mounted; for reading. */
 export async function openTree(ctx: Context, c: Container): Promise<Tree> {
@@ -90,7 +90,7 @@ async function openEither(
 function liveOf(c: Container): Live | undefined {
   const { live } = c
   if (!live || c.pid === 0 || live.pidfd === undefined) return undefined
-  return live as Live
+  return live
 }
 
 /** undefined when the process ended meanwhile; its end is handled then. */
@@ -104,7 +104,7 @@ async function tryLive(
   try {
     fd = await open()
     // The pid was still this process's when its root was opened.
-    if (c.live === live) {
+    if (c.live === live && live.pidfd !== undefined) {
       ctx.native.pidfdSendSignal(live.pidfd, 0)
       return fd
     }

@@ -60,6 +60,13 @@ function openInit(ctx: Context, pid: number): number | undefined {
   }
 }
 
+/** Forgets the number with the descriptor: it will soon be another's. */
+export function closeInit(ctx: Context, live: LiveContainer): void {
+  const { pidfd } = live
+  live.pidfd = undefined
+  if (pidfd !== undefined) ctx.native.closeFd(pidfd)
+}
+
 async function handleExit(
   ctx: Context,
   c: Container,
@@ -72,7 +79,7 @@ async function handleExit(
     await reapCgroup(ctx, c, live, record)
     const { oomKilled, untold } = await endOomWatch(ctx, c, live)
     await ctx.networks.release(c.id).catch(logged(ctx, c, 'release network'))
-    if (live.pidfd !== undefined) ctx.native.closeFd(live.pidfd)
+    closeInit(ctx, live)
     live.shim.close()
     const end = {
       exitCode: record?.exitCode ?? EXIT_KILLED,

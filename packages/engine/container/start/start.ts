@@ -9,7 +9,7 @@ import { type Container, isRunning, type LiveContainer } from '../container.ts'
 import { type Context, inBackground, rollback } from '../context.ts'
 import { makeDirectories } from '../create/create.ts'
 import { containerEvent, volumeEvents } from '../events.ts'
-import { watchExit } from '../exit/exit.ts'
+import { closeInit, watchExit } from '../exit/exit.ts'
 import { beginHealth, updateMonitor } from '../../health/monitor.ts'
 import { saveHealth } from '../../health/health-rows.ts'
 import { withLinkVariables } from '../links/environment.ts'
@@ -313,7 +313,7 @@ function enterRunning(
 }
 
 function leaveRunning(ctx: Context, c: Container, live: LiveContainer): void {
-  if (live.pidfd !== undefined) ctx.native.closeFd(live.pidfd)
+  closeInit(ctx, live)
   c.live = undefined
   c.state = c.finishedNs === undefined ? 'created' : 'exited'
   c.pid = 0
