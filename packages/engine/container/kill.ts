@@ -85,11 +85,12 @@ export async function sendSignal(
   if (stops) c.restart.cancelled = true
   if (o.manual) c.detail.manuallyStopped = true
   if (stops && c.state === 'restarting' && (await cancelRestart(ctx, c))) return undefined
-  const { live } = c
-  const send = (): Promise<void> => recordAndSignal(ctx, c, live, signal)
-  if (live && stops && c.state === 'paused') await signalAndThaw(ctx, c, live, send)
-  else await send()
-  return live
+  const send = async (): Promise<LiveContainer | undefined> => {
+    const { live } = c
+    await recordAndSignal(ctx, c, live, signal)
+    return live
+  }
+  return stops && c.state === 'paused' ? signalAndThaw(ctx, c, send) : send()
 }
 
 async function recordAndSignal(

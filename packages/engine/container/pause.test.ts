@@ -52,3 +52,21 @@ test('the signal goes first, the thaw second, and the exit is told last', async 
   await settled()
   assert.deepEqual(world.events.actions.slice(2), ['pause', 'kill', 'unpause', 'die'])
 })
+
+test('who waits to signal a paused container that ends meanwhile signals nothing', async () => {
+  await using world = makeWorld()
+  const id = await running(world)
+  await world.containers.backend.pause('web')
+  world.kernel.onSignal = () => world.shims.last.end(137)
+  const kills = [1, 2, 3].map(() => world.containers.backend.kill('web', { signal: 'KILL' }))
+  const told = await Promise.allSettled(kills)
+  assert.equal(told[0]!.status, 'fulfilled')
+  for (const one of told)
+    if (one.status === 'rejected')
+      assert.equal(
+        (one.reason as Error).message,
+        `cannot kill container: web: container ${id} is not running`,
+      )
+  await settled()
+  assert.equal(await stateOf(world), 'exited')
+})

@@ -1,5 +1,5 @@
 import { system } from '../base/errors.ts'
-import type { Container, LiveContainer } from './container.ts'
+import { type Container, isRunning, type LiveContainer } from './container.ts'
 import { saveHealth } from '../health/health-rows.ts'
 import { updateMonitor } from '../health/monitor.ts'
 import { type Context, rollback } from './context.ts'
@@ -79,14 +79,16 @@ export async function unpauseLocked(
  * A frozen process takes no signal but SIGKILL (under v1's freezer not even that), so one that is
  * meant to end it comes with the thaw, in one turn under the lock: the exit is handled after it.
  */
-export async function signalAndThaw(
+export function signalAndThaw(
   ctx: Context,
   c: Container,
-  live: LiveContainer,
-  signal: () => Promise<void>,
-): Promise<void> {
-  await ctx.locks.run(c.id, async () => {
-    await signal()
-    if (c.state === 'paused' && c.live === live) await unpauseLocked(ctx, c, live)
+  signal: () => Promise<LiveContainer | undefined>,
+): Promise<LiveContainer | undefined> {
+  return ctx.locks.run(c.id, async () => {
+    // It may have ended, and its descriptor been given to something else, while the lock was held.
+    if (!isRunning(c)) throw notRunning(c.id)
+    const live = await signal()
+    if (live && c.state === 'paused' && c.live === live) await unpauseLocked(ctx, c, live)
+    return live
   })
 }

@@ -167,6 +167,7 @@ export class FakeKernel {
       return fd
     },
     pidfdSendSignal: (pidfd, signal) => {
+      if (!this.open.has(pidfd)) throw new Error(`signal to descriptor ${pidfd}, which is closed`)
       const pid = this.#pids.get(pidfd) ?? 0
       this.signals.push([pid, signal])
       this.onSignal(pid, signal)
