@@ -31,7 +31,7 @@ import { listContainers } from './list/list.ts'
 import { containerLogs } from './logs.ts'
 import { pauseContainer, unpauseContainer } from './pause.ts'
 import { pruneContainers } from './prune.ts'
-import { Registry } from './registry.ts'
+import { type ImageUser, Registry } from './registry.ts'
 import { removeByReference } from './remove.ts'
 import { renameContainer } from './rename.ts'
 import { resizeContainer } from './resize.ts'
@@ -62,7 +62,7 @@ export interface Containers {
    */
   shutdown(o: { stopContainers: boolean; timeoutSeconds: number }): Promise<void>
   /** Containers made from an image, for those who would remove it. */
-  usersOf(imageId: string): Array<{ id: string; running: boolean }>
+  usersOf(imageId: string): ImageUser[]
   /** Takes over what may change while the daemon runs. */
   reload(o: Pick<ContainersConfig, 'stopTimeoutSeconds' | 'liveRestore'>): void
   /** Running containers and their endpoints by network name. */

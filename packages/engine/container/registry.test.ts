@@ -5,7 +5,8 @@ import { Registry } from './registry.ts'
 import { blankState } from './rows.ts'
 
 function add(registry: Registry, id: string, name: string): Container {
-  const container = { ...blankState(), id, name, imageId: 'sha256:1' } as Container
+  const config = { Image: 'busybox' }
+  const container = { ...blankState(), id, name, imageId: 'sha256:1', config } as Container
   registry.reserve(name, id)
   registry.add(container)
   return container
@@ -50,7 +51,7 @@ test('an image is in use by its containers and by those being made of it', () =>
   {
     using _hold = registry.holdImage('b', 'sha256:1')
     assert.deepEqual(registry.usersOf('sha256:1'), [
-      { id: web.id, running: true },
+      { id: web.id, running: true, reference: 'busybox' },
       { id: 'b', running: false },
     ])
   }

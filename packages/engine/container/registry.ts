@@ -1,6 +1,13 @@
 import { type Container, isRunning } from './container.ts'
 import { ambiguousPrefix, invalidIdentifier, nameTaken, noSuchContainer } from './messages.ts'
 
+/** A container as its image sees it; `reference` is what it was asked for by. */
+export interface ImageUser {
+  id: string
+  running: boolean
+  reference?: string
+}
+
 /** All containers by id and name. Memory only: rows are the caller's. */
 export class Registry {
   readonly #byId = new Map<string, Container>()
@@ -40,10 +47,11 @@ export class Registry {
   }
 
   /** Containers made of an image, those being made included. */
-  usersOf(imageId: string): Array<{ id: string; running: boolean }> {
-    const users = [...(this.#byImage.get(imageId) ?? [])].map((c) => ({
+  usersOf(imageId: string): ImageUser[] {
+    const users: ImageUser[] = [...(this.#byImage.get(imageId) ?? [])].map((c) => ({
       id: c.id,
       running: isRunning(c),
+      ...(c.config.Image && { reference: c.config.Image }),
     }))
     for (const [id, held] of this.#imageHolds)
       if (held === imageId && !this.#byId.has(id)) users.push({ id, running: false })

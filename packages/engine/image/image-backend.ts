@@ -64,6 +64,6 @@ export interface ImagePruneReport {
 
 /** Containers as images see them. */
 export interface ImageUsers {
-  /** Containers made from an image, running ones among them. */
-  usersOf(imageId: string): ReadonlyArray<{ id: string; running: boolean }>
+  /** Containers made from an image, running ones among them, and the names they asked for. */
+  usersOf(imageId: string): ReadonlyArray<{ id: string; running: boolean; reference?: string }>
 }

@@ -1,4 +1,4 @@
-import { chainIds, familiarString } from '@tdocker/oci'
+import { chainIds, familiarString, parseReference, withDefaultTag } from '@tdocker/oci'
 import type { ImageDeleteResponseItem } from '@tdocker/api'
 import type { Filters } from '../backend-types.ts'
 import { invalidParameter, isKind } from '../base/errors.ts'
@@ -76,7 +76,10 @@ function isWanted(records: ImageRecords, image: ImageRecord, wish: Wish): boolea
   return wish.unwantedLabels.length === 0 || !wish.unwantedLabels.every(has)
 }
 
-/** By name where it has one: a removal then leaves whatever a container still uses. */
+/**
+ * By name where it has one: a removal then leaves whatever a container still uses. A name that a
+ * container was made by stays too, whatever other names the image has.
+ */
 async function pruneImage(
   o: PruneContext,
   id: string,
@@ -85,7 +88,9 @@ async function pruneImage(
 ): Promise<ImageDeleteResponseItem[]> {
   const references = o.records.references(id)
   if (dangling && references.some((reference) => reference.tag !== undefined)) return []
-  const names = references.length > 0 ? references.map(familiarString) : [id]
+  const named = new Set(o.users.usersOf(id).map((user) => shortNameOf(user.reference ?? '')))
+  const names =
+    references.length > 0 ? references.map(familiarString).filter((name) => !named.has(name)) : [id]
   const deleted: ImageDeleteResponseItem[] = []
   for (const name of names) {
     try {
@@ -97,6 +102,15 @@ async function pruneImage(
     }
   }
   return deleted
+}
+
+function shortNameOf(reference: string): string {
+  try {
+    return familiarString(withDefaultTag(parseReference(reference)))
+  } catch {
+    // An id.
+    return reference
+  }
 }
 
 /** Bytes of each layer by its chain ID, as removals name them. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { EventMessage } from '@tdocker/api'
-import { hasProgram, TestDaemon } from '../../lib/test-daemon.ts'
+import { hasProgram, TestDaemon, until } from '../../lib/test-daemon.ts'
 
 let daemon: TestDaemon
 /** Nanoseconds when the daemon had started. */
@@ -21,12 +21,12 @@ function seconds(shiftMs = 0): string {
 }
 
 /** Whatever happened in this millisecond is past. */
-const until = (): string => seconds(1)
+const justAfter = (): string => seconds(1)
 
 async function past(
   o: { since?: string; until?: string; filters?: object; version?: string } = {},
 ): Promise<EventMessage[]> {
-  const end = o.until ?? until()
+  const end = o.until ?? justAfter()
   const query = new URLSearchParams({ since: o.since ?? begin, until: end })
   if (o.filters) query.set('filters', JSON.stringify(o.filters))
   const { text, status } = await daemon.api.get(`${o.version ?? ''}/events?${query}`)
@@ -44,12 +44,13 @@ test('a life of a container, with its network and volume', async () => {
   const since = seconds()
   const created = await daemon.api.post<{ Id: string }>('/containers/create?name=life', {
     Image: 'busybox',
-    Cmd: ['sh', '-c', 'trap "exit 3" TERM; while :; do sleep 0.1; done'],
+    Cmd: ['sh', '-c', 'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done'],
     Labels: { role: 'db' },
     HostConfig: { Binds: ['data:/v:ro'] },
   })
   const id = created.body.Id
   await daemon.api.post(`/containers/${id}/start`)
+  await until('the trap', async () => (await daemon.logs(id)).includes('ready'))
   await daemon.api.post(`/containers/${id}/rename?name=lived`)
   await daemon.api.post(`/containers/${id}/stop?t=20`)
   await daemon.api.delete(`/containers/${id}`)
@@ -171,7 +172,7 @@ test('each version gets its form and content type', async () => {
   assert.equal(await type(''), 'application/jsonl')
   assert.equal(await type('/v1.51'), 'application/json')
   assert.equal(await type('', { Accept: 'application/x-ndjson' }), 'application/x-ndjson')
-  const sequence = await daemon.api.request('GET', `/events?until=${until()}`, undefined, {
+  const sequence = await daemon.api.request('GET', `/events?until=${justAfter()}`, undefined, {
     Accept: 'application/json-seq',
   })
   assert.ok(sequence.text.startsWith('\x1e{'))
@@ -257,13 +258,13 @@ test('the stock CLI reads events', { skip: !hasProgram('docker') && 'no docker' 
   await daemon.api.delete('/volumes/cli')
   const done = await daemon.docker(
     'events',
-    ...['--since', since, '--until', until()],
+    ...['--since', since, '--until', justAfter()],
     ...['--filter', 'type=volume', '--format', '{{.Type}} {{.Action}} {{.Actor.ID}}'],
   )
   assert.deepEqual(
     [done.status, done.stdout, done.stderr],
     [0, 'volume create cli\nvolume destroy cli\n', ''],
   )
-  const plain = await daemon.docker('events', '--since', since, '--until', until())
+  const plain = await daemon.docker('events', '--since', since, '--until', justAfter())
   assert.match(plain.stdout, /^\S+ volume create cli \(driver=local\)\n/)
 })
