@@ -46,8 +46,11 @@ export class StreamServer implements LogServer {
   async stop(): Promise<void> {
     const server = this.#server
     this.#server = undefined
-    for (const socket of this.#sockets) socket.resetAndDestroy?.()
-    for (const socket of this.#sockets) socket.destroy()
+    for (const socket of this.#sockets) {
+      // Only plain TCP knows resets.
+      if ('path' in this.#address || socket instanceof tls.TLSSocket) socket.destroy()
+      else socket.resetAndDestroy()
+    }
     if (!server) return
     await new Promise((resolve) => server.close(resolve))
   }
