@@ -197,7 +197,8 @@ int AddEnv(Fields* fields) {
   return 0;
 }
 
-// For docker-init, which unblocks them for the program: pid 1 would lose what comes before it listens.
+// For docker-init, which unblocks them for the program: pid 1 would lose what comes before it
+// listens.
 int HoldSignals(Fields*) {
   sigset_t all;
   sigfillset(&all);

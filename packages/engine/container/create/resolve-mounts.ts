@@ -42,6 +42,7 @@ function ownMounts(host: HostConfig, readOnlyNonRecursive: boolean): MountRecord
   }
   for (const text of host.Binds ?? []) {
     const record = parseBind(text, host.VolumeDriver ?? '')
+    if (record.type === 'volume' && record.mode === '') record.mode = 'z'
     if (hasTmpfs(host, record.destination)) throw duplicateMountPoint(record.destination)
     add(record)
   }
@@ -139,7 +140,7 @@ async function copyUp(
       const stat = await ctx.native.statIn({ root, path, follow: true })
       if (stat?.type === 'directory') await ctx.volumes.populate(handle, { root, path })
       else if (stat && record.anonymous)
-        throw invalidParameter(`cannot mount volume over existing file, file exists ${path}`)
+        throw system(`cannot mount volume over existing file, file exists ${path}`)
     }
   } finally {
     ctx.native.closeFd(root)

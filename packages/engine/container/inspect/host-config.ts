@@ -11,7 +11,7 @@ export function shownHostConfig(host: HostConfig): HostConfig {
     ContainerIDFile: host.ContainerIDFile ?? '',
     LogConfig: { Type: host.LogConfig?.Type ?? '', Config: host.LogConfig?.Config ?? {} },
     NetworkMode: host.NetworkMode ?? '',
-    PortBindings: host.PortBindings ?? {},
+    PortBindings: shownPorts(host.PortBindings),
     RestartPolicy: {
       Name: host.RestartPolicy?.Name ?? 'no',
       MaximumRetryCount: host.RestartPolicy?.MaximumRetryCount ?? 0,
@@ -53,6 +53,18 @@ export function shownHostConfig(host: HostConfig): HostConfig {
     ...(host.Init === undefined ? {} : { Init: host.Init }),
   }
   return shown
+}
+
+/** Addresses and ports are never absent, only empty. */
+function shownPorts(
+  ports: HostConfig['PortBindings'] = {},
+): NonNullable<HostConfig['PortBindings']> {
+  return Object.fromEntries(
+    Object.entries(ports).map(([port, bindings]) => [
+      port,
+      bindings.map(({ HostIp = '', HostPort = '' }) => ({ HostIp, HostPort })),
+    ]),
+  )
 }
 
 function shownResources(host: HostConfig): HostConfig {

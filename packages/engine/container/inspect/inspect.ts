@@ -7,6 +7,7 @@ import { shownLinks } from '../links/links.ts'
 import { containerDirs } from '../paths.ts'
 import { containerSizes } from '../sizes.ts'
 import { shownConfig, shownHostConfig } from './host-config.ts'
+import { withUlimits } from '../start/start.ts'
 import { mountPoints } from './mount-points.ts'
 import { networkSettings } from './network-settings.ts'
 
@@ -40,7 +41,7 @@ export async function inspectContainer(
     AppArmorProfile: everStarted ? ctx.appArmor.profileOf(c.hostConfig) : '',
     ExecIDs: c.execs.size > 0 ? [...c.execs] : null,
     HostConfig: {
-      ...shownHostConfig(c.hostConfig),
+      ...shownHostConfig(withUlimits(ctx, c)),
       Links: shownLinks(ctx.registry, c) as string[],
     },
     GraphDriver: graphDriver(c, dirs),
