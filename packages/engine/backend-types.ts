@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import type {
   ContainerCreateRequest,
   ContainerCreateResponse,
+  ContainerDryRun,
   ContainerInspectResponse,
   ContainerStatsResponse,
   ContainerSummary,
@@ -133,6 +134,8 @@ export interface PruneReport {
 
 export interface ContainerBackend {
   create(o: CreateOptions): Promise<ContainerCreateResponse>
+  /** What `create` and `start` would make of a request; nothing of it is made. */
+  dryRun(o: CreateOptions): Promise<ContainerDryRun>
   list(o: ListOptions): Promise<ContainerSummary[]>
   /** In the shape of the newest API version. */
   inspect(id: string, o: { size: boolean }): Promise<ContainerInspectResponse>

@@ -3,11 +3,18 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, test } from 'node:test'
 import { sections } from '../../packages/cli/command/tree.ts'
-import { docker, fromSources } from './clients.ts'
+import type { Leaf } from '../../packages/cli/command/tree/node.ts'
+import { FlagSet } from '../../packages/cli/flag/flag-set.ts'
+import { flagUsages } from '../../packages/cli/flag/usage.ts'
+import { docker } from './clients.ts'
 
-const leaves = sections.flatMap(({ nodes }) =>
-  Object.entries(nodes).flatMap(([name, node]) =>
-    node.kind === 'leaf' ? [name] : Object.keys(node.commands).map((verb) => `${name} ${verb}`),
+const leaves = new Map<string, Leaf>(
+  sections.flatMap(({ nodes }) =>
+    Object.entries(nodes).flatMap(([name, node]): Array<[string, Leaf]> =>
+      node.kind === 'leaf'
+        ? [[name, node]]
+        : Object.entries(node.commands).map(([verb, leaf]) => [`${name} ${verb}`, leaf]),
+    ),
   ),
 )
 
@@ -28,11 +35,22 @@ const missing: Readonly<Record<string, readonly string[]>> = {
 /** Verbs of ours. */
 const ownVerbs: readonly string[] = ['completion']
 
-function flagsOf(command: readonly [string, ...string[]], verb: string): string[] {
-  const [program, ...before] = command
+/** The page of the stock CLI. */
+function stockPage(verb: string): string {
   const env = { ...process.env, DOCKER_HOST: 'unix:///nonexistent', COLUMNS: '200' }
-  const { stdout } = spawnSync(program, [...before, ...verb.split(' '), '--help'], { env })
-  return String(stdout)
+  const [program, ...before] = docker.command
+  return String(spawnSync(program, [...before, ...verb.split(' '), '--help'], { env }).stdout)
+}
+
+async function ownPage(leaf: Leaf): Promise<string> {
+  const flags = new FlagSet()
+  const { command } = await leaf.load()
+  command.define(flags)
+  return flagUsages(flags, 200)
+}
+
+function flagsOf(page: string): string[] {
+  return page
     .split('\n')
     .flatMap((line) => {
       const [, flag] = /^ {2,6}((?:-\w, )?--[\w-]+(?: [\w-]+)?) {2,}/.exec(`${line}  `) ?? []
@@ -43,10 +61,12 @@ function flagsOf(command: readonly [string, ...string[]], verb: string): string[
 }
 
 describe('flags', { skip: docker.skip ?? false }, () => {
-  for (const verb of leaves.filter((name) => !ownVerbs.includes(name.split(' ')[0] ?? '')))
-    test(verb, () => {
-      const ours = flagsOf(fromSources.command, verb).filter((flag) => !own[verb]?.includes(flag))
-      const theirs = flagsOf(docker.command, verb).filter((flag) => !missing[verb]?.includes(flag))
+  for (const [verb, leaf] of leaves) {
+    if (ownVerbs.includes(verb.split(' ')[0] ?? '')) continue
+    test(verb, async () => {
+      const ours = flagsOf(await ownPage(leaf)).filter((flag) => !own[verb]?.includes(flag))
+      const theirs = flagsOf(stockPage(verb)).filter((flag) => !missing[verb]?.includes(flag))
       assert.deepEqual(ours, theirs)
     })
+  }
 })

@@ -2,6 +2,7 @@
 import { writeSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import type {
+  ContainerDryRun,
   ContainerInspectResponse,
   ContainerSummary,
   EventMessage,
@@ -53,6 +54,10 @@ export function fakeBackend(): FakeBackend {
       create: async (o) => {
         await note('create')(o)
         return { Id: id, Warnings: [] }
+      },
+      dryRun: async (o) => {
+        await note('dryRun')(o)
+        return {} as ContainerDryRun
       },
       list: async (o) => {
         await note('list')(o)

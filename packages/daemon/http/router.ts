@@ -2,6 +2,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { operations } from '@tdocker/api/operations.ts'
+import { ownOperations } from '@tdocker/api/own-operations.ts'
 import type { Query } from '@tdocker/api/query.ts'
 import { maxVersion, since, versionProblem, type Gate } from '@tdocker/api/versions.ts'
 import { HttpError, messageOf, sendError, statusOf } from './errors.ts'
@@ -77,7 +78,7 @@ function addOperations(
   o: RouterOptions,
   arrivals: WeakMap<IncomingMessage, Arrival>,
 ): void {
-  for (const operation of operations) {
+  for (const operation of [...operations, ...ownOperations]) {
     const route = o.routes[operation.id]
     const { handler, gate } =
       typeof route === 'object'

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { conflict, EngineError, type ErrorKind } from '@tdocker/engine/base/errors.ts'
 import { operations } from '@tdocker/api/operations.ts'
+import { ownOperations } from '@tdocker/api/own-operations.ts'
 import { drain, messageIn, override, startHarness, type Harness } from './harness.ts'
 import { allRoutes } from './routes/all.ts'
 import { fakeBackend } from './fake-backend.ts'
@@ -107,7 +108,7 @@ test('what is no route is no page, whatever the method', async () => {
 test('each of the 108 operations is served, or says by name that it is not', async () => {
   const served = new Set(Object.keys(allRoutes(fakeBackend())))
   served.add('SystemPing').add('SystemPingHead')
-  const ids = new Set(operations.map((o) => o.id))
+  const ids = new Set([...operations, ...ownOperations].map((o) => o.id))
   for (const id of served) assert.ok(ids.has(id), `${id} is no operation`)
   for (const { id, method, path } of operations.filter((o) => !served.has(o.id))) {
     const answer = await h.call(method, path.replaceAll(/\{\w+\}/g, 'x'))

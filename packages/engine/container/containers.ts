@@ -25,6 +25,7 @@ import { logFilesOf } from './container-log.ts'
 import type { ContainersConfig } from './containers-config.ts'
 import type { ContainerDeps, Context } from './context.ts'
 import { createContainer } from './create/create.ts'
+import { dryRun } from './create/dry-run.ts'
 import { inspectContainer } from './inspect/inspect.ts'
 import { killContainer } from './kill.ts'
 import { listContainers } from './list/list.ts'
@@ -148,6 +149,7 @@ function containerBackend(ctx: Context): ContainerBackend {
   const collector = statsCollector(ctx)
   return {
     create: (o) => createContainer(ctx, o),
+    dryRun: (o) => dryRun(ctx, o),
     list: (o) => listContainers(ctx, o),
     inspect: (id, o) => inspectContainer(ctx, id, o),
     start: (id) => startContainer(ctx, id),

@@ -1,5 +1,6 @@
 import { existsSync, openSync, closeSync, rmSync, writeSync } from 'node:fs'
 import type { ContainerCreateResponse } from '@tdocker/api'
+import type { RequestInput } from '../../client/client.ts'
 import { ApiError } from '../../client/errors.ts'
 import { proxyEnvironment } from '../../client/config.ts'
 import { goPathError } from '../../flag/spec/environment.ts'
@@ -131,13 +132,22 @@ function isId(image: string): boolean {
 function postCreate(
   cli: Cli,
   flags: ContainerFlags,
-  { config, hostConfig, networkingConfig }: CreateRequest,
+  request: CreateRequest,
 ): Promise<ContainerCreateResponse> {
+  const input = createInput(flags, request)
+  return cli.client.call<ContainerCreateResponse>('POST', '/containers/create', input)
+}
+
+/** Query and body of a create request. */
+export function createInput(
+  flags: ContainerFlags,
+  { config, hostConfig, networkingConfig }: CreateRequest,
+): RequestInput {
   const { name, platform } = flags.creation
-  return cli.client.call<ContainerCreateResponse>('POST', '/containers/create', {
+  return {
     query: { name: name.value || undefined, platform: platform.value || undefined },
     body: { ...config, HostConfig: hostConfig, NetworkingConfig: networkingConfig },
-  })
+  }
 }
 
 async function pullFor(cli: Cli, flags: ContainerFlags, request: CreateRequest): Promise<void> {

@@ -14,6 +14,7 @@ import type { ContainerFlags } from './options.ts'
 import type { CreateRequest } from './request.ts'
 
 interface RunFlags extends ContainerFlags {
+  readonly dryRun: { readonly value: boolean }
   readonly detach: { readonly value: boolean }
   readonly sigProxy: { readonly value: boolean }
   readonly detachKeys: { readonly value: string }
@@ -34,6 +35,7 @@ export const command: Command = {
         false,
         'Leave the container in the background and print its ID',
       ),
+      dryRun: flags.bool('dry-run', '', false, 'Show what would be made, and make nothing'),
       sigProxy: flags.bool('sig-proxy', '', true, 'Pass signals on to the process'),
       detachKeys: flags.string('detach-keys', '', '', 'Keys that detach from the container'),
     }
@@ -43,6 +45,7 @@ export const command: Command = {
 
 async function run(cli: Cli, flags: RunFlags, args: readonly string[]): Promise<void> {
   const request = requestOf(cli, flags, args, 'run')
+  if (flags.dryRun.value) return showDryRun(cli, flags, request)
   const { config } = request
   if (flags.detach.value) detachConfig(flags, request)
   else checkTty(cli, config.AttachStdin === true, config.Tty === true)
@@ -57,6 +60,13 @@ async function run(cli: Cli, flags: RunFlags, args: readonly string[]): Promise<
   } finally {
     stopProxy()
   }
+}
+
+async function showDryRun(cli: Cli, flags: RunFlags, request: CreateRequest): Promise<void> {
+  const { dryRun } = await import('./dry-run.ts')
+  await dryRun(cli, flags, request).catch((error: unknown) => {
+    throw statusOf(error, 'run')
+  })
 }
 
 function detachConfig(flags: RunFlags, { config }: CreateRequest): void {

@@ -2,6 +2,7 @@ import type { ContainerWaitResponse } from '@tdocker/api'
 import { parseFilters } from '@tdocker/api/filters.ts'
 import { InvalidRequest } from '@tdocker/api/invalid.ts'
 import { flag, integer, optionalText, terminalSize, text } from '@tdocker/api/query.ts'
+import type { CreateOptions } from '@tdocker/engine/backend-types.ts'
 import type { ContainerBackend } from '../backend.ts'
 import { inspectFor, summaryFor } from '../compat/container.ts'
 import { createRequestOf } from '../compat/create.ts'
@@ -19,19 +20,14 @@ export function containerRoutes(containers: ContainerBackend): Routes {
       )
     },
     ContainerCreate: async (x) => {
-      const { body, warnings, oldDefaults } = createRequestOf(
-        await x.requiredBody(createRequest),
-        x.version,
-      )
-      const name = optionalText(x.query, 'name')
-      const platform = x.since('createPlatform') ? optionalText(x.query, 'platform') : undefined
-      const made = await containers.create({
-        ...(name !== undefined && { name }),
-        ...(platform !== undefined && { platform }),
-        body,
-        ...oldDefaults,
-      })
+      const { options, warnings } = await creation(x)
+      const made = await containers.create(options)
       x.json(201, { ...made, Warnings: [...made.Warnings, ...warnings] })
+    },
+    ContainerDryRun: async (x) => {
+      const { options, warnings } = await creation(x)
+      const shown = await containers.dryRun(options)
+      x.json(200, { ...shown, Warnings: [...shown.Warnings, ...warnings] })
     },
     ContainerInspect: async (x) => {
       const options = { size: flag(x.query, 'size') }
@@ -78,6 +74,21 @@ export function containerRoutes(containers: ContainerBackend): Routes {
     },
     ContainerWait: (x) => sendWait(x, containers),
   }
+}
+
+/** What `create` is asked for, in the shape of the newest version. */
+async function creation(x: Exchange): Promise<{ options: CreateOptions; warnings: string[] }> {
+  const given = await x.requiredBody(createRequest)
+  const { body, warnings, oldDefaults } = createRequestOf(given, x.version)
+  const name = optionalText(x.query, 'name')
+  const platform = x.since('createPlatform') ? optionalText(x.query, 'platform') : undefined
+  const options = {
+    ...(name !== undefined && { name }),
+    ...(platform !== undefined && { platform }),
+    body,
+    ...oldDefaults,
+  }
+  return { options, warnings }
 }
 
 const createRequest = async () =>

@@ -7,6 +7,7 @@ import type {
 } from '@tdocker/api'
 import type { CreateOptions } from '../../backend-types.ts'
 import { invalidParameter, system } from '../../base/errors.ts'
+import type { RollbackScope } from '../../base/scope.ts'
 import { StoreError } from '../../store/store.ts'
 import { type Container, joinedContainer } from '../container.ts'
 import { type Context, rollback } from '../context.ts'
@@ -40,28 +41,11 @@ export async function createContainer(
   ctx: Context,
   o: CreateOptions,
 ): Promise<ContainerCreateResponse> {
-  const wish = validateWish(ctx, o)
-  const id = newId()
-  // Docker makes a container of nothing where a command is given; we need an image's layers.
-  if (!wish.config.Image && command(wish.config).length > 0)
-    throw invalidParameter('invalid reference format')
-  if (!wish.config.Image) throw invalidParameter('no command specified')
-  const image = await ctx.images.resolve(wish.config.Image, o.platform)
+  const request = await resolveRequest(ctx, o)
+  const { id, image, wish } = request
   using _hold = ctx.registry.holdImage(id, image.id)
-  const config = mergeConfig(wish.config, image.config.config ?? {})
-  wish.host.LogConfig = mergeLogConfig(wish.host.LogConfig, ctx.config.logConfig)
-  setDefaultPaths(wish.host, ctx.host)
-
   await using scope = rollback(ctx, o.name ?? '')
-  const name = reserveName(ctx, o.name, id)
-  scope.undo('release name', () => ctx.registry.release(name, id))
-  parseSecurityOptions(wish.host)
-  const container = newContainer(ctx, { ...wish, config, id, name, image })
-  container.detail.mounts = planMounts(ctx, config, wish.host, o.readOnlyNonRecursive === true)
-  await planNetwork(ctx, container)
-  refuseStorageOptions(wish.host)
-  const links = resolveLinks(ctx.registry, wish.host)
-  if (links.length > 0) container.detail.links = links
+  const container = await planContainer(ctx, o, request, scope)
   const volumes = await acquireVolumes(ctx, wish.host, container.detail.mounts, scope)
   await populateVolumes(ctx, image.lowers, volumes)
 
@@ -77,7 +61,48 @@ export async function createContainer(
   return { Id: id, Warnings: wish.warnings }
 }
 
-interface Wish {
+/** A request found to be in order, with the image it names. */
+export interface ResolvedRequest {
+  id: string
+  image: ResolvedImage
+  wish: Wish
+}
+
+export async function resolveRequest(ctx: Context, o: CreateOptions): Promise<ResolvedRequest> {
+  const wish = validateWish(ctx, o)
+  // Docker makes a container of nothing where a command is given; we need an image's layers.
+  if (!wish.config.Image && command(wish.config).length > 0)
+    throw invalidParameter('invalid reference format')
+  if (!wish.config.Image) throw invalidParameter('no command specified')
+  return { id: newId(), image: await ctx.images.resolve(wish.config.Image, o.platform), wish }
+}
+
+/**
+ * The container as it is to be, in memory alone: its name is reserved until `scope` is undone, and
+ * nothing is made. The caller holds the image.
+ */
+export async function planContainer(
+  ctx: Context,
+  o: CreateOptions,
+  { id, image, wish }: ResolvedRequest,
+  scope: RollbackScope,
+): Promise<Container> {
+  const config = mergeConfig(wish.config, image.config.config ?? {})
+  wish.host.LogConfig = mergeLogConfig(wish.host.LogConfig, ctx.config.logConfig)
+  setDefaultPaths(wish.host, ctx.host)
+  const name = reserveName(ctx, o.name, id)
+  scope.undo('release name', () => ctx.registry.release(name, id))
+  parseSecurityOptions(wish.host)
+  const container = newContainer(ctx, { ...wish, config, id, name, image })
+  container.detail.mounts = planMounts(ctx, config, wish.host, o.readOnlyNonRecursive === true)
+  await planNetwork(ctx, container)
+  refuseStorageOptions(wish.host)
+  const links = resolveLinks(ctx.registry, wish.host)
+  if (links.length > 0) container.detail.links = links
+  return container
+}
+
+export interface Wish {
   config: ContainerConfig
   host: HostConfig
   networking: NetworkingConfig

@@ -148,7 +148,7 @@ async function copyUp(
 }
 
 /** overlayfs without an upper directory needs two lower ones; a single layer is the tree itself. */
-async function openLayers(ctx: Context, lowers: readonly string[]): Promise<number> {
+export async function openLayers(ctx: Context, lowers: readonly string[]): Promise<number> {
   return lowers.length === 1
     ? ctx.native.openRoot(lowers[0]!)
     : await ctx.native.overlayOpen({ lowers })

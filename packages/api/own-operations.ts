@@ -1,0 +1,9 @@
+import type { Operation } from './operations.ts'
+
+/**
+ * Operations of ours beside the Engine API. Their paths are none of moby's, so that another daemon
+ * answers "page not found" rather than doing something else.
+ */
+export const ownOperations: readonly Operation[] = [
+  { id: 'ContainerDryRun', method: 'POST', path: '/containers/dry-run', tag: 'Container' },
+]
