@@ -143,6 +143,8 @@ export interface ContainerSummary {
   Ports: Array<PortSummary>
   SizeRw?: number
   SizeRootFs?: number
+  /** Bytes of its log files: tdocker's own word, in `system df` only. */
+  SizeLog?: number
   Labels: Record<string, string>
   State: 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'removing' | 'dead'
   Status: string

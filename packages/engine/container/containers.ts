@@ -104,6 +104,7 @@ export function createContainers(o: ContainersOptions): Containers {
     pruning: false,
   }
   const loaded = loadContainers(ctx)
+  const logUsage = new CachedLogUsage(() => allLogs(ctx))
   return {
     backend: containerBackend(ctx),
     execs: execBackend(ctx),
@@ -112,7 +113,7 @@ export function createContainers(o: ContainersOptions): Containers {
       await shutdownContainers(ctx, options)
       await ctx.logs.close()
     },
-    logUsage: new CachedLogUsage(() => allLogs(ctx)),
+    logUsage,
     counts: () => counts(ctx),
     usersOf: (imageId) => ctx.registry.usersOf(imageId),
     reload: (settings) => Object.assign(ctx.config, settings),
@@ -120,7 +121,7 @@ export function createContainers(o: ContainersOptions): Containers {
       [...ctx.registry.all()]
         .filter(isRunning)
         .map(({ id, name, detail }) => ({ id, name, endpoints: detail.endpoints })),
-    listWithSizes: (waitMs) => listWithSizes(ctx, waitMs),
+    listWithSizes: (waitMs) => listWithSizes(ctx, logUsage, waitMs),
     check: (reference) => void ctx.registry.get(reference),
   }
 }

@@ -1,4 +1,5 @@
 import type { ContainerSummary } from '@tdocker/api'
+import type { LogUsage } from '../log/usage.ts'
 import type { Container } from './container.ts'
 import type { Context } from './context.ts'
 import { listContainers } from './list/list.ts'
@@ -17,7 +18,13 @@ export async function containerSizes(
 }
 
 /** All containers with the sizes that are known after `waitMs`; -1 for the others. */
-export async function listWithSizes(ctx: Context, waitMs: number): Promise<ContainerSummary[]> {
+export async function listWithSizes(
+  ctx: Context,
+  logs: LogUsage,
+  waitMs: number,
+): Promise<ContainerSummary[]> {
+  const looked = logs.refresh()
+
   const list = await listContainers(ctx, {
     all: true,
     limit: 0,
@@ -26,10 +33,13 @@ export async function listWithSizes(ctx: Context, waitMs: number): Promise<Conta
   })
   const dirs = list.map(({ Id }) => writableLayer(ctx, Id))
   const sizes = await ctx.sizes.within(dirs, waitMs)
+  // Looking at files by name takes no time that is worth a limit of its own.
+  await looked
   return list.map((summary, i) => {
     const SizeRw = sizes.get(dirs[i] ?? '') ?? -1
     const SizeRootFs = SizeRw < 0 ? -1 : SizeRw + imageSize(ctx, summary.ImageID)
-    return { ...summary, SizeRw, SizeRootFs }
+    const SizeLog = logs.sizeOf(summary.Id)
+    return { ...summary, SizeRw, SizeRootFs, ...(SizeLog !== undefined && { SizeLog }) }
   })
 }
 

@@ -45,3 +45,32 @@ test('a failure frees its place', async () => {
   await assert.rejects(semaphore.run(never, () => Promise.reject(new Error('x'))))
   assert.equal(await semaphore.run(never, () => Promise.resolve(1)), 1)
 })
+
+test('another limit counts for who waits, and as holders leave', async () => {
+  const semaphore = new Semaphore(1)
+  const gates = Array.from({ length: 4 }, () => Promise.withResolvers<void>())
+  const started: number[] = []
+  const all = gates.map((gate, at) =>
+    semaphore.run(never, async () => {
+      started.push(at)
+      await gate.promise
+    }),
+  )
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+  await turn()
+  assert.deepEqual(started, [0])
+  semaphore.limit = 3
+  await turn()
+  assert.deepEqual(started, [0, 1, 2])
+  semaphore.limit = 1
+  gates[0]?.resolve()
+  gates[1]?.resolve()
+  await turn()
+  assert.deepEqual(started, [0, 1, 2], 'one still runs')
+  gates[2]?.resolve()
+  await turn()
+  assert.deepEqual(started, [0, 1, 2, 3])
+  gates[3]?.resolve()
+  await Promise.all(all)
+  assert.ok(!semaphore.busy)
+})

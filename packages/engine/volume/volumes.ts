@@ -93,14 +93,17 @@ export class LocalVolumes implements Volumes {
       })
   }
 
-  /** At start: directories nobody has a row for are left of an interrupted create or remove. */
+  /**
+   * At start: directories nobody has a row for are left of an interrupted create or remove. Others
+   * make volumes meanwhile, row first: what is there before the rows are asked for has one.
+   */
   async collectGarbage(): Promise<void> {
     await mkdir(this.#root, { recursive: true, mode: 0o711 })
-    const known = new Set(
-      this.#store.all<{ name: string }>('SELECT name FROM volume').map((row) => row.name),
-    )
     for (const name of await readdir(this.#root))
-      if (!known.has(name)) await this.#native.removeTree(join(this.#root, name))
+      await this.#lock.run(name, async () => {
+        const row = this.#store.get('SELECT 1 FROM volume WHERE name = ?', name)
+        if (!row) await this.#native.removeTree(join(this.#root, name))
+      })
   }
 
   async #acquire(o: {

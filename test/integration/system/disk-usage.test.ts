@@ -35,14 +35,18 @@ async function importImage(repo: string, bytes: number, changes: string[] = []):
 interface Legacy {
   LayersSize: number
   Images: ImageSummary[]
-  Containers: Array<{ Id: string; SizeRw: number; SizeRootFs: number; State: string }>
+  Containers: Array<{ Id: string; SizeRw: number; SizeRootFs: number; SizeLog: number }>
   Volumes: Volume[]
   BuildCache: unknown[]
 }
 
 test('sizes of images, containers and volumes, in the form of each version', async () => {
   const id = await daemon.run({
-    Cmd: ['sh', '-c', 'head -c 100000 /dev/zero > /f; head -c 50000 /dev/zero > /v/g; sleep 1000'],
+    Cmd: [
+      'sh',
+      '-c',
+      'echo logged; head -c 100000 /dev/zero > /f; head -c 50000 /dev/zero > /v/g; sleep 1000',
+    ],
     HostConfig: { NetworkMode: 'none', Binds: ['vol:/v'] },
   })
   await daemon.api.post('/volumes/create', { Name: 'idle' })
@@ -61,6 +65,7 @@ test('sizes of images, containers and volumes, in the form of each version', asy
   assert.equal(container?.Id, id)
   assert.ok(container!.SizeRw >= 100_000, String(container?.SizeRw))
   assert.equal(container!.SizeRootFs, container!.SizeRw + body.Images[0]!.Size)
+  assert.ok(container!.SizeLog > 0, 'its log is told of, too')
   const volume = (name: string) => body.Volumes.find(({ Name }) => Name === name)?.UsageData
   assert.equal(volume('vol')?.RefCount, 1)
   assert.ok(volume('vol')!.Size >= 50_000)
