@@ -30,6 +30,7 @@
         "addon/kernel/path_open.cc",
         "addon/kernel/socket_body.cc",
         "addon/kernel/archive.cc",
+        "addon/kernel/decompressor.cc",
         "addon/kernel/net.cc",
         "addon/kernel/netlink.cc",
         "addon/kernel/link.cc",

@@ -9,6 +9,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitExtractor(env, exports);
   InitLayerClose(env, exports);
   InitArchive(env, exports);
+  InitDecompressor(env, exports);
   InitNet(env, exports);
   InitNft(env, exports);
   InitPolicy(env, exports);

@@ -153,6 +153,11 @@ export class FakeNative {
         send: async () => 'done' as const,
         close: async () => {},
       })),
+      decompressor: this.#sync('decompressor', () => ({
+        push() {},
+        pull: async () => undefined,
+        whole: () => true,
+      })),
       socketBody: this.#sync('socketBody', () => ({
         read: async () => ({ data: Buffer.alloc(0), progress: 'done' as const }),
         close: async () => {},

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 
 import { nativeChecks, type NativeChecks } from './native-checks.ts'
 import {
+  type Decompressor,
   KernelError,
   type LayerExtractor,
   type LayerRebuilder,
@@ -35,6 +36,7 @@ const synchronous: ReadonlySet<string> = new Set<keyof Native>([
   'tarPacker',
   'tarUnpacker',
   'socketBody',
+  'decompressor',
   'nsOpen',
   'nftMonitor',
   'bindPort',
@@ -97,11 +99,13 @@ export function wrapNative(raw: Native, checks: NativeChecks = nativeChecks): Na
   }
   const native = wrapped as unknown as Native
   const { layerExtractor, layerRebuilder, tarPacker, tarUnpacker, socketBody } = native
+  const { decompressor } = native
   native.layerExtractor = (o) => guardExtractor(layerExtractor(o))
   native.layerRebuilder = (o) => guardRebuilder(layerRebuilder(o))
   native.tarPacker = (o) => guardPacker(tarPacker(o))
   native.tarUnpacker = (o) => guardUnpacker(tarUnpacker(o))
   native.socketBody = (o) => guardBody(socketBody(o))
+  native.decompressor = (format) => guardDecompressor(decompressor(format))
   return native
 }
 
@@ -172,6 +176,14 @@ function guardPacker(raw: TarPacker): TarPacker {
     (fd) => raw.send(fd as number),
   ) as TarPacker['send']
   return { read, send, close: () => raw.close() }
+}
+
+function guardDecompressor(raw: Decompressor): Decompressor {
+  const pull = guardAsync(
+    () => {},
+    () => raw.pull(),
+  ) as Decompressor['pull']
+  return { push: (chunk) => raw.push(chunk), pull, whole: () => raw.whole() }
 }
 
 /** C++ knows a body by its handle. */

@@ -224,6 +224,7 @@ export const nativeChecks: NativeChecks = {
     optional(o.uid, (value) => integer(value, 'uid', 0, ID_MAX))
     optional(o.gid, (value) => integer(value, 'gid', 0, ID_MAX))
   },
+  decompressor: (format) => oneOf(format, 'format', new Set(['xz', 'bzip2'])),
   socketBody(o) {
     options(o)
     fd(o.fd)

@@ -168,6 +168,12 @@ export interface Native {
    */
   socketBody(o: { fd: number; head: Uint8Array; length?: number }): SocketBody
 
+  /**
+   * A decoder of what node:zlib does not know, by the host's liblzma or libbz2; ELIBACC when that is
+   * not installed.
+   */
+  decompressor(format: 'xz' | 'bzip2'): Decompressor
+
   // ---- network (addon/kernel/net.cc, nft.cc) ----
 
   /** A new network namespace with `lo` up, on a throw-away thread. Sysctls as `net/ipv4/x` → value. */
@@ -313,6 +319,15 @@ export interface SocketBody {
   /** What is there, decoded. EPIPE when the peer ends within the body, EBADMSG for bad chunks. */
   read(): Promise<{ data: Buffer; progress: Progress }>
   close(): Promise<void>
+}
+
+export interface Decompressor {
+  /** Gives it more to decode; not while a `pull` is under way. */
+  push(chunk: Uint8Array): void
+  /** Up to 1 MiB of what was pushed, on a thread; undefined when it is used up. EBADMSG if damaged. */
+  pull(): Promise<Buffer | undefined>
+  /** Whether the data may end here. */
+  whole(): boolean
 }
 
 export interface TarPacker {

@@ -47,6 +47,7 @@ export interface ContainerDeps {
 export type ContainerNative = Pick<
   Native,
   | 'closeFd'
+  | 'decompressor'
   | 'dupFd'
   | 'mountClone'
   | 'nsOpen'

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
 import type { Transform } from 'node:stream'
+import type { Decompressor } from '@tdocker/kernel/native.ts'
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz'
 
@@ -27,6 +28,9 @@ export function compressionOf(head: Uint8Array): Compression {
 /** Where inflated bytes go; awaited before the next piece. */
 export type Sink = (chunk: Uint8Array) => Promise<void>
 
+/** Of formats that node:zlib does not know: `native.decompressor`. */
+export type Decoders = (format: 'xz' | 'bzip2') => Decompressor
+
 /**
  * Inflates what is written and hands it to the sink. Memory is bounded: a write waits until the
  * piece before went through. Errors of the data and of the sink come out of `write` or `end`.
@@ -35,11 +39,15 @@ export class Inflater {
   readonly #sink: Sink
   #head: Uint8Array | undefined = Buffer.alloc(0)
   #transform: Transform | undefined
+  #decoder: Decompressor | undefined
+  readonly #decoders: Decoders | undefined
   #drained: Promise<void> = Promise.resolve()
   #failed = false
 
-  constructor(sink: Sink) {
+  /** Without `decoders` bzip2 and xz are refused. */
+  constructor(sink: Sink, decoders?: Decoders) {
     this.#sink = sink
+    this.#decoders = decoders
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -52,6 +60,7 @@ export class Inflater {
     if (this.#head !== undefined) await this.#begin()
     this.#transform?.end()
     await this.#drained
+    if (this.#decoder && !this.#decoder.whole()) throw new Error('unexpected EOF')
   }
 
   abort(): void {
@@ -61,7 +70,9 @@ export class Inflater {
   async #begin(): Promise<void> {
     const head = this.#head ?? Buffer.alloc(0)
     this.#head = undefined
-    this.#transform = createTransform(compressionOf(head))
+    const compression = compressionOf(head)
+    if (compression === 'bzip2' || compression === 'xz') this.#decoder = this.#make(compression)
+    else this.#transform = createTransform(compression)
     if (this.#transform) {
       this.#drained = this.#drain(this.#transform)
       this.#drained.catch(() => {
@@ -72,6 +83,7 @@ export class Inflater {
   }
 
   async #push(chunk: Uint8Array): Promise<void> {
+    if (this.#decoder) return this.#decode(this.#decoder, chunk)
     const transform = this.#transform
     if (!transform) return this.#sink(chunk)
     if (this.#failed) return this.#drained
@@ -81,12 +93,22 @@ export class Inflater {
     }
   }
 
+  #make(format: 'bzip2' | 'xz'): Decompressor {
+    if (!this.#decoders) throw new Error(`${format} compressed archives are not supported`)
+    return this.#decoders(format)
+  }
+
+  async #decode(decoder: Decompressor, chunk: Uint8Array): Promise<void> {
+    decoder.push(chunk)
+    for (let part = await decoder.pull(); part; part = await decoder.pull()) await this.#sink(part)
+  }
+
   async #drain(transform: Transform): Promise<void> {
     for await (const piece of transform) await this.#sink(piece as Uint8Array)
   }
 }
 
-function createTransform(compression: Compression): Transform | undefined {
+function createTransform(compression: 'none' | 'gzip' | 'zstd'): Transform | undefined {
   switch (compression) {
     case 'none':
       return undefined
@@ -98,8 +120,5 @@ function createTransform(compression: Compression): Transform | undefined {
         chunkSize: CHUNK,
         params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
       })
-    case 'bzip2':
-    case 'xz':
-      throw new Error(`${compression} compressed archives are not supported`)
   }
 }

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { LayerExtractor } from '@tdocker/kernel'
-import { Inflater } from './inflate.ts'
+import { type Decoders, Inflater } from './inflate.ts'
 
 export type Extracted = Awaited<ReturnType<LayerExtractor['end']>>
 
@@ -12,7 +12,7 @@ export class LayerUnpacker {
   readonly #algorithm: string
   #done = false
 
-  constructor(extractor: LayerExtractor, algorithm = 'sha256') {
+  constructor(extractor: LayerExtractor, algorithm = 'sha256', decoders?: Decoders) {
     this.#extractor = extractor
     this.#algorithm = algorithm
     this.#hash = createHash(algorithm)
@@ -21,7 +21,7 @@ export class LayerUnpacker {
       // While the extractor's thread works.
       this.#hash.update(chunk)
       await fed
-    })
+    }, decoders)
   }
 
   write(chunk: Uint8Array): Promise<void> {

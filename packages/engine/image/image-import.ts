@@ -101,7 +101,9 @@ async function unpackLayer(
   const workspace = await o.layers.createWorkspace('', scope)
   const { bavail, bsize } = await statfs(workspace.diff)
   const extractor = o.native.layerExtractor({ dir: workspace.diff, maxBytes: bavail * bsize })
-  const unpacker = new LayerUnpacker(extractor)
+  const unpacker = new LayerUnpacker(extractor, undefined, (format) =>
+    o.native.decompressor(format),
+  )
   try {
     for await (const chunk of body) {
       signal.throwIfAborted()

@@ -1,8 +1,9 @@
 /** HEAD, GET and PUT of /containers/{id}/archive, on containers that run and that do not. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { after, before, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { TestDaemon } from '../../lib/test-daemon.ts'
+import { hasProgram, TestDaemon } from '../../lib/test-daemon.ts'
 import { makeTar } from '../kernel/tar-maker.ts'
 import { create, get, getError, head, inside, put, remove, sleeper } from './archive-rig.ts'
 
@@ -199,16 +200,23 @@ for (const state of ['running', 'stopped'] as const) {
   test(`${state}: compressed archives, empty and damaged ones`, async () => {
     const id = await make()
     const tar = (name: string): Buffer => makeTar({ name, content: name })
-    for (const [name, body] of [
+    const bodies: Array<[string, Buffer]> = [
       ['gz', gzipSync(tar('gz'))],
       ['zst', zstdCompressSync(tar('zst'))],
-    ] as const) {
+    ]
+    for (const name of ['xz', 'bzip2'].filter(hasProgram))
+      bodies.push([name, spawnSync(name, ['-c'], { input: tar(name) }).stdout])
+    for (const [name, body] of bodies) {
       const answer = await put(daemon, id, '/tmp', body)
       assert.equal(answer.status, 200, answer.text)
       assert.equal((await get(daemon, id, `/tmp/${name}`))[0]?.content.toString(), name)
     }
     assert.equal((await put(daemon, id, '/tmp', Buffer.alloc(0))).status, 200)
     assert.equal((await put(daemon, id, '/tmp', Buffer.alloc(700, 1))).status, 500)
+    for (const [name, body] of bodies.slice(2)) {
+      const answer = await put(daemon, id, '/tmp', body.subarray(0, body.length - 30))
+      assert.equal(answer.status, 500, name)
+    }
     const cut = makeTar({ name: 'cut', content: 'x'.repeat(5000) }).subarray(0, 2000)
     const answer = await put(daemon, id, '/tmp', cut)
     assert.equal(answer.status, 500)

@@ -13,7 +13,7 @@ export async function feed(
   body: Readable | LentSocket,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!('fd' in body)) return feedStream(unpacker, body, signal)
+  if (!('fd' in body)) return feedStream(ctx, unpacker, body, signal)
   const source = ctx.native.socketBody(body)
   try {
     await feedSocket(ctx, unpacker, source, body.fd, signal)
@@ -54,7 +54,7 @@ async function feedSocket(
     }
     return
   }
-  const inflating = new Inflating(unpacker)
+  const inflating = new Inflating(ctx, unpacker)
   try {
     await inflating.write(head)
     while (progress !== 'done') await inflating.write(await more())
@@ -66,11 +66,12 @@ async function feedSocket(
 }
 
 async function feedStream(
+  ctx: Context,
   unpacker: TarUnpacker,
   body: Readable,
   signal: AbortSignal,
 ): Promise<void> {
-  const inflating = new Inflating(unpacker)
+  const inflating = new Inflating(ctx, unpacker)
   const stop = (): void => void body.destroy(signal.reason as Error)
   signal.addEventListener('abort', stop, { once: true })
   try {
@@ -89,9 +90,12 @@ class Inflating {
   readonly #batches: Batches
   readonly #inflater: Inflater
 
-  constructor(unpacker: TarUnpacker) {
+  constructor(ctx: Context, unpacker: TarUnpacker) {
     this.#batches = new Batches((chunk) => unpacker.feed(chunk))
-    this.#inflater = new Inflater((chunk) => this.#batches.write(chunk))
+    this.#inflater = new Inflater(
+      (chunk) => this.#batches.write(chunk),
+      (format) => ctx.native.decompressor(format),
+    )
   }
 
   async write(chunk: Uint8Array): Promise<void> {

@@ -187,6 +187,7 @@ export class FakeKernel {
       end: async () => {},
       abort: async () => {},
     }),
+    decompressor: () => ({ push() {}, pull: async () => undefined, whole: () => true }),
     socketBody: () => ({
       read: async () => ({ data: Buffer.alloc(0), progress: 'done' as const }),
       close: async () => {},
