@@ -72,10 +72,10 @@ export class Exchange {
     return decodeBody(await schema(), text)
   }
 
-  /** As `body`, for operations that cannot do without; `ifNull` is what `null` stands for. */
-  async requiredBody<S extends TSchema>(schema: Lazy<S>, ifNull?: Static<S>): Promise<Static<S>> {
+  /** As `body`, for operations that cannot do without. */
+  async requiredBody<S extends TSchema>(schema: Lazy<S>): Promise<Static<S>> {
     const hasBody = announcesBody(this.request)
-    const body = (await this.body(schema)) ?? (hasBody ? ifNull : undefined)
+    const body = await this.body(schema)
     if (body !== undefined) return body
     throw new InvalidRequest(
       hasBody

@@ -392,7 +392,7 @@ test('an update without the fields its version could not change', async () => {
   assert.deepEqual(await told('1.39'), { Memory: 7 })
   assert.deepEqual(await told('1.54'), { Memory: 7, PidsLimit: 0 })
   assert.deepEqual(await told('1.55'), { ...body, PidsLimit: 0 })
-  const empty = await h.call('POST', '/containers/x/update')
-  assert.equal(empty.status, 400)
-  assert.match(messageIn(empty), /got EOF while reading request body$/)
+  h.backend.calls.length = 0
+  assert.equal((await h.call('POST', '/containers/x/update')).status, 200)
+  assert.deepEqual(called('update')[1], {})
 })

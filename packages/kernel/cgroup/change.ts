@@ -1,5 +1,4 @@
-import { KernelError } from '../native.ts'
-import { type CgroupFs, isErrno } from './fs.ts'
+import { type CgroupFs, isErrno, limitError, RefusedLimit } from './fs.ts'
 import { readIfThere } from './tree.ts'
 
 /** A value for one file of a group that is in use. */
@@ -46,7 +45,7 @@ async function write(fs: CgroupFs, one: Change, left: readonly Change[]): Promis
       one.file.endsWith('/cpu.cfs_period_us') &&
       left.some(({ file }) => file.endsWith('/cpu.cfs_quota_us'))
     if (early && isErrno(error, 'EINVAL')) return false
-    throw memoryInUse(fs, one, error) ?? error
+    throw memoryInUse(fs, one, error) ?? limitError(error, one.file, one.value)
   }
 }
 
@@ -55,14 +54,9 @@ function memoryInUse(fs: CgroupFs, { file, value }: Change, error: unknown): Err
   if (!file.endsWith('/memory.limit_in_bytes') || !isErrno(error, 'EBUSY')) return undefined
   const read = (name: string): string =>
     readIfThere(fs, file.replace('limit_in_bytes', name))?.trim() ?? '?'
-  return new BusyMemory(value, read('usage_in_bytes'), read('max_usage_in_bytes'), file)
-}
-
-class BusyMemory extends KernelError {
-  constructor(limit: string, usage: string, peak: string, file: string) {
-    super('EBUSY', 16, 'write', file)
-    this.message = `unable to set memory limit to ${limit} (current usage: ${usage}, peak usage: ${peak})`
-  }
+  const [usage, peak] = [read('usage_in_bytes'), read('max_usage_in_bytes')]
+  const message = `unable to set memory limit to ${value} (current usage: ${usage}, peak usage: ${peak})`
+  return new RefusedLimit({ code: 'EBUSY', errno: 16, path: file, message })
 }
 
 /** What to write so that a file says again what it said. */

@@ -63,6 +63,44 @@ export const kernelCgroupFs: CgroupFs = {
   realpath: (path) => call('realpath', path, () => realpathSync(path)),
 }
 
+/** A value that the kernel, or the driver in its stead, refuses; `message` is the OCI runtimes'. */
+export class RefusedLimit extends KernelError {
+  constructor(o: { code: string; errno: number; path: string; message: string }) {
+    super(o.code, o.errno, 'write', o.path)
+    this.message = o.message
+  }
+}
+
+/** Why a limit could not be set, as runc tells it: the words of Docker's answers. */
+export function limitError(error: unknown, path: string, value: string): unknown {
+  if (!(error instanceof KernelError) || error instanceof RefusedLimit) return error
+  const { code, errno } = error
+  const reason = errnoTexts[code] ?? code
+  const message = `failed to write ${JSON.stringify(value)}: write ${path}: ${reason}`
+  return new RefusedLimit({ code, errno, path, message })
+}
+
+export function setLimit(fs: CgroupFs, path: string, value: string): void {
+  try {
+    fs.write(path, value)
+  } catch (error) {
+    throw limitError(error, path, value)
+  }
+}
+
+/** strerror(3) of what limits are refused with. */
+const errnoTexts: Readonly<Record<string, string>> = {
+  EPERM: 'operation not permitted',
+  ENOENT: 'no such file or directory',
+  EACCES: 'permission denied',
+  EBUSY: 'device or resource busy',
+  ENODEV: 'no such device',
+  EINVAL: 'invalid argument',
+  ERANGE: 'numerical result out of range',
+  ENOSPC: 'no space left on device',
+  EOPNOTSUPP: 'operation not supported',
+}
+
 export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof KernelError && codes.includes(error.code)
 }

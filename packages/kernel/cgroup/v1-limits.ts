@@ -1,5 +1,6 @@
 import type { BlkioThrottle, CgroupResources } from './driver.ts'
 import type { DeviceRule } from '../native.ts'
+import { RefusedLimit } from './fs.ts'
 
 /** A value for one file of one controller's directory. */
 export interface LimitWrite {
@@ -28,6 +29,7 @@ export function v1Limits(wish: CgroupResources, state: V1State): LimitWrite[] {
   put('memory', 'memory.soft_limit_in_bytes', wish.memoryReservationBytes)
   put('memory', 'memory.swappiness', wish.memorySwappiness)
   if (wish.oomKillDisable === true) put('memory', 'memory.oom_control', 1)
+  checkShares(wish.cpuShares)
   put('cpu', 'cpu.shares', wish.cpuShares)
   put('cpu', 'cpu.cfs_period_us', wish.cpuPeriodUs)
   put('cpu', 'cpu.cfs_quota_us', wish.cpuQuotaUs)
@@ -46,6 +48,15 @@ export function v1Limits(wish: CgroupResources, state: V1State): LimitWrite[] {
     put('blkio', throttleFile[limit.kind], `${limit.major}:${limit.minor} ${limit.rate}`)
   }
   return writes
+}
+
+/** The kernel would take the nearest value it allows; runc does not. */
+function checkShares(shares: number | undefined): void {
+  if (shares === undefined || (shares >= 2 && shares <= 262_144)) return
+  const which =
+    shares < 2 ? 'minimum allowed cpu-shares is 2' : 'maximum allowed cpu-shares is 262144'
+  const message = `the ${which}`
+  throw new RefusedLimit({ code: 'EINVAL', errno: 22, path: 'cpu.shares', message })
 }
 
 const throttleFile: Record<BlkioThrottle['kind'], string> = {

@@ -69,14 +69,12 @@ function readMemory(read: ReadFile): CgroupMemoryStats | undefined {
   if (stat === undefined) return undefined
   const value = (name: string): Counter => counter(read('memory', `memory.${name}`))
   const values = parseKeyed(stat)
-  const own = pickKeys(values, keys)
-  const total = pickKeys(values, totalKeys)
   return {
     usage: value('usage_in_bytes'),
     maxUsage: value('max_usage_in_bytes'),
     limit: value('limit_in_bytes'),
     failures: value('failcnt'),
-    details: { ...own, ...pickKeys(values, limitKeys), ...total },
+    details: pickKeys(values, allKeys),
   }
 }
 
@@ -98,8 +96,12 @@ const keys = [
   'unevictable',
   'writeback',
 ]
-const totalKeys = keys.map((key) => `total_${key}`)
-const limitKeys = ['hierarchical_memory_limit', 'hierarchical_memsw_limit']
+const allKeys = [
+  ...keys,
+  ...keys.map((key) => `total_${key}`),
+  'hierarchical_memory_limit',
+  'hierarchical_memsw_limit',
+].toSorted()
 
 /** Docker says 0 for no limit on v1. */
 function readPids(read: ReadFile): CgroupStats['pids'] {

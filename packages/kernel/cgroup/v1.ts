@@ -7,7 +7,7 @@ import type {
   CgroupResources,
   CgroupSpec,
 } from './driver.ts'
-import { type CgroupFs, isErrno } from './fs.ts'
+import { type CgroupFs, isErrno, setLimit } from './fs.ts'
 import { JoinWarmth } from './join-warmth.ts'
 import { type OomNative, watchOomV1 } from './oom-watch.ts'
 import {
@@ -100,7 +100,7 @@ export class V1Driver implements CgroupDriver {
       this.#inheritCpuset(spec.path)
       // A new group is unlimited, so nothing needs to be asked.
       for (const write of this.#limits(spec.resources, {}))
-        this.#fs.write(this.#file(spec.path, write), write.value)
+        setLimit(this.#fs, this.#file(spec.path, write), write.value)
       this.#applyDevices(spec)
     } catch (error) {
       await removeTrees(this.#fs, made)

@@ -1,4 +1,4 @@
-import { KernelError } from '../native.ts'
+import { RefusedLimit } from './fs.ts'
 import type { BlkioThrottle, CgroupResources } from './driver.ts'
 
 /** [file, value] pairs that give a v2 group its limits; files that are missing are left out. */
@@ -56,7 +56,13 @@ function swapOnly(wish: CgroupResources): string | undefined {
   if (memorySwapBytes < 0) return 'max'
   if (memoryBytes === undefined || memoryBytes < 0) return undefined
   // On v1 the kernel says so itself.
-  if (memorySwapBytes < memoryBytes) throw new KernelError('EINVAL', 22, 'write', 'memory.swap.max')
+  if (memorySwapBytes < memoryBytes)
+    throw new RefusedLimit({
+      code: 'EINVAL',
+      errno: 22,
+      path: 'memory.swap.max',
+      message: 'memory+swap limit should be >= memory limit',
+    })
   return String(memorySwapBytes - memoryBytes)
 }
 

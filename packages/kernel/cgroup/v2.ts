@@ -7,7 +7,7 @@ import type {
   CgroupResources,
   CgroupSpec,
 } from './driver.ts'
-import { type CgroupFs, isErrno } from './fs.ts'
+import { type CgroupFs, isErrno, setLimit } from './fs.ts'
 import { JoinWarmth } from './join-warmth.ts'
 import { watchOomV2 } from './oom-watch.ts'
 import type { CgroupStats } from './stats.ts'
@@ -70,7 +70,7 @@ export class V2Driver implements CgroupDriver {
     this.#fs.mkdir(directory)
     try {
       for (const [file, value] of this.#limits(spec.path, spec.resources))
-        this.#fs.write(`${directory}/${file}`, value)
+        setLimit(this.#fs, `${directory}/${file}`, value)
       // The kernel has no files for this: a program decides, attached before anything runs.
       if (!spec.devices.every((rule) => rule.allow && isForAll(rule))) {
         await this.#native.bpfDeviceAttach({ cgroup: directory, rules: spec.devices })

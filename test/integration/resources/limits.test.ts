@@ -94,7 +94,10 @@ test('realtime: a share that the parent has not got is refused by the kernel', o
   }
   const [status, message] = await refusedStart({ CpuRealtimeRuntime: 95_000 })
   assert.equal(status, 500)
-  assert.match(message, /cpu\.rt_runtime_us: invalid argument: unknown$/)
+  assert.match(
+    message,
+    /unable to apply cgroup configuration: failed to write "95000": write .*cpu\.rt_runtime_us: invalid argument$/,
+  )
   const { body } = await create({ CpuRealtimePeriod: 10, CpuRealtimeRuntime: 20 })
   assert.equal(body.message, 'cpu real-time runtime cannot be higher than cpu real-time period')
 })
@@ -102,7 +105,7 @@ test('realtime: a share that the parent has not got is refused by the kernel', o
 test('devices, rules and requests that cannot be had: the start says so', async () => {
   assert.deepEqual(
     await refusedStart({ DeviceRequests: [{ Count: -1, Capabilities: [['gpu']] }] }),
-    [500, 'could not select device driver "" with capabilities: [[gpu]]'],
+    [500, 'failed to discover GPU vendor from CDI: no known GPU vendor found'],
   )
   assert.deepEqual(await refusedStart({ DeviceCgroupRules: ['x'] }), [
     500,

@@ -134,7 +134,7 @@ test('nothing changes when the kernel refuses one of the values', async () => {
   assert.match(
     answer.body.message,
     new RegExp(
-      `^Cannot update container ${id}: unable to set memory limit to ${8 * MiB} \\(current usage: \\d+, peak usage: \\d+\\)$`,
+      `^Cannot update container ${id}: runc did not terminate successfully: exit status 1: unable to set memory limit to ${8 * MiB} \\(current usage: \\d+, peak usage: \\d+\\)\n$`,
     ),
   )
   assert.deepEqual([limits(id), await hostConfigOf(id)], before)
@@ -146,7 +146,7 @@ test('throttled devices from API 1.55 on, and their limits taken away again', as
   const id = await sleeper('throttled')
   const body = { BlkioDeviceReadBps: [{ Path: '/dev/null', Rate: 5 }] }
   assert.equal((await update(id, body, '/v1.54')).status, 200)
-  assert.deepEqual((await hostConfigOf(id))['BlkioDeviceReadBps'], [])
+  assert.deepEqual((await hostConfigOf(id))['BlkioDeviceReadBps'], null)
   const refused = await update(id, { BlkioDeviceReadBps: [{ Path: '/no/such', Rate: 5 }] })
   assert.equal(refused.status, 500)
   assert.match(refused.body.message, /stat \/no\/such: no such file or directory$/)

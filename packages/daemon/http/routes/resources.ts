@@ -16,8 +16,8 @@ export function resourceRoutes(containers: ContainerBackend): Routes {
       x.empty(204)
     },
     ContainerUpdate: async (x) => {
-      const body = updateRequestFor(await x.requiredBody(updateRequest, {}), x.version)
-      x.json(200, await containers.update(x.param('id'), body))
+      const body = (await x.body(updateRequest)) ?? {}
+      x.json(200, await containers.update(x.param('id'), updateRequestFor(body, x.version)))
     },
     ContainerStats: (x) => sendStats(x, containers),
   }

@@ -13,8 +13,12 @@ test('no driver has what is asked for, and Docker’s sentence says so', () => {
   }
   for (const [request, sentence] of [
     [
+      { Driver: '', Count: -1, Capabilities: [['gpu', 'nvidia']] },
+      'could not select device driver "" with capabilities: [[gpu nvidia]]',
+    ],
+    [
       { Driver: '', Count: -1, Capabilities: [['gpu']] },
-      'could not select device driver "" with capabilities: [[gpu]]',
+      'failed to discover GPU vendor from CDI: no known GPU vendor found',
     ],
     [
       { Driver: 'x', Capabilities: [['gpu', 'utility'], ['y']] },

@@ -5,13 +5,22 @@ type DeviceRequest = NonNullable<HostConfig['DeviceRequests']>[number]
 
 /**
  * Says in Docker's words what a start makes of device requests on a machine without a driver for
- * them: there is only the one for CDI, and no device that it knows of.
+ * them: there are only those for CDI and for GPUs by CDI, and no device that they know of.
  */
 export function refuseDeviceRequests(hostConfig: HostConfig): void {
   for (const request of hostConfig.DeviceRequests ?? []) {
-    if (request.Driver !== 'cdi') throw noDriver(request)
-    refuseCdi(request)
+    if (request.Driver === 'cdi') refuseCdi(request)
+    else if (isForGpu(request))
+      throw system('failed to discover GPU vendor from CDI: no known GPU vendor found')
+    else throw noDriver(request)
   }
+}
+
+/** What Docker's driver for AMD takes on: it is there wherever CDI is. */
+function isForGpu({ Driver = '', Capabilities }: DeviceRequest): boolean {
+  if (Driver !== '') return Driver === 'amd'
+  const isKnown = (capability: string): boolean => ['gpu', 'amd'].includes(capability)
+  return (Capabilities ?? []).some((set) => set.every(isKnown))
 }
 
 function noDriver({ Driver = '', Capabilities }: DeviceRequest): EngineError {

@@ -61,10 +61,12 @@ export async function resolveDevices(
     const from = mapping.PathOnHost ?? ''
     const to = mapping.PathInContainer || from
     if (privileged && from === to) continue
-    const access = privileged ? 'rwm' : mapping.CgroupPermissions || 'rwm'
+    // As runc, which leaves out letters it does not know.
+    const wanted = (mapping.CgroupPermissions || 'rwm').replace(/[^rwm]/g, '')
+    const access = privileged ? 'rwm' : wanted
     for (const device of await nodesAt(from, to)) {
       devices.push(device)
-      rules.push(ruleOf(device, access))
+      if (access !== '') rules.push(ruleOf(device, access))
     }
   }
   return { devices, rules }

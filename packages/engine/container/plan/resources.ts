@@ -22,7 +22,8 @@ export function cgroupResources(resources: Resources): CgroupResources {
     oomKillDisable: resources.OomKillDisable === true ? true : undefined,
     cpuShares: positive(resources.CpuShares),
     cpuPeriodUs: CpuPeriod || (nano === undefined ? undefined : cpuPeriodUs),
-    cpuQuotaUs: CpuQuota || nano,
+    // Less than a microsecond is no quota at all.
+    cpuQuotaUs: CpuQuota || nano || undefined,
     cpuRealtimePeriodUs: resources.CpuRealtimePeriod || undefined,
     cpuRealtimeRuntimeUs: resources.CpuRealtimeRuntime || undefined,
     cpusetCpus: resources.CpusetCpus || undefined,

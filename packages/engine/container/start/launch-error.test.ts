@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { KernelError } from '@tdocker/kernel/native.ts'
+import { RefusedLimit } from '@tdocker/kernel/cgroup/fs.ts'
 import { LaunchError } from '@tdocker/kernel/shim/shim.ts'
 import { conflict } from '../../base/errors.ts'
 import { startFailure } from './launch-error.ts'
@@ -59,16 +59,18 @@ test('other errors keep their kind', () => {
 })
 
 test('a limit that the kernel refuses reads as it does from runc', () => {
-  const path = '/sys/fs/cgroup/cpu/x/cpu.rt_runtime_us'
-  const { exitCode, error } = startFailure(new KernelError('EINVAL', 22, 'write', path), {
-    verb: 'create',
-    command: 'sh',
-    cwd: '/',
-  })
-  assert.equal(exitCode, 128)
-  assert.equal(error.kind, 'system')
+  const refused = (path: string, message: string): string => {
+    const limit = new RefusedLimit({ code: 'EINVAL', errno: 22, path, message })
+    const failure = startFailure(limit, { verb: 'create', command: 'sh', cwd: '/' })
+    assert.deepEqual([failure.exitCode, failure.error.kind], [128, 'system'])
+    return failure.error.message
+  }
   assert.match(
-    error.message,
-    /^failed to create task .*error setting cgroup config for procHooks process: write \/sys\/fs\/cgroup\/cpu\/x\/cpu\.rt_runtime_us: invalid argument: unknown$/,
+    refused('/sys/fs/cgroup/cpu/x/cpu.rt_runtime_us', 'no'),
+    /^failed to create task .* unable to start container process: unable to apply cgroup configuration: no$/,
+  )
+  assert.match(
+    refused('/sys/fs/cgroup/cpu/x/cpu.shares', 'the minimum allowed cpu-shares is 2'),
+    / error during container init: error setting cgroup config for procHooks process: the minimum allowed cpu-shares is 2$/,
   )
 })

@@ -1,5 +1,5 @@
 import { EngineError, invalidParameter, system } from '../../base/errors.ts'
-import { KernelError } from '@tdocker/kernel/native.ts'
+import { RefusedLimit } from '@tdocker/kernel/cgroup/fs.ts'
 import { LaunchError } from '@tdocker/kernel/shim/shim.ts'
 
 /** Exit codes that a failed start leaves behind, as Docker and its CLI use them. */
@@ -31,9 +31,12 @@ export function startFailure(
 }
 
 function otherFailure(error: unknown): StartFailure {
-  if (error instanceof KernelError && error.path?.startsWith('/sys/fs/cgroup/')) {
-    const why = `${error.syscall} ${error.path}: ${errnoText(error.errno)}`
-    const text = `${CREATE_PREFIX}error setting cgroup config for procHooks process: ${why}: unknown`
+  if (error instanceof RefusedLimit) {
+    const realtime = error.path?.includes('cpu.rt_') ?? false
+    const step = realtime
+      ? 'unable to apply cgroup configuration'
+      : 'error during container init: error setting cgroup config for procHooks process'
+    const text = `${CREATE_PREFIX}${step}: ${error.message}`
     return { exitCode: EXIT_UNKNOWN, error: system(text, error) }
   }
   const known =

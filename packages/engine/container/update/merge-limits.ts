@@ -74,7 +74,6 @@ function refuseMemoryConflict(current: Resources, update: Resources): void {
 const groups = [
   ['Memory', 'MemorySwap'],
   ['NanoCpus', 'CpuPeriod', 'CpuQuota'],
-  ['CpuRealtimePeriod', 'CpuRealtimeRuntime'],
 ] as const
 
 /**
@@ -82,7 +81,10 @@ const groups = [
  * longer limited get 0, which takes their limit away.
  */
 export function liveResources(current: HostConfig, changes: Changes): Resources {
-  const { RestartPolicy: _, ...live } = changes
+  const live = { ...changes }
+  // As in Docker, realtime limits wait for the next start.
+  for (const key of ['RestartPolicy', 'CpuRealtimePeriod', 'CpuRealtimeRuntime'] as const)
+    delete live[key]
   for (const keys of groups)
     if (keys.some((key) => changes[key] !== undefined))
       for (const key of keys) Object.assign(live, { [key]: changes[key] ?? current[key] })

@@ -1,4 +1,5 @@
 import type { ContainerUpdateRequest, ContainerUpdateResponse } from '@tdocker/api'
+import { RefusedLimit } from '@tdocker/kernel/cgroup/fs.ts'
 import { EngineError, system } from '../../base/errors.ts'
 import type { Container } from '../container.ts'
 import { type Context, rollback } from '../context.ts'
@@ -26,14 +27,21 @@ export async function updateContainer(
   try {
     await ctx.locks.run(c.id, () => updateLocked(ctx, c, wish))
   } catch (error) {
-    const kind = error instanceof EngineError ? error.kind : 'system'
-    throw new EngineError(kind, `Cannot update container ${c.id}: ${(error as Error).message}`, {
-      cause: error,
-    })
+    throw cannotUpdate(c, error)
   }
   // Docker's answer without warnings, which is not an empty list.
   const none = null as unknown as string[]
   return { Warnings: warnings.length > 0 ? warnings : none }
+}
+
+function cannotUpdate(c: Container, error: unknown): EngineError {
+  const kind = error instanceof EngineError ? error.kind : 'system'
+  const { message } = error as Error
+  const why =
+    error instanceof RefusedLimit
+      ? `runc did not terminate successfully: exit status 1: ${message}\n`
+      : message
+  return new EngineError(kind, `Cannot update container ${c.id}: ${why}`, { cause: error })
 }
 
 async function updateLocked(
