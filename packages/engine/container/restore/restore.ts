@@ -1,9 +1,10 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import type { ExitRecord } from '@tdocker/kernel/shim/plan.ts'
 import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import { loggedContainer } from '../container-log.ts'
 import { type Container, isRunning } from '../container.ts'
 import { type Context, inBackground } from '../context.ts'
+import { makeDirectories } from '../create/create.ts'
 import { containerEvent } from '../events.ts'
 import { enterStopped, EXIT_UNKNOWN_END, watchExit } from '../exit/exit.ts'
 import { beginHealth, resumeMonitor } from '../../health/monitor.ts'
@@ -123,7 +124,24 @@ async function reconcile(ctx: Context, finding: Finding): Promise<void> {
   if (stored.state === 'removing') return finishRemoval(ctx, c, shim)
   if (shim) return goOn(ctx, c, shim)
   await ctx.logs.resume(loggedContainer(ctx, c))
-  await ctx.locks.run(c.id, () => settle(ctx, c, record))
+  await ctx.locks.run(c.id, async () => {
+    await settle(ctx, c, record)
+    await clearRun(ctx, c)
+    // A create makes them after its commit; the last of them is the sign that all are there.
+    if (!existsSync(containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id).work))
+      makeDirectories(ctx, c.id)
+  })
+}
+
+/**
+ * What a start that never came to its process has made, and what the end of one has not yet taken
+ * away. A shim that is only now on its way finds no place for its socket, or no cgroup, and gives up.
+ */
+async function clearRun(ctx: Context, c: Container): Promise<void> {
+  const cgroup = cgroupPath(ctx, c)
+  await ctx.native.removeTree(containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id).run)
+  await ctx.cgroups.kill(cgroup).catch(() => {})
+  await ctx.cgroups.remove(cgroup)
 }
 
 async function finishRemoval(
@@ -135,7 +153,9 @@ async function finishRemoval(
     await ctx.cgroups.kill(cgroupPath(ctx, c))
     await shim.exited
     shim.close()
+    await ctx.networks.release(c.id)
   }
+  await ctx.cgroups.remove(cgroupPath(ctx, c))
   await ctx.locks.run(c.id, () =>
     destroy(ctx, c, { volumes: c.hostConfig.AutoRemove ?? false, marked: true }),
   )
@@ -190,7 +210,6 @@ async function settle(ctx: Context, c: Container, record: ExitRecord | undefined
     before: oomKills > 0 && !c.oomKilled ? [containerEvent(c, 'oom')] : [],
     restartLater: true,
   })
-  await ctx.cgroups.remove(cgroupPath(ctx, c))
   if (next === 'remove')
     inBackground(
       ctx,
