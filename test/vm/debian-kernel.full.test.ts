@@ -9,6 +9,7 @@ import { runInMachine } from './machine.ts'
 
 const runs: Readonly<Record<string, readonly string[]>> = {
   AppArmor: ['test/vm/guest/apparmor.guest.ts'],
+  'cgroup v2: running state, updates, stats': ['test/vm/guest/resources.guest.ts'],
   'cgroup v2: limits, processes, policy': [
     'test/integration/cgroup/*.test.ts',
     'test/integration/container/*.test.ts',

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { NewEvent } from '../../event/event-log.ts'
 import type { Container, LiveContainer } from '../container.ts'
 import { type Context, inBackground } from '../context.ts'
@@ -9,6 +10,8 @@ import { updateRow } from '../rows.ts'
  * the container runs on. An adopted container's kills were told if its flag is set.
  */
 export async function watchOom(ctx: Context, c: Container, live: LiveContainer): Promise<void> {
+  // The start is answered first.
+  await nextTurn()
   try {
     if (c.oomKilled) live.oom.told = await ctx.cgroups.oomKills(live.cgroup)
     if (c.live !== live) return
