@@ -33,12 +33,13 @@ export type { VolumeBackend } from '@tdocker/engine/volume/volume-backend.ts'
 export interface SystemBackend {
   info(version: string): Promise<SystemInfo>
   version(apiVersion: string): Promise<SystemVersion>
+  /** In batches, as they are there. */
   events(o: {
     sinceNs?: bigint
     untilNs?: bigint
     filters: Filters
     signal: AbortSignal
-  }): AsyncIterable<EventMessage>
+  }): AsyncIterable<EventMessage[]>
   auth(config: AuthConfig): Promise<AuthResponse>
   /** Of the kinds asked for; sizes that are not known in a moment are -1. */
   diskUsage(kinds: ReadonlySet<DiskUsageKind>): Promise<DiskUsage>

@@ -116,6 +116,19 @@ export class Exchange {
     return !this.signal.aborted
   }
 
+  /** Waits until the kernel has taken all of it; false when the client is gone. */
+  async deliver(data: string | Uint8Array): Promise<boolean> {
+    const { signal, response } = this
+    if (signal.aborted || response.destroyed) return false
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const taken = (): void => resolve()
+    signal.addEventListener('abort', taken, { once: true })
+    response.write(data, taken)
+    await promise
+    signal.removeEventListener('abort', taken)
+    return !signal.aborted
+  }
+
   end(): void {
     this.response.end()
   }

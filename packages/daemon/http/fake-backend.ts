@@ -220,7 +220,7 @@ export function fakeBackend(): FakeBackend {
       pruneBuildCache: async () => ({ CachesDeleted: null, SpaceReclaimed: 0 }),
       events: async function* (o) {
         await note('events')(o)
-        yield structuredClone(event)
+        yield [structuredClone(event)]
       },
       auth: async (config) => {
         await note('auth')(config)

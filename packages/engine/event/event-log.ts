@@ -21,12 +21,17 @@ export interface EventLog {
    * The past from `sinceNs` (all that is kept with an `untilNs` alone, nothing without both), then
    * live, until `untilNs` (forever when undefined), abort or the log's end. Nothing is lost between
    * past and live. Slow readers read on at their own pace; one behind whose back events were deleted
-   * gets an event `daemon lost` that tells how many, whatever it matches.
+   * gets an event `daemon lost` that tells how many, whatever it matches. Batches hold what was
+   * there at the moment, one event at least.
    */
-  stream(o: {
-    sinceNs?: bigint
-    untilNs?: bigint
-    signal: AbortSignal
-    matches(event: EngineEvent): boolean
-  }): AsyncIterable<EngineEvent>
+  batches(o: EventRange): AsyncIterable<readonly EngineEvent[]>
+  /** The same, one by one. */
+  stream(o: EventRange): AsyncIterable<EngineEvent>
+}
+
+export interface EventRange {
+  sinceNs?: bigint
+  untilNs?: bigint
+  signal: AbortSignal
+  matches(event: EngineEvent): boolean
 }

@@ -16,10 +16,10 @@ export class EventRing {
   }
 
   /**
-   * Events after a number. Undefined where older ones than the ring holds may be missing: numbers
+   * Events after a number, `limit` at most. Undefined where older ones than the ring holds may be missing: numbers
    * have gaps, so only a reader that has seen the oldest one is known to miss nothing.
    */
-  after(seq: number): readonly EngineEvent[] | undefined {
+  after(seq: number, limit: number): readonly EngineEvent[] | undefined {
     const oldest = this.#events[0]
     if (!oldest || seq < oldest.seq) return undefined
     let low = 0
@@ -29,6 +29,6 @@ export class EventRing {
       if (this.#events[middle]!.seq > seq) high = middle
       else low = middle + 1
     }
-    return this.#events.slice(low)
+    return this.#events.slice(low, low + limit)
   }
 }

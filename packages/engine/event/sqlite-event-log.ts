@@ -1,6 +1,6 @@
 import { wallClockNs } from '../base/wall-clock.ts'
 import { type Statement, sql, type Store } from '../store/store.ts'
-import type { EngineEvent, EventLog, NewEvent } from './event-log.ts'
+import type { EngineEvent, EventLog, EventRange, NewEvent } from './event-log.ts'
 import { EventRetention, type RetentionLimits } from './event-retention.ts'
 import { EventRing } from './event-ring.ts'
 
@@ -60,12 +60,11 @@ export class SqliteEventLog implements EventLog {
     this.#retention.onEvents(this.#published)
   }
 
-  async *stream(o: {
-    sinceNs?: bigint
-    untilNs?: bigint
-    signal: AbortSignal
-    matches(event: EngineEvent): boolean
-  }): AsyncIterable<EngineEvent> {
+  async *stream(o: EventRange): AsyncIterable<EngineEvent> {
+    for await (const batch of this.batches(o)) yield* batch
+  }
+
+  async *batches(o: EventRange): AsyncIterable<readonly EngineEvent[]> {
     const { signal, sinceNs = 0n, untilNs = END_OF_TIME } = o
     const past = o.sinceNs !== undefined || o.untilNs !== undefined
     // What was deleted before the reader came is not lost to it.
@@ -78,18 +77,21 @@ export class SqliteEventLog implements EventLog {
       const gone = Math.min(this.#retention.deletedThrough, end) - cursor
       if (gone > 0) {
         cursor += gone
-        yield lost(gone, cursor)
+        yield [lost(gone, cursor)]
         continue
       }
       const published = this.#published
       const batch = this.#after(cursor)
-      for (const event of batch) {
-        cursor = event.seq
-        const { timeNs } = event
-        if (cursor > end || (end === Infinity && timeNs > untilNs)) return
-        if (timeNs >= sinceNs && timeNs <= untilNs && o.matches(event)) yield event
-        if (signal.aborted) return
-      }
+      const last = batch.findIndex(
+        ({ seq, timeNs }) => seq > end || (end === Infinity && timeNs > untilNs),
+      )
+      const inside = last < 0 ? batch : batch.slice(0, last)
+      cursor = batch.at(-1)?.seq ?? cursor
+      const wanted = inside.filter(
+        (event) => event.timeNs >= sinceNs && event.timeNs <= untilNs && o.matches(event),
+      )
+      if (wanted.length > 0) yield wanted
+      if (last >= 0) return
       if (batch.length > 0) await breath()
       else if (end !== Infinity) return
       else {
@@ -136,7 +138,7 @@ export class SqliteEventLog implements EventLog {
   #after(cursor: number): readonly EngineEvent[] {
     if (cursor >= this.#published) return []
     return (
-      this.#ring.after(cursor) ??
+      this.#ring.after(cursor, PAGE) ??
       this.#store
         .all<EventRow>(
           'SELECT * FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',

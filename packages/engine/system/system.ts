@@ -102,12 +102,13 @@ export class System {
     untilNs?: bigint
     filters: Filters
     signal: AbortSignal
-  }): AsyncIterable<EventMessage> {
+  }): AsyncIterable<EventMessage[]> {
     const { filters, ...range } = o
     this.#listeners++
     try {
       const matches = eventMatcher(filters)
-      for await (const event of this.#o.events.stream({ ...range, matches })) yield toMessage(event)
+      for await (const batch of this.#o.events.batches({ ...range, matches }))
+        yield batch.map(toMessage)
     } finally {
       this.#listeners--
     }

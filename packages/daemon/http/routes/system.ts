@@ -54,9 +54,11 @@ async function sendEvents(x: Exchange, system: SystemBackend): Promise<void> {
   const { version, signal } = x
   const events = system.events({ ...range, filters, signal })
   x.open(type)
-  for await (const event of events) {
-    const told = eventFor(event, version)
-    if (told && !(await x.write(`${start}${stringify(told)}\n`))) break
+  for await (const batch of events) {
+    const told = batch.flatMap((event) => eventFor(event, version) ?? [])
+    const text = told.map((event) => `${start}${stringify(event)}\n`).join('')
+    // One batch on its way at a time: what comes meanwhile waits in the log, not here.
+    if (text !== '' && !(await x.deliver(text))) break
   }
   x.end()
 }

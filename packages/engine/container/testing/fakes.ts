@@ -230,6 +230,8 @@ export class FakeEvents {
 
   async *stream(): AsyncIterable<never> {}
 
+  async *batches(): AsyncIterable<never> {}
+
   /** `action name` of all so far. */
   get actions(): string[] {
     return this.events.map((event) => event.action)
