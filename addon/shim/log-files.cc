@@ -43,6 +43,9 @@ int RotateNumbered(const Log* log) {
       Shift(log, i, i + 1, ".gz");
     }
     Shift(log, 0, 1, "");
+  } else {
+    // Not emptied in its place: who follows it would not see that.
+    unlink(log->path);
   }
   return OpenForAppend(log->path, O_TRUNC);
 }

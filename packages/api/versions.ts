@@ -76,6 +76,8 @@ export const gates = {
   /** `system df` in its form by kind, with totals. */
   diskUsageByKind: '1.52',
   nri: '1.53',
+  /** `logs` as JSON objects. */
+  jsonLogs: '1.54',
 } as const
 
 /** Negative, zero or positive as `a` is older than, equal to or newer than `b`. */

@@ -66,6 +66,8 @@ export interface LogsOptions {
   untilNs?: bigint
   /** Lines from the end; undefined for all. */
   tail?: number
+  /** One JSON object per line, each behind `prefix`, instead of frames or raw bytes. */
+  json?: { prefix: string }
   signal: AbortSignal
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -148,4 +149,45 @@ test('abort ends following', async () => {
 test('endOffset stops where an attach takes over', async () => {
   writeFileSync(path, line('history\n') + line('live\n'))
   assert.equal(await text({ endOffset: line('history\n').length }), 'history\n')
+})
+
+/** Rotates as the shim does, as fast as it can. */
+const ROTATING_WRITER = `
+const fs = require('fs')
+const [, path, count] = process.argv
+const move = (from, to) => { try { fs.renameSync(from, to) } catch {} }
+let file = fs.openSync(path, 'a'), size = 0, batch = ''
+for (let n = 1; n <= Number(count); n++) {
+  batch += JSON.stringify({ log: n + '\\n', stream: 'stdout', time: '2026-01-01T00:00:00Z' }) + '\\n'
+  if (batch.length < 20000) continue
+  fs.writeSync(file, batch)
+  size += batch.length
+  batch = ''
+  if (size < 100000) continue
+  for (let i = 48; i >= 0; i--) move(i ? path + '.' + i : path, path + '.' + (i + 1))
+  fs.closeSync(file)
+  file = fs.openSync(path, 'w')
+  size = 0
+}
+fs.writeSync(file, batch)
+`
+
+test('following meets each file once, however fast they are rotated', async () => {
+  writeFileSync(path, '')
+  const count = 40_000
+  const child = spawn(process.execPath, ['-e', ROTATING_WRITER, path, String(count)])
+  const ended = new Promise((resolve) => child.on('exit', resolve))
+  const lines = (await text({ follow: true, ended })).split('\n')
+  assert.equal(lines.length, count + 1)
+  assert.ok(lines.every((line, index) => index === count || line === String(index + 1)))
+})
+
+test('a file that is emptied in its place is followed from its begin', async () => {
+  writeFileSync(path, line('a long line before\n'))
+  const writer = Promise.withResolvers<void>()
+  const reader = open({ follow: true, ended: writer.promise })[Symbol.asyncIterator]()
+  await until(reader, 'before')
+  writeFileSync(path, line('x\n'))
+  assert.equal(await until(reader, 'x'), 'x\n')
+  writer.resolve()
 })

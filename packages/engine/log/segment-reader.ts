@@ -5,7 +5,7 @@ import type { ReadLogOptions } from './read-log.ts'
 import type { Segment } from './segments.ts'
 
 const CHUNK = 256 * 1024
-const NATIVE_CHUNK = 1024 * 1024
+const NATIVE_CHUNK = 512 * 1024
 /** A line that is longer is none that any driver wrote. */
 const LONGEST_LINE = 16 * 1024 * 1024
 const NEWLINE = 0x0a
@@ -53,8 +53,12 @@ export class SegmentReader {
       if (block.frames.length > 0) yield block.frames
       if (block.position === this.#position && !block.pastUntil) {
         // No line ends here: it is unfinished, or longer than the block.
-        if ((await this.segment.size()) < this.#position + length || wanted >= LONGEST_LINE) return
-        wanted *= 4
+        const size = await this.segment.size()
+        if (size >= this.#position && (size < this.#position + length || wanted >= LONGEST_LINE))
+          return
+        // Smaller than it was: emptied in its place.
+        if (size < this.#position) block.position = 0
+        else wanted *= 4
       }
       this.#position = block.position
     }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { type FileHandle, open, stat, unlink } from 'node:fs/promises'
+import { createReadStream, createWriteStream, statSync } from 'node:fs'
+import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { setImmediate } from 'node:timers/promises'
 import { createGunzip } from 'node:zlib'
 import { type LogFile, type LogFiles, listLogFiles } from './log-files.ts'
 
@@ -84,9 +85,6 @@ async function inflate(source: FileHandle, directory: string): Promise<FileHandl
   }
 }
 
-/** Rotations that one look at the files may be disturbed by. */
-const ATTEMPTS = 5
-
 /** Oldest first. */
 export function openSegments(files: LogFiles): Promise<Segment[]> {
   return files.naming === 'segments' ? openNamed(files) : openNumbered(files)
@@ -102,21 +100,11 @@ async function openNamed(files: LogFiles): Promise<Segment[]> {
   return segments
 }
 
-/**
- * From the newest back: a file that a rotation renames meanwhile is met twice rather than never. The
- * rotation leaves a gap while it goes on, never two side by side. `until`: no further than there.
- */
-async function openNumbered(files: LogFiles, until?: bigint): Promise<Segment[]> {
+async function openNumbered(files: LogFiles): Promise<Segment[]> {
   const segments: Segment[] = []
-  for (let number = 0, gaps = 0; gaps < 2; number++) {
-    const path = number === 0 ? files.path : `${files.path}.${number}`
-    const segment = await Segment.open({ path, compressed: false, start: 0 })
-    gaps = segment ? 0 : gaps + 1
-    if (!segment) continue
-    const known = segments.some(({ inode }) => inode === segment.inode)
-    if (known) await segment[Symbol.asyncDispose]()
-    else segments.unshift(segment)
-    if (segment.inode === until) break
+  for (const [number, inode] of (await numberedInodes(files)).entries()) {
+    const segment = await openByInode(files, number, inode)
+    if (segment) segments.unshift(segment)
   }
   return segments
 }
@@ -137,18 +125,72 @@ async function namedAfter(files: LogFiles, current: Segment): Promise<Segment | 
 
 async function numberedAfter(files: LogFiles, current: Segment): Promise<Segment | undefined> {
   // Most often nothing has changed.
-  const newest = await stat(files.path, { bigint: true }).catch(() => undefined)
-  if (newest?.ino === current.inode) return undefined
-  for (let attempt = 1; ; attempt++) {
-    const [oldest, next, ...others] = await openNumbered(files, current.inode)
-    for (const other of others) await other[Symbol.asyncDispose]()
-    const isFound = oldest?.inode === current.inode
-    // Rotated out of existence: go on with the oldest there is.
-    const [taken, left] = isFound || attempt < ATTEMPTS ? [next, oldest] : [oldest, next]
-    await left?.[Symbol.asyncDispose]()
-    if (isFound || attempt === ATTEMPTS) return taken
-    await taken?.[Symbol.asyncDispose]()
+  if (inodeOf(files.path) === current.inode) return undefined
+  const inodes = await numberedInodes(files)
+  const at = inodes.indexOf(current.inode)
+  // Rotated out of existence: go on with the oldest there is.
+  for (let number = at === -1 ? inodes.length - 1 : at - 1; number >= 0; number--) {
+    const segment = await openByInode(files, number, inodes[number]!)
+    if (segment) return segment
   }
+  return undefined
+}
+
+/** A rotation may have moved it on since it was seen at `number`. */
+async function openByInode(
+  files: LogFiles,
+  number: number,
+  inode: bigint,
+): Promise<Segment | undefined> {
+  for (let gaps = 0; gaps < 2; number++) {
+    const segment = await Segment.open({ path: pathOf(files, number), compressed: false, start: 0 })
+    if (segment?.inode === inode) return segment
+    gaps = segment ? 0 : gaps + 1
+    await segment?.[Symbol.asyncDispose]()
+  }
+  return undefined
+}
+
+/** Rotations that looks at the files may be disturbed by, one after the other. */
+const ATTEMPTS = 50
+
+/** Inodes by number, of one moment: newest first. */
+async function numberedInodes(files: LogFiles): Promise<bigint[]> {
+  for (let attempt = 1; ; attempt++) {
+    const inodes = lookAt(files)
+    if (inodes) return inodes
+    // The writer is gone amid a rotation: what is there does not change any more.
+    if (attempt === ATTEMPTS) return lookAt(files, { settled: true }) ?? []
+    await setImmediate()
+  }
+}
+
+/**
+ * Synchronously, some microseconds a file: a rotation is about as fast. undefined when one came in
+ * between. It moves files on one by one, so meanwhile there is one gap, never two side by side.
+ */
+function lookAt(files: LogFiles, o: { settled?: boolean } = {}): bigint[] | undefined {
+  const inodes = new Set<bigint>()
+  const newest = inodeOf(files.path)
+  if (newest === undefined && !o.settled && inodeOf(pathOf(files, 1)) !== undefined)
+    return undefined
+  for (let number = 0, gaps = 0; gaps < 2; number++) {
+    const path = pathOf(files, number)
+    const inode = number === 0 ? newest : (inodeOf(path) ?? inodeOf(`${path}.gz`))
+    gaps = inode === undefined ? gaps + 1 : 0
+    if (inode === undefined) continue
+    if (inodes.has(inode) && !o.settled) return undefined
+    inodes.add(inode)
+  }
+  return inodeOf(files.path) === newest || o.settled ? [...inodes] : undefined
+}
+
+function inodeOf(path: string): bigint | undefined {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino
+}
+
+function pathOf(files: LogFiles, number: number): string {
+  return number === 0 ? files.path : `${files.path}.${number}`
 }
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {

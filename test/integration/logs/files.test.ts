@@ -77,6 +77,16 @@ test('attributes come with details', async () => {
   )
 })
 
+test('logs as JSON', async () => {
+  const id = await ran('echo x', { Type: 'local', Config: { tag: 't' } })
+  const path = `/v1.54/containers/${id}/logs?stdout=1&format=json`
+  const answer = await daemon.api.get<{ Timestamp: string }>(`${path}&details=1`)
+  const { Timestamp, ...rest } = answer.body
+  assert.deepEqual(rest, { Line: 'x\n', Source: 'stdout', Attrs: [{ Key: 'tag', Value: 't' }] })
+  assert.match(Timestamp, /^\d{4}-.*Z$/)
+  assert.equal((await daemon.api.get(path.replace('json', 'xml'))).status, 400)
+})
+
 for (const [LogConfig, message] of [
   [{ Type: 'fluentd' }, "logger: no log driver named 'fluentd' is registered"],
   [{ Type: 'json-file', Config: { x: '1' } }, "unknown log opt 'x' for json-file log driver"],
@@ -131,6 +141,14 @@ for (const [Type, pattern] of [
     assert.equal(await daemon.logs(id, 'stdout=1&tail=3'), numbers(6998, 7000))
   })
 
+/** Where two texts part; '' for equal ones. */
+function difference(seen: string, expected: string): string {
+  if (seen === expected) return ''
+  const lines = seen.split('\n')
+  const at = expected.split('\n').findIndex((line, index) => lines[index] !== line)
+  return `${lines.length} lines; after ${lines[at - 1]} comes ${lines[at]}`
+}
+
 test('rotation and compression under load lose nothing that is followed', async () => {
   const lines = 200_000
   const Config = { 'max-size': '1m', 'max-file': '50', compress: 'true' }
@@ -145,12 +163,12 @@ test('rotation and compression under load lose nothing that is followed', async 
     await daemon.wait(id)
     socket.destroy()
     const expected = numbers(1, lines)
-    assert.ok((await followed) === expected, `${Type}: followed`)
+    assert.equal(difference(await followed, expected), '', `${Type}: followed`)
     await until(
       'compression',
       () => filesOf(id).filter((name) => !name.endsWith('.gz')).length === 1,
     )
-    assert.ok((await daemon.logs(id)) === expected, `${Type}: read afterwards`)
+    assert.equal(difference(await daemon.logs(id), expected), '', `${Type}: read afterwards`)
     await daemon.api.delete(`/containers/${id}?force=1`)
   }
 })

@@ -3,13 +3,19 @@ import { InvalidRequest } from '@tdocker/api/invalid.ts'
 import { flag, text } from '@tdocker/api/query.ts'
 import { parseUnixTime } from '@tdocker/api/time.ts'
 import type { ContainerBackend, LogsOptions } from '../backend.ts'
+import { accepts } from '../negotiate.ts'
 import type { Exchange } from '../exchange.ts'
 
 /** Frames or raw bytes, as the container has a terminal or not. */
 export async function sendLogs(x: Exchange, containers: ContainerBackend): Promise<void> {
-  const { tty, stream } = await containers.logs(x.param('id'), logsOptions(x))
+  const options = logsOptions(x)
+  const json = jsonType(x)
+  const { tty, stream } = await containers.logs(x.param('id'), {
+    ...options,
+    ...(json !== undefined && { json: { prefix: json === SEQUENCE ? '\x1e' : '' } }),
+  })
   const multiplexed = !tty && x.since('multiplexedStream')
-  x.open(`application/vnd.docker.${multiplexed ? 'multiplexed' : 'raw'}-stream`)
+  x.open(json ?? `application/vnd.docker.${multiplexed ? 'multiplexed' : 'raw'}-stream`)
   const stop = (): void => void stream.destroy()
   x.signal.addEventListener('abort', stop, { once: true })
   if (x.signal.aborted) stop()
@@ -18,6 +24,17 @@ export async function sendLogs(x: Exchange, containers: ContainerBackend): Promi
   } catch (error) {
     if (!x.signal.aborted) throw error
   }
+}
+
+const SEQUENCE = 'application/json-seq'
+const jsonTypes = ['application/jsonl', 'application/x-ndjson', SEQUENCE]
+
+/** The media type of a log as JSON, when that was asked for by `format` or by a type of its own. */
+function jsonType(x: Exchange): string | undefined {
+  if (!x.since('jsonLogs')) return undefined
+  const format = text(x.query, 'format')
+  if (format !== '' && format !== 'json') throw new InvalidRequest('unsupported log format')
+  return accepts(x.header('accept'), jsonTypes) ?? (format === 'json' ? jsonTypes[1] : undefined)
 }
 
 function logsOptions(x: Exchange): LogsOptions {
