@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import net from 'node:net'
 import { basename } from 'node:path'
 import type { ApiClient } from '../lib/api-client.ts'
+import { type ArchiveSamples, archiveRound } from './archive.ts'
 import { now, type Results, timed } from './measure.ts'
 
 export interface Engine {
@@ -116,6 +117,26 @@ export const cases: Readonly<Record<string, Case>> = {
     }
     results.add('stats one-shot', 'ms', engine.name, shot)
     results.add('pause', 'ms', engine.name, pause)
+  },
+
+  async archive(engine, results, o) {
+    const samples: ArchiveSamples[] = []
+    for (let i = 0; i < 4; i++) {
+      const id = await create(engine, o, 'none', ['sleep', '600'])
+      await post(engine, `/containers/${id}/start`, 204)
+      try {
+        const round = await archiveRound(engine, API, id)
+        // The first one warms up.
+        if (i > 0) samples.push(round)
+      } finally {
+        await remove(engine, id)
+      }
+    }
+    const of = (key: keyof ArchiveSamples): number[] => samples.map((sample) => sample[key])
+    results.add('archive PUT, 200 MB', 'MB/s', engine.name, of('putRate'))
+    results.add('archive GET, 200 MB', 'MB/s', engine.name, of('getRate'))
+    results.add('archive PUT, 2,000 files', 'ms', engine.name, of('putMany'))
+    results.add('archive GET, 2,000 files', 'ms', engine.name, of('getMany'))
   },
 
   async pull(engine, results, o) {
