@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Volume, VolumeCreateRequest, VolumeListResponse } from '@tdocker/api'
 import type { Native } from '@tdocker/kernel'
 import type { Filters } from '../backend-types.ts'
@@ -63,9 +64,16 @@ export class VolumeVerbs implements VolumeBackend {
   }
 
   async create(body: VolumeCreateRequest): Promise<Volume> {
+    const driver = body.Driver || 'local'
+    if (driver !== 'local') {
+      const name = body.Name || randomBytes(32).toString('hex')
+      throw notFound(
+        `create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`,
+      )
+    }
     const handle = await this.#o.volumes.acquire({
       name: body.Name ?? '',
-      driver: body.Driver ?? '',
+      driver,
       labels: body.Labels ?? {},
       options: body.DriverOpts ?? {},
     })

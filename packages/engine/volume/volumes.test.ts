@@ -108,3 +108,30 @@ test('directories without a row are garbage', async () => {
   assert.ok(existsSync(kept.mountpoint))
   assert.ok(!existsSync(join(dir, 'volumes', 'orphan')))
 })
+
+test('a volume that a create has found stays until the create lets go', async () => {
+  const held = await volumes.acquire({ ...plain, name: 'held' })
+  await assert.rejects(volumes.remove('held'), {
+    kind: 'conflict',
+    message: 'remove held: volume is in use',
+  })
+  const other = await volumes.acquire({ ...plain, name: 'held' })
+  // The one that made it gives up; the other has found it meanwhile.
+  await held.discard()
+  assert.ok(existsSync(held.mountpoint))
+  await addContainer('c')
+  await store.write([volumes.use('held', 'c')])
+  other.release()
+  other.release()
+  await assert.rejects(volumes.remove('held'), {
+    kind: 'conflict',
+    message: 'remove held: volume is in use - [c]',
+  })
+  await store.write([sql`DELETE FROM container WHERE id = 'c'`])
+  await volumes.remove('held')
+  assert.ok(!existsSync(held.mountpoint))
+  await assert.rejects(volumes.remove('held'), {
+    kind: 'notFound',
+    message: 'get held: no such volume',
+  })
+})
