@@ -78,7 +78,10 @@ Failure SetOptions(int fs, const Overlay& overlay, ShortPaths* paths) {
 
 Failure NewMount(const char* type, UniqueFd* fs) {
   fs->reset(static_cast<int>(syscall(SYS_fsopen, type, FSOPEN_CLOEXEC)));
-  return *fs ? Failure{} : Fail("fsopen", type);
+  if (!*fs) return Fail("fsopen", type);
+  // What df and mount print first.
+  const bool named = FsConfig(fs->get(), FSCONFIG_SET_STRING, "source", type) == 0;
+  return named ? Failure{} : Fail("fsconfig", "source");
 }
 
 Failure FinishMount(int fs, const std::string& path, UniqueFd* mount) {

@@ -18,7 +18,7 @@ struct Launch {
   int cgroup2_fd = -1;  // directory that clone3 puts the process into
   int joined[4];        // namespaces to be entered by the process
   int joined_count = 0;
-  bool new_net = false;
+  bool new_time = false;
   int enter_pidfd = -1;
   int root_mount = -1;  // detached, to become the root
 
@@ -63,6 +63,7 @@ using Step = int (*)(Fields*);
 int EnterRoot(Fields*);
 int MakeDevice(Fields*);
 int MakeSymlink(Fields*);
+int MakeFile(Fields*);
 int MakeWorkdir(Fields*);
 int WriteSysctl(Fields*);
 int FinishRoot(Fields*);
@@ -94,6 +95,7 @@ int CopyUp(int from, int to);
 int OpenTerminal(Fields*);
 // namespaces.cc
 int JoinCgroup(Fields*);
+int NewTimeNamespace(Fields*);
 int CreateProcess(Fields*);
 int EnterProcess(Fields*);
 int JoinNamespaces(Fields*);

@@ -56,9 +56,15 @@ int JoinCgroup(Fields* fields) {
   return 0;
 }
 
+// Only clone3 can put a process into a new one at once; unshare would leave it to the children.
+int NewTimeNamespace(Fields*) {
+  launch.new_time = true;
+  return 0;
+}
+
 int CreateProcess(Fields* fields) {
   static const uint64_t kFlags[] = {CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS};
-  uint64_t flags = CLONE_NEWNS;
+  uint64_t flags = CLONE_NEWNS | (launch.new_time ? CLONE_NEWTIME : 0);
   for (const uint64_t flag : kFlags) {
     const char* how = fields->Next();
     if (strcmp(how, "host") == 0) continue;
@@ -96,7 +102,9 @@ int EnterProcess(Fields* fields) {
 }
 
 int JoinNamespaces(Fields*) {
-  const int all = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  int all = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  // A kernel without refuses the flag.
+  if (access("/proc/self/ns/time", F_OK) == 0) all |= CLONE_NEWTIME;
   if (setns(launch.enter_pidfd, all) != 0) return errno;
   if (const int error = OpenRoot(); error != 0) return error;
   return OpenProc();

@@ -82,6 +82,20 @@ int MakeSymlink(Fields* fields) {
   return error;
 }
 
+// An empty file, where there is nothing yet.
+int MakeFile(Fields* fields) {
+  const char* path = fields->Next();
+  const auto mode = static_cast<mode_t>(fields->Number());
+  const char* base = nullptr;
+  const int parent = EnsureParent(path, &base);
+  if (parent < 0) return -parent;
+  const int fd = openat(parent, base, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, mode);
+  const int error = fd >= 0 || errno == EEXIST ? 0 : errno;
+  if (fd >= 0) close(fd);
+  close(parent);
+  return error;
+}
+
 int MakeWorkdir(Fields* fields) {
   const int fd = EnsureDirectory(fields->Next());
   if (fd < 0) return -fd;

@@ -99,6 +99,7 @@ constexpr Entry kSteps[] = {
     // In the shim, for the process.
     {"tree", CloneTree, "mount", true},
     {"cgroup", JoinCgroup, nullptr, true},
+    {"time-namespace", NewTimeNamespace, "namespaces", false},
     {"create", CreateProcess, "namespaces", false},
     {"enter", EnterProcess, "namespaces", false},
     // In the process to be.
@@ -110,6 +111,7 @@ constexpr Entry kSteps[] = {
     {"mount", MountFilesystem, nullptr, true},
     {"device", MakeDevice, nullptr, true},
     {"symlink", MakeSymlink, nullptr, true},
+    {"file", MakeFile, nullptr, true},
     {"tty", OpenTerminal, nullptr, false},
     {"hostname", SetHostname, nullptr, false},
     {"domainname", SetDomainname, nullptr, false},

@@ -69,8 +69,9 @@ export function clientFields(client: Omit<PlanClient, 'fd' | 'head'>): [string, 
 function addCreate(out: RecordWriter, plan: LaunchPlan, target: CreateTarget): void {
   const binds = target.mounts.filter((mount) => mount.type === 'bind')
   for (const mount of binds) addTree(out, mount)
-  const { pid, net, ipc, uts, cgroup } = target.namespaces
+  const { pid, net, ipc, uts, cgroup, time } = target.namespaces
   for (const file of target.cgroupProcs) out.add('cgroup', [file])
+  if (time === 'new') out.add('time-namespace')
   out.add('create', [...[pid, net, ipc, uts].map(namespaceField), target.rootFd])
   // After the cgroups are joined: the namespace's root is the cgroup its maker is in.
   if (cgroup === 'new') out.add('cgroup-namespace')
@@ -86,6 +87,7 @@ function addCreate(out: RecordWriter, plan: LaunchPlan, target: CreateTarget): v
     out.add('device', [path, type, major, minor, mode, uid, gid])
   }
   for (const [path, to] of target.symlinks) out.add('symlink', [path, to])
+  for (const [path, mode] of target.files ?? []) out.add('file', [path, mode])
   if (plan.stdio.tty) out.add('tty', [true])
   if (target.hostname !== undefined) out.add('hostname', [target.hostname])
   if (target.domainname !== undefined) out.add('domainname', [target.domainname])

@@ -83,6 +83,8 @@ export interface CreateTarget {
     ipc: PlanNamespace
     uts: PlanNamespace
     cgroup: 'new' | 'host'
+    /** Absent: the host's. Needs a kernel that has them. */
+    time?: 'new'
   }
   /** `cgroup.procs` files the init joins before anything else (v1: one per controller, v2: one). */
   cgroupProcs: readonly string[]
@@ -98,6 +100,8 @@ export interface CreateTarget {
   devices: readonly PlanDevice[]
   /** [path, target] made when missing, e.g. ['/dev/fd', '/proc/self/fd']. */
   symlinks: ReadonlyArray<readonly [string, string]>
+  /** [path, mode] of empty files, made when missing. */
+  files?: ReadonlyArray<readonly [string, number]>
   /** Written below /proc/sys through a private procfs handle: ['net.ipv4.ip_forward', '1']. */
   sysctls: ReadonlyArray<readonly [string, string]>
   maskedPaths: readonly string[]

@@ -50,7 +50,10 @@ function createTarget(input: ContainerPlanInput, fds: FdTable): CreateTarget {
   const ownDev = ownsDev(input)
   return {
     kind: 'create',
-    namespaces: planNamespaces(hostConfig, input.join, input.netnsFd, fds),
+    namespaces: {
+      ...planNamespaces(hostConfig, input.join, input.netnsFd, fds),
+      ...(input.host.timeNamespaces ? { time: 'new' as const } : {}),
+    },
     cgroupProcs: input.cgroup.procsFiles,
     rootFd: fds.add(input.rootFd),
     readonlyRoot: hostConfig.ReadonlyRootfs === true,
@@ -59,11 +62,21 @@ function createTarget(input: ContainerPlanInput, fds: FdTable): CreateTarget {
     ...(ownUts && config.Domainname ? { domainname: config.Domainname } : {}),
     mounts: planMounts(input, fds),
     devices: ownDev ? [...defaultDevices, ...input.devices] : [],
-    symlinks: [...(ownDev ? deviceLinks : []), ...cgroupSymlinks(input)],
+    symlinks: [
+      ...(ownDev ? linksOfDev(input.host) : []),
+      ...cgroupSymlinks(input),
+      ['/etc/mtab', '/proc/mounts'],
+    ],
+    // By which programs know where they are.
+    files: [['/.dockerenv', 0o755]],
     sysctls: planSysctls(hostConfig, input.shared),
     maskedPaths: hostConfig.MaskedPaths ?? defaultMaskedPaths(hostConfig, input.host),
     readonlyPaths: hostConfig.ReadonlyPaths ?? defaultReadonlyPaths(hostConfig),
   }
+}
+
+function linksOfDev(host: HostFacts): CreateTarget['symlinks'] {
+  return deviceLinks.filter(([, target]) => target !== '/proc/kcore' || host.kcore !== false)
 }
 
 /** What `HostConfig.MaskedPaths` becomes when the client left it out. */

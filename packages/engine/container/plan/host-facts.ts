@@ -14,6 +14,8 @@ export function readHostFacts(): HostFacts {
     machine: machine(),
     apparmor: supportsAppArmor(),
     selinux: existsSync('/sys/fs/selinux/enforce'),
+    kcore: existsSync('/proc/kcore'),
+    timeNamespaces: existsSync('/proc/self/ns/time'),
     capabilities: capabilitiesOfMask(bounding),
   }
 }

@@ -130,6 +130,7 @@ function shm(input: ContainerPlanInput, fds: FdTable): PlanMount[] {
   const size = String(ShmSize || 64 * 1024 * 1024)
   return [
     plain('tmpfs', '/dev/shm', closed, [
+      ['source', 'shm'],
       ['mode', '1777'],
       ['size', size],
     ]),

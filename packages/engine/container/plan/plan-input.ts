@@ -134,6 +134,10 @@ export interface HostFacts {
   machine: string
   apparmor: boolean
   selinux: boolean
+  /** /proc/kcore is there; undefined counts as yes. */
+  kcore?: boolean
+  /** The kernel has namespaces of the monotonic and boot-time clocks. */
+  timeNamespaces?: boolean
   /** What the daemon itself may have, and so the most a container can get; without CAP_. */
   capabilities: readonly string[]
 }
