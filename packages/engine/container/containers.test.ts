@@ -69,7 +69,7 @@ test('a start that fails leaves code and error, and nothing open', async () => {
   const id = await world.create({ Cmd: ['nosuch'] })
   world.shims.failure = new LaunchError('exec', 2)
   const message =
-    'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "nosuch": executable file not found in $PATH: unknown'
+    'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "nosuch": executable file not found in $PATH'
   assert.equal(
     await failureOf(world.containers.backend.start(id, {})),
     `invalidParameter: ${message}`,
@@ -201,7 +201,10 @@ test('kill names the container and the reason', async () => {
     `conflict: cannot kill container: web: container ${id} is not running`,
   )
   assert.equal(await kill('no', ''), 'notFound: cannot kill container: no: No such container: no')
-  assert.equal(await kill('web', 'FOO'), 'invalidParameter: invalid signal: FOO')
+  assert.equal(
+    await kill('web', 'FOO'),
+    'invalidParameter: cannot kill container: web: invalid signal: FOO',
+  )
 })
 
 test('rm refuses a running container, with force it kills', async () => {

@@ -20,10 +20,10 @@ export async function killContainer(
   reference: string,
   o: { signal: string },
 ): Promise<void> {
-  const signal = o.signal === '' ? SIGKILL : parseSignal(o.signal)
-  if (!isKnownSignal(signal))
-    throw invalidParameter(`the linux daemon does not support signal ${signal}`)
   try {
+    const signal = o.signal === '' ? SIGKILL : parseSignal(o.signal)
+    if (!isKnownSignal(signal))
+      throw invalidParameter(`the linux daemon does not support signal ${signal}`)
     const c = ctx.registry.get(reference)
     await c.reconciled
     await (signal === SIGKILL ? killAndWait(ctx, c) : sendSignal(ctx, c, signal))

@@ -11,8 +11,7 @@ export async function renameContainer(
   reference: string,
   wanted: string,
 ): Promise<void> {
-  const given = wanted.trim()
-  const name = given.replace(/^\//, '')
+  const name = wanted.trim().replace(/^\//, '')
   if (reference.trim().replace(/^\//, '') === '' || name === '')
     throw invalidParameter('Neither old nor new names may be empty')
   const c = ctx.registry.get(reference.trim())
@@ -20,7 +19,7 @@ export async function renameContainer(
     if (!ctx.registry.has(c)) throw noSuchContainer(reference)
     if (c.name === name)
       throw invalidParameter('Renaming a container with the same name as its current name')
-    reserve(ctx, c.id, name, given)
+    reserve(ctx, c.id, name)
     const old = c.name
     c.name = name
     try {
@@ -37,9 +36,9 @@ export async function renameContainer(
   })
 }
 
-function reserve(ctx: Context, id: string, name: string, given: string): void {
+function reserve(ctx: Context, id: string, name: string): void {
   try {
-    if (!isValidName(name)) throw invalidName(given)
+    if (!isValidName(name)) throw invalidName(`/${name}`)
     ctx.registry.reserve(name, id)
   } catch (error) {
     if (!(error instanceof EngineError)) throw error

@@ -7,7 +7,7 @@ import { formatTime } from '../container/clock.ts'
 import { newId } from '../container/id.ts'
 import { execPaths } from '../container/paths.ts'
 import { startFailure } from '../container/start/launch-error.ts'
-import { execEvent, newExec } from '../exec/create-exec.ts'
+import { commandText, execEvent, newExec } from '../exec/create-exec.ts'
 import type { Exec } from '../exec/exec-registry.ts'
 import { launchExec } from '../exec/start-exec.ts'
 import { formatDuration } from './duration.ts'
@@ -27,6 +27,7 @@ const START_TIMEOUT_MS = 30_000
 /** For output that is on its way when the process has ended, or that a child of it holds open. */
 const DRAIN_MS = 2_000
 const EXIT_KILLED = 137
+/** The end of a container kills its probe first: that is not for the probe to judge. */
 const KILLED_MS = 500
 
 /**
@@ -38,6 +39,7 @@ export const runProbe: RunProbe = async (ctx, c, check, signal) => {
     return await run(ctx, c, check, signal)
   } catch (error) {
     ctx.log.warn({ container: c.id, err: error }, 'health check failed to run')
+    await withTimeout(ctx, KILLED_MS, aborted(signal), () => undefined)
     return { End: now(ctx), ExitCode: -1, Output: (error as Error).message }
   }
 }
@@ -54,7 +56,7 @@ async function run(
   if (!live) throw new Error(`container ${c.id} is not running`)
   const exec = probeExec(c, check)
   ctx.execs.add(exec)
-  const created = `exec_create: ${check.command.join(' ')}`
+  const created = `exec_create: ${commandText(exec)}`
   inBackground(ctx, c.id, 'record probe', ctx.events.commit([], [execEvent(exec, created)]))
   const output = new ProbeOutput()
   const [mine, shims] = ctx.native.socketPair()
@@ -148,30 +150,33 @@ async function finish(
   ended: Promise<ExitRecord | undefined>,
   o: { output: ProbeOutput; outputEnded: Promise<void>; signal: AbortSignal },
 ): ReturnType<RunProbe> {
-  const aborted = new Promise<'aborted'>((resolve) => {
-    if (o.signal.aborted) resolve('aborted')
-    o.signal.addEventListener('abort', () => resolve('aborted'), { once: true })
-  })
+  const stopped = aborted(o.signal)
   const timeoutMs = check.timeoutNs / 1e6
   const outcome = await withTimeout(
     ctx,
     timeoutMs,
-    Promise.race([ended, aborted]),
+    Promise.race([ended, stopped]),
     () => 'timeout' as const,
   )
   if (outcome === 'timeout' || outcome === 'aborted') {
     killProbe(ctx, exec)
     // Dying probes must not pile up; a container on its way out takes them along.
-    if (outcome === 'timeout') await Promise.race([ended, aborted])
+    if (outcome === 'timeout') await Promise.race([ended, stopped])
     const sentence = `Health check exceeded timeout (${formatDuration(check.timeoutNs)})`
     const said = o.output.toString()
     return { End: now(ctx), ExitCode: -1, Output: said === '' ? sentence : `${sentence}: ${said}` }
   }
   const ExitCode = outcome?.exitCode ?? EXIT_KILLED
-  // The end of the container kills its probe first: that is not for the probe to judge.
-  if (ExitCode === EXIT_KILLED) await withTimeout(ctx, KILLED_MS, aborted, () => undefined)
+  if (ExitCode === EXIT_KILLED) await withTimeout(ctx, KILLED_MS, stopped, () => undefined)
   await withTimeout(ctx, DRAIN_MS, o.outputEnded, () => undefined)
   return { End: now(ctx), ExitCode, Output: o.output.toString() }
+}
+
+function aborted(signal: AbortSignal): Promise<'aborted'> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve('aborted')
+    signal.addEventListener('abort', () => resolve('aborted'), { once: true })
+  })
 }
 
 /** With its children: an exec leads a process group of its own. */

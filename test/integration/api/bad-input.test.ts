@@ -326,7 +326,13 @@ test('operations that are not served yet say so by name', async () => {
 test('a container that runs: what cannot be asked of it', async (t) => {
   const at = `/containers/${holder}`
   const cases: ReadonlyArray<[string, string, unknown, number, Sentence]> = [
-    ['POST', `${at}/kill?signal=FOO`, undefined, 400, 'invalid signal: FOO'],
+    [
+      'POST',
+      `${at}/kill?signal=FOO`,
+      undefined,
+      400,
+      /^cannot kill container: .*: invalid signal: FOO$/,
+    ],
     ['POST', `${at}/wait?condition=x`, undefined, 400, 'invalid condition: "x"'],
     ['POST', `${at}/rename?name=a/b`, undefined, 400, /Invalid container name \(a\/b\)/],
     ['POST', `${at}/rename?name=`, undefined, 400, 'Neither old nor new names may be empty'],

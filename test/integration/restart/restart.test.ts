@@ -164,7 +164,8 @@ test('real-time signals by their names', async () => {
     ['99', 'the linux daemon does not support signal 99'],
   ]) {
     const answer = await daemon.api.post(`/containers/${id}/kill?signal=${signal}`)
-    assert.deepEqual([answer.status, answer.body], [400, { message }])
+    const told = { message: `cannot kill container: ${id}: ${message}` }
+    assert.deepEqual([answer.status, answer.body], [400, told])
   }
   await remove(id)
 })

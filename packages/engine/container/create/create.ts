@@ -124,6 +124,10 @@ function validateWish(ctx: Context, o: CreateOptions): Wish {
   validatePlatformMounts(host)
   if (o.hostCgroupnsOnV1 && ctx.cgroups.version === 1) host.CgroupnsMode ||= 'host'
   applyDefaults(host, ctx)
+  if (host.NetworkMode === 'bridge' && host.Links?.length)
+    warnings.push(
+      'Links on the default bridge network are deprecated and will be removed in a future release. Use a custom network instead.',
+    )
   pinJoinedContainers(host, ctx.registry)
   return {
     config,

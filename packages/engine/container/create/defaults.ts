@@ -71,8 +71,10 @@ export function pinJoinedContainers(host: HostConfig, registry: Registry): void 
     if (reference === undefined || reference === '') continue
     try {
       host[key] = `container:${registry.get(reference).id}`
-    } catch {
-      // Not there yet: start decides.
+    } catch (error) {
+      // A network's container may come later: start decides.
+      if (key === 'NetworkMode') continue
+      throw invalidParameter((error as Error).message, error)
     }
   }
 }

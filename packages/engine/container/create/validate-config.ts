@@ -4,6 +4,7 @@ import { invalidParameter } from '../../base/errors.ts'
 import { parseSignal } from '../plan/signals.ts'
 
 const MILLISECOND_NS = 1_000_000
+const NUMBERS = ['Interval', 'Timeout', 'StartPeriod', 'StartInterval', 'Retries'] as const
 
 /**
  * Checks and normalises what only concerns the container's description, in moby's order. Throws
@@ -44,6 +45,8 @@ function validateHealthcheck(health: ContainerConfig['Healthcheck']): void {
   if ((health.Retries ?? 0) < 0) throw invalidParameter('Retries in Healthcheck cannot be negative')
   long('StartPeriod')
   long('StartInterval')
+  // Zero says nothing, and is not shown.
+  for (const key of NUMBERS) if (!health[key]) delete health[key]
 }
 
 /** The kernel, and a launch plan, end a string there. */

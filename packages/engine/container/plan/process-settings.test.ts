@@ -67,11 +67,11 @@ test('rlimits', () => {
   ])
   assert.deepEqual(planRlimits({}), [])
   assert.throws(() => planRlimits({ Ulimits: [{ Name: 'x' }] }), {
-    message: /runc create failed: wrong rlimit value: RLIMIT_X: unknown$/,
+    message: /runc create failed: wrong rlimit value: RLIMIT_X$/,
   })
   assert.throws(() => planRlimits({ Ulimits: [{ Name: 'nofile', Soft: -1, Hard: 5 }] }), {
     kind: 'system',
-    message: /error setting rlimit type 7: invalid argument: unknown$/,
+    message: /error setting rlimit type 7: invalid argument$/,
   })
 })
 
@@ -125,10 +125,10 @@ test('sysctls of the host are refused in every spelling', () => {
   }
   assert.throws(check('kernel.hostname'), /conflicts with the OCI "hostname" field/)
   assert.throws(check('net.ipv4.x', { NetworkMode: 'host' }), {
-    message: /sysctl "net.ipv4.x" not allowed in host network namespace: unknown$/,
+    message: /sysctl "net.ipv4.x" not allowed in host network namespace$/,
   })
   assert.throws(check('kernel.sem', { IpcMode: 'host' }), {
-    message: /sysctl "kernel.sem" is not allowed in the hosts ipc namespace: unknown$/,
+    message: /sysctl "kernel.sem" is not allowed in the hosts ipc namespace$/,
   })
   assert.throws(check('kernel.domainname', { UTSMode: 'host' }), /kernel namespace/)
 })

@@ -6,6 +6,6 @@ import { type EngineError, system } from '../../base/errors.ts'
  */
 export function runtimeRefusal(reason: string): EngineError {
   return system(
-    `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ${reason}: unknown`,
+    `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ${reason}`,
   )
 }

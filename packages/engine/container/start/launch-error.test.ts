@@ -9,25 +9,19 @@ const RUN =
   'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: '
 
 for (const [stage, errno, command, exitCode, text] of [
-  ['exec', 2, 'nosuch', 127, 'exec: "nosuch": executable file not found in $PATH: unknown'],
-  ['exec', 2, '/no', 127, 'exec: "/no": stat /no: no such file or directory: unknown'],
-  ['exec', 13, '/etc/passwd', 126, 'exec: "/etc/passwd": permission denied: unknown'],
-  ['exec', 21, '/etc', 126, 'exec: "/etc": is a directory: unknown: permission denied'],
-  ['exec', 8, '/x', 128, 'exec: "/x": exec format error: unknown'],
+  ['exec', 2, 'nosuch', 127, 'exec: "nosuch": executable file not found in $PATH'],
+  ['exec', 2, '/no', 127, 'exec: "/no": stat /no: no such file or directory'],
+  ['exec', 13, '/etc/passwd', 126, 'exec: "/etc/passwd": permission denied'],
+  ['exec', 21, '/etc', 126, 'exec: "/etc": is a directory: permission denied'],
+  ['exec', 8, '/x', 128, 'exec: "/x": exec format error'],
   [
     'cwd',
     20,
     'sh',
     127,
-    'chdir to cwd ("/srv") set in config.json failed: not a directory: unknown: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type',
+    'chdir to cwd ("/srv") set in config.json failed: not a directory: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type',
   ],
-  [
-    'mount /a',
-    12,
-    'sh',
-    128,
-    'error mounting "/a" to rootfs at "/a": cannot allocate memory: unknown',
-  ],
+  ['mount /a', 12, 'sh', 128, 'error mounting "/a" to rootfs at "/a": cannot allocate memory'],
 ] as const)
   test(`${stage} fails with ${errno}`, () => {
     const failure = startFailure(new LaunchError(stage, errno), {
@@ -40,6 +34,20 @@ for (const [stage, errno, command, exitCode, text] of [
     assert.equal(failure.error.kind, exitCode === 128 ? 'system' : 'invalidParameter')
   })
 
+test('a file bound over a directory', () => {
+  const { exitCode, error } = startFailure(new LaunchError('mount /etc', 22), {
+    verb: 'create',
+    command: 'sh',
+    cwd: '/',
+    sources: new Map([['/etc', '/host/file']]),
+  })
+  assert.deepEqual([exitCode, error.kind], [127, 'invalidParameter'])
+  assert.equal(
+    error.message,
+    `${RUN}error mounting "/host/file" to rootfs at "/etc": mount src=/host/file, dst=/etc, flags=MS_BIND|MS_REC: not a directory: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,
+  )
+})
+
 test('an exec says so', () => {
   const { error } = startFailure(new LaunchError('exec', 2), {
     verb: 'exec',
@@ -48,7 +56,7 @@ test('an exec says so', () => {
   })
   assert.equal(
     error.message,
-    'OCI runtime exec failed: exec failed: unable to start container process: exec: "x": executable file not found in $PATH: unknown',
+    'OCI runtime exec failed: exec failed: unable to start container process: exec: "x": executable file not found in $PATH',
   )
 })
 

@@ -16,18 +16,28 @@ const CREATE_PREFIX =
   'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: '
 const EXEC_PREFIX = 'OCI runtime exec failed: exec failed: unable to start container process: '
 
+export interface LaunchContext {
+  verb: 'create' | 'exec'
+  command: string
+  cwd: string
+  /** Sources of binds by their destination. */
+  sources?: ReadonlyMap<string, string>
+}
+
 /**
  * The sentence and exit code of a process that could not be started. The stage of a `LaunchError`
  * names the step of the plan: `exec`, `cwd`, `mount /data`…
  */
-export function startFailure(
-  error: unknown,
-  o: { verb: 'create' | 'exec'; command: string; cwd: string },
-): StartFailure {
+export function startFailure(error: unknown, o: LaunchContext): StartFailure {
   if (!(error instanceof LaunchError)) return otherFailure(error)
   const prefix = o.verb === 'create' ? CREATE_PREFIX : EXEC_PREFIX
-  const text = `${prefix}${launchReason(error, o)}: unknown`
-  return withExitCode(text, error.errno)
+  const text = `${prefix}${launchReason(error, o)}`
+  return withExitCode(text, isMismatch(error) ? ENOTDIR : error.errno)
+}
+
+/** The kernel says EINVAL of a file and a directory mounted over each other, where runc checks before. */
+function isMismatch(error: LaunchError): boolean {
+  return error.errno === EINVAL && error.stage.startsWith('mount ')
 }
 
 function otherFailure(error: unknown): StartFailure {
@@ -46,7 +56,7 @@ function otherFailure(error: unknown): StartFailure {
   return { exitCode: EXIT_UNKNOWN, error: known }
 }
 
-function launchReason(error: LaunchError, o: { command: string; cwd: string }): string {
+function launchReason(error: LaunchError, o: LaunchContext): string {
   const reason = errnoText(error.errno)
   const [step = '', ...rest] = error.stage.split(' ')
   const subject = rest.join(' ')
@@ -56,7 +66,7 @@ function launchReason(error: LaunchError, o: { command: string; cwd: string }): 
     case 'cwd':
       return `${inInit(o)}chdir to cwd (${JSON.stringify(o.cwd)}) set in config.json failed: ${reason}`
     case 'mount':
-      return `${inInit(o)}error mounting ${JSON.stringify(subject)} to rootfs at ${JSON.stringify(subject)}: ${reason}`
+      return `${inInit(o)}${mountReason(error, subject, o.sources?.get(subject))}`
     case 'apparmor':
       return `${inInit(o)}unable to apply apparmor profile: apparmor failed to apply profile: write /proc/thread-self/attr/apparmor/exec: ${reason}`
     default:
@@ -64,8 +74,15 @@ function launchReason(error: LaunchError, o: { command: string; cwd: string }): 
   }
 }
 
-function inInit(o: object): string {
-  return 'verb' in o && o.verb === 'exec' ? '' : 'error during container init: '
+function mountReason(error: LaunchError, target: string, source: string | undefined): string {
+  const start = `error mounting ${JSON.stringify(source ?? target)} to rootfs at ${JSON.stringify(target)}: `
+  if (source === undefined) return `${start}${errnoText(error.errno)}`
+  const reason = errnoText(isMismatch(error) ? ENOTDIR : error.errno)
+  return `${start}mount src=${source}, dst=${target}, flags=MS_BIND|MS_REC: ${reason}`
+}
+
+function inInit(o: LaunchContext): string {
+  return o.verb === 'exec' ? '' : 'error during container init: '
 }
 
 const ENOENT = 2
@@ -74,6 +91,7 @@ const ENOEXEC = 8
 const EACCES = 13
 const ENOTDIR = 20
 const EISDIR = 21
+const EINVAL = 22
 
 /** A bare name was looked up in PATH; a path was tried as it is. */
 function execReason(errno: number, command: string): string {

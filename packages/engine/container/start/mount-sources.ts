@@ -39,7 +39,7 @@ function bindIsDirectory(record: MountRecord): boolean {
   if (found) return found.isDirectory()
   if (!record.createSource)
     throw system(
-      `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting ${JSON.stringify(record.source)} to rootfs at ${JSON.stringify(record.destination)}: stat ${record.source}: no such file or directory: unknown`,
+      `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting ${JSON.stringify(record.source)} to rootfs at ${JSON.stringify(record.destination)}: stat ${record.source}: no such file or directory`,
     )
   try {
     mkdirSync(record.source, { recursive: true, mode: 0o755 })

@@ -3,10 +3,11 @@ import type { HostConfig } from '@tdocker/api'
 import type { EngineError } from '../../base/errors.ts'
 import type { RollbackScope } from '../../base/scope.ts'
 import { settleAll } from '../../base/settle-all.ts'
-import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
+import { LaunchError, type ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import { loggedContainer } from '../container-log.ts'
 import { type Container, isRunning, type LiveContainer } from '../container.ts'
 import { type Context, inBackground, rollback } from '../context.ts'
+import { validateMount } from '../create/mount-spec.ts'
 import { makeDirectories } from '../create/create.ts'
 import { containerEvent, volumeEvents } from '../events.ts'
 import { closeInit, watchExit } from '../exit/exit.ts'
@@ -37,6 +38,8 @@ export async function startContainer(ctx: Context, reference: string): Promise<v
   const c = ctx.registry.get(reference)
   await c.reconciled
   assertStartable(ctx, c)
+  // The host may have changed since create: that is told before anything is tried.
+  for (const mount of c.hostConfig.Mounts ?? []) validateMount(mount)
   ctx.cgroups.anticipateJoin()
   await ctx.locks.run(c.id, () => {
     assertStartable(ctx, c)
@@ -67,7 +70,10 @@ export async function startLocked(
       verb: 'create',
       command: c.detail.path,
       cwd: c.config.WorkingDir || '/',
+      sources: new Map(c.detail.mounts.map(({ destination, source }) => [destination, source])),
     })
+    // What is not the runtime's failure leaves the code of the run before, as in Docker.
+    if (!(error instanceof LaunchError) && c.exitCode !== 0) failure.exitCode = c.exitCode
     await recordFailure(ctx, c, failure)
     throw failure.error
   }
