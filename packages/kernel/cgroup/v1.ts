@@ -203,7 +203,11 @@ export class V1Driver implements CgroupDriver {
     const directory = this.#dir('memory', path)
     if (directory === undefined) return { [Symbol.dispose]: () => undefined }
     const kills = (): number | undefined => this.#oomKillsNow(path)
-    return watchOomV1({ native: this.#native, directory, kills, told, onOom })
+    const isStuck = (): boolean => {
+      const state = readIfThere(this.#fs, `${directory}/memory.oom_control`) ?? ''
+      return readKey(state, 'oom_kill_disable') === 1 && readKey(state, 'under_oom') === 1
+    }
+    return watchOomV1({ native: this.#native, directory, kills, isStuck, told, onOom })
   }
 
   async remove(path: string): Promise<void> {

@@ -1,6 +1,7 @@
 /** Out of memory: who is told, and when. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { isV2 } from '../../lib/cgroup-files.ts'
 import { TestDaemon, until } from '../../lib/test-daemon.ts'
 
 let daemon: TestDaemon
@@ -70,4 +71,14 @@ test('killed while there was no daemon: the next one tells it', async () => {
   await daemon.boot()
   await daemon.api.post(`/containers/${id}/kill`)
   assert.equal((await actionsOf(id)).filter((action) => action === 'oom').length, 1)
+})
+
+test('memory is out and the killer is off: told, and nobody dies', { skip: isV2 }, async () => {
+  const id = await daemon.run({
+    Cmd: ['sh', '-c', `${devour}; sleep 600`],
+    HostConfig: { ...limited, OomKillDisable: true },
+  })
+  await until('the event', async () => (await actionsOf(id)).includes('oom'))
+  assert.equal(await isFlagged(id), true)
+  assert.equal((await daemon.api.delete(`/containers/${id}?force=1`)).status, 204)
 })

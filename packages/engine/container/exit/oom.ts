@@ -41,7 +41,7 @@ export async function endOomWatch(
   live.oom.watch = undefined
   const kills = await ctx.cgroups.oomKills(live.cgroup).catch(() => live.oom.told)
   return {
-    oomKilled: kills > 0,
+    oomKilled: kills > 0 || c.oomKilled,
     untold: kills > live.oom.told ? [containerEvent(c, 'oom')] : [],
   }
 }
