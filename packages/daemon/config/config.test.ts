@@ -185,3 +185,14 @@ test('known options without effect are warned of', () => {
     'the option icc is known but has no effect in tdocker yet',
   ])
 })
+
+test('addresses where anybody may use the API are known by it', () => {
+  const exposed = (...args: string[]): readonly string[] =>
+    resolve({ args }).engine.exposedAddresses
+  assert.deepEqual(exposed('-H', 'unix:///x', '-H', 'tcp://0.0.0.0:2375', '-H', 'tcp://[::1]:1'), [
+    'http://0.0.0.0:2375',
+    'http://[::1]:1',
+  ])
+  assert.deepEqual(exposed('-H', 'tcp://h:2376', '--tls', '--tlsverify=false'), ['https://h:2376'])
+  assert.deepEqual(exposed('-H', 'tcp://h:2376', '--tlsverify'), [])
+})

@@ -1,0 +1,63 @@
+/** kill -9 amid volumes being made and taken: afterwards rows and directories agree. */
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import type { VolumeListResponse } from '@tdocker/api'
+import { TestDaemon, until } from '../lib/test-daemon.ts'
+
+let daemon: TestDaemon
+
+before(async () => {
+  daemon = await TestDaemon.start({ busybox: false })
+})
+after(() => daemon[Symbol.asyncDispose]())
+
+/** Makes, removes and prunes until the daemon is gone; answers the names it was told were made. */
+async function storm(round: number, worker: number): Promise<Set<string>> {
+  const told = new Set<string>()
+  for (let i = 0; ; i++) {
+    const name = `v-${round}-${worker}-${i}`
+    try {
+      await daemon.api.post('/volumes/create', { Name: name })
+      told.add(name)
+      if (i % 3 === 0) {
+        // Not told any more from the moment it is asked for.
+        told.delete(name)
+        await daemon.api.delete(`/volumes/${name}`)
+      }
+      if (i % 10 === 9) await daemon.api.post('/volumes/create', {})
+      if (i % 20 === 19) await daemon.api.post('/volumes/prune')
+    } catch {
+      return told
+    }
+  }
+}
+
+test('what was told is there, and nothing is half there', async () => {
+  const root = join(daemon.dataRoot, 'volumes')
+  for (let round = 0; round < 4; round++) {
+    const workers = [0, 1, 2, 3].map((worker) => storm(round, worker))
+    await new Promise((resolve) => setTimeout(resolve, 150 + 60 * round))
+    await daemon.crash()
+    const told = (await Promise.all(workers)).flatMap((names) => [...names])
+    await daemon.boot()
+    await until('the restore', () => daemon.log.split('restored').length > round + 2)
+    const { body } = await daemon.api.get<VolumeListResponse>('/volumes')
+    const listed = body.Volumes.map(({ Name }) => Name)
+    for (const name of told) assert.ok(listed.includes(name), `${name} was told and is gone`)
+    const orphans = readdirSync(root).filter((name) => !listed.includes(name))
+    assert.deepEqual(orphans, [])
+    // A row whose directory was not made in time gets it when it is used.
+    const bare = listed.find((name) => !existsSync(join(root, name, '_data')))
+    if (bare) {
+      assert.equal((await daemon.api.post('/volumes/create', { Name: bare })).status, 201)
+      assert.ok(existsSync(join(root, bare, '_data')))
+    }
+    const pruned = await daemon.api.post<{ VolumesDeleted: string[] }>(
+      `/volumes/prune?filters=${encodeURIComponent('{"all":["1"]}')}`,
+    )
+    assert.deepEqual(pruned.body.VolumesDeleted.toSorted(), listed.toSorted())
+    assert.deepEqual(readdirSync(root), [])
+  }
+})
