@@ -15,7 +15,7 @@ import { SeccompFilters } from './container/plan/seccomp-cache.ts'
 import { SqliteEventLog } from './event/sqlite-event-log.ts'
 import type { ImageBackend } from './image/image-backend.ts'
 import { createImages, type Images } from './image/images.ts'
-import { LOG_DRIVERS } from './log/driver/options.ts'
+import { checkDaemonLogOptions, LOG_DRIVERS } from './log/driver/options.ts'
 import { readLog } from './log/read-log.ts'
 import { createNetworks, type Networks } from './network/index.ts'
 import type { NetworkBackend } from './network/network-backend.ts'
@@ -78,6 +78,7 @@ class AssembledEngine implements Engine {
 
   constructor(config: EngineConfig, log: Logger) {
     this.#config = config
+    checkDaemonLogOptions({ Type: config.logDriver, Config: { ...config.logOpts } })
     makeDirectories(config)
     const native = loadNative()
     const store = openStore({ path: join(config.dataRoot, 'state.db') })

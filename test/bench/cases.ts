@@ -8,6 +8,7 @@ import net from 'node:net'
 import { basename } from 'node:path'
 import type { ApiClient } from '../lib/api-client.ts'
 import { type ArchiveSamples, archiveRound } from './archive.ts'
+import { logCases } from './logs.ts'
 import { now, type Results, timed } from './measure.ts'
 
 export interface Engine {
@@ -138,6 +139,7 @@ export const cases: Readonly<Record<string, Case>> = {
     results.add('archive PUT, 2,000 files', 'ms', engine.name, of('putMany'))
     results.add('archive GET, 2,000 files', 'ms', engine.name, of('getMany'))
   },
+  logs: logCases,
 
   async pull(engine, results, o) {
     if (o.pullReference === undefined) return

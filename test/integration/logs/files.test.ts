@@ -97,6 +97,13 @@ for (const [LogConfig, message] of [
     assert.deepEqual([answer.status, answer.body.message], [400, message])
   })
 
+test('the daemon does not start with options its driver does not know', async () => {
+  await assert.rejects(
+    TestDaemon.start({ busybox: false, config: { 'log-opts': { colour: 'red' } } }),
+    /failed to set log opts: unknown log opt 'colour' for json-file log driver/,
+  )
+})
+
 test('start refuses values that make no sense', async () => {
   const LogConfig = { Type: 'json-file', Config: { 'max-file': '0' } }
   const { body } = await daemon.api.post<{ Id: string }>('/containers/create', {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { mergeLogConfig } from './options.ts'
+import { checkDaemonLogOptions, mergeLogConfig } from './options.ts'
 
 const DAEMON = { Type: 'json-file', Config: { 'max-size': '10m', 'cache-max-file': '2' } }
 
@@ -13,6 +13,14 @@ test('the daemon’s options come along with its driver only, those of the cache
   assert.deepEqual(mergeLogConfig({ Type: 'local', Config: null }, DAEMON), {
     Type: 'local',
     Config: { 'cache-max-file': '2' },
+  })
+})
+
+test('the daemon’s own options are checked when there are any', () => {
+  checkDaemonLogOptions({ Type: 'gelf', Config: {} })
+  checkDaemonLogOptions(DAEMON)
+  assert.throws(() => checkDaemonLogOptions({ Type: 'local', Config: { x: '1' } }), {
+    message: "failed to set log opts: unknown log opt 'x' for log driver local",
   })
 })
 

@@ -60,6 +60,19 @@ export function mergeLogConfig(
 }
 
 /**
+ * The daemon's own options, at its start. As in moby a driver alone is not looked at before a
+ * container wants it. Throws a plain Error.
+ */
+export function checkDaemonLogOptions({ Type, Config }: LogConfig): void {
+  if (Object.keys(Config).length === 0) return
+  try {
+    validateLogOptions(Type, Config)
+  } catch (error) {
+    throw new Error(`failed to set log opts: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/**
  * What moby checks at create, in its order. Values of `max-size` and the like are read at the start.
  * Throws a plain Error.
  */

@@ -1,0 +1,78 @@
+/** Cases about output: writing it to the log, watching it, reading it back. */
+import type { ApiClient } from '../lib/api-client.ts'
+import { now, type Results } from './measure.ts'
+import type { BenchOptions, Engine } from './cases.ts'
+
+const API = '/v1.41'
+/** One line is 83 bytes, newline included. */
+const LINE = 'x'.repeat(82)
+const MEGABYTES = 210
+const LINES = Math.floor((MEGABYTES * 1e6) / (LINE.length + 1))
+
+/** Rates in MB of the container's own output. */
+export async function logCases(engine: Engine, results: Results, o: BenchOptions): Promise<void> {
+  const samples = { write: [] as number[], read: [] as number[], tail: [] as number[] }
+  const rounds = Math.max(2, Math.ceil(o.iterations / 10))
+  for (let i = 0; i < rounds; i++) {
+    const id = await create(engine.api, o, 'json-file')
+    try {
+      samples.write.push(await rate(() => runToEnd(engine.api, id)))
+      samples.read.push(await rate(() => drain(engine.api, `/containers/${id}/logs?stdout=1`)))
+      const begin = now()
+      await drain(engine.api, `/containers/${id}/logs?stdout=1&tail=100`)
+      samples.tail.push(now() - begin)
+    } finally {
+      await engine.api.delete(`${API}/containers/${id}?force=1&v=1`)
+    }
+  }
+  results.add('log write, nobody attached', 'MB/s', engine.name, samples.write)
+  results.add(`GET logs of ${MEGABYTES} MB`, 'MB/s', engine.name, samples.read)
+  results.add(`tail=100 of ${MEGABYTES} MB`, 'ms', engine.name, samples.tail)
+  for (const driver of ['json-file', 'none']) {
+    const rates: number[] = []
+    for (let i = 0; i < rounds; i++) rates.push(await attached(engine.api, o, driver))
+    results.add(`attach, log driver ${driver}`, 'MB/s', engine.name, rates)
+  }
+}
+
+async function create(api: ApiClient, o: BenchOptions, driver: string): Promise<string> {
+  const { body, status, text } = await api.post<{ Id: string }>(`${API}/containers/create`, {
+    Image: o.image,
+    Cmd: ['sh', '-c', `yes ${LINE} | head -n ${LINES}`],
+    HostConfig: { NetworkMode: 'none', LogConfig: { Type: driver, Config: {} } },
+  })
+  if (status !== 201) throw new Error(`create: ${status} ${text}`)
+  return body.Id
+}
+
+async function rate(work: () => Promise<unknown>): Promise<number> {
+  const begin = now()
+  await work()
+  return (MEGABYTES * 1000) / (now() - begin)
+}
+
+async function runToEnd(api: ApiClient, id: string): Promise<void> {
+  await api.post(`${API}/containers/${id}/start`)
+  await api.post(`${API}/containers/${id}/wait`)
+}
+
+async function drain(api: ApiClient, path: string): Promise<void> {
+  const response = await api.stream('GET', `${API}${path}`)
+  response.resume()
+  await new Promise((resolve, reject) => response.on('end', resolve).on('error', reject))
+}
+
+async function attached(api: ApiClient, o: BenchOptions, driver: string): Promise<number> {
+  const id = await create(api, o, driver)
+  try {
+    const { socket } = await api.upgrade(`${API}/containers/${id}/attach?stdout=1&stream=1`)
+    const ended = new Promise((resolve) => socket.on('end', resolve).on('close', resolve))
+    return await rate(async () => {
+      const start = api.post(`${API}/containers/${id}/start`)
+      socket.resume()
+      await Promise.all([start, ended])
+    })
+  } finally {
+    await api.delete(`${API}/containers/${id}?force=1&v=1`)
+  }
+}
