@@ -200,6 +200,13 @@ Failure LiveWriter::Data(const uint8_t* data, size_t size) {
   return {};
 }
 
+Failure LiveWriter::Hole(uint64_t size) {
+  off_t end = lseek(file_.get(), static_cast<off_t>(size), SEEK_CUR);
+  if (end < 0) return Fail("lseek", header_.name);
+  // What the file ends with may be a hole.
+  return ftruncate(file_.get(), end) < 0 ? Fail("ftruncate", header_.name) : Failure{};
+}
+
 // chown first: it clears setuid bits and drops security.capability.
 Failure LiveWriter::End() {
   UniqueFd file = std::move(file_);

@@ -24,6 +24,7 @@ class LiveWriter : public TarSink {
 
   Failure Begin(const TarHeader& header, std::string* stored) override;
   Failure Data(const uint8_t* data, size_t size) override;
+  Failure Hole(uint64_t size) override;
   Failure End() override;
   // Sets the directories' times, which later entries would have changed.
   Failure Finish();

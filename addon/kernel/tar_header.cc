@@ -148,7 +148,14 @@ bool ParsePax(const std::string& data, PaxRecords* records) {
     std::string record = data.substr(space + 1, end - 1 - (space + 1));
     size_t equals = record.find('=');
     if (equals == std::string::npos || equals == 0) return false;
-    (*records)[record.substr(0, equals)] = record.substr(equals + 1);
+    std::string key = record.substr(0, equals), value = record.substr(equals + 1);
+    if (key == "GNU.sparse.offset" || key == "GNU.sparse.numbytes") {
+      // Version 0.0 repeats these: together they are the list of version 0.1.
+      std::string& list = (*records)["GNU.sparse.map"];
+      list += (list.empty() ? "" : ",") + value;
+    } else {
+      (*records)[key] = std::move(value);
+    }
     start = end;
   }
   return true;
@@ -183,6 +190,76 @@ bool ApplyPax(const PaxRecords& records, TarHeader* header, bool* sparse) {
     }
     if (!good) return false;
   }
+  return true;
+}
+
+namespace {
+
+constexpr size_t kSparseField = 12, kSparseFirst = 386, kSparseInFirst = 4, kSparseInNext = 21;
+constexpr size_t kSparseMoreFirst = 482, kSparseMoreNext = 504, kSparseRealSize = 483;
+// As Go: maps larger than this are an attack.
+constexpr size_t kMaxSparse = 1 << 16;
+
+bool AddPart(int64_t offset, int64_t length, SparseMap* map) {
+  if (offset < 0 || length < 0 || map->size() >= kMaxSparse) return false;
+  map->emplace_back(offset, length);
+  return true;
+}
+
+}  // namespace
+
+bool ParseSparseBlock(const uint8_t* block, bool first, SparseMap* map, bool* more) {
+  size_t at = first ? kSparseFirst : 0, count = first ? kSparseInFirst : kSparseInNext;
+  for (size_t i = 0; i < count; i++, at += 2 * kSparseField) {
+    if (block[at] == 0) break;
+    auto offset = Number(block, {at, kSparseField});
+    auto length = Number(block, {at + kSparseField, kSparseField});
+    if (!offset || !length || !AddPart(*offset, *length, map)) return false;
+  }
+  *more = block[first ? kSparseMoreFirst : kSparseMoreNext] != 0;
+  return true;
+}
+
+int64_t SparseSize(const uint8_t* block) {
+  return Number(block, {kSparseRealSize, kSparseField}).value_or(-1);
+}
+
+bool ParseSparseList(const std::string& text, SparseMap* map) {
+  std::vector<int64_t> numbers;
+  for (size_t start = 0; start < text.size();) {
+    size_t comma = std::min(text.find(',', start), text.size());
+    int64_t number;
+    if (!Decimal(text.substr(start, comma - start), &number)) return false;
+    numbers.push_back(number);
+    start = comma + 1;
+  }
+  if (numbers.size() % 2) return false;
+  for (size_t i = 0; i < numbers.size(); i += 2) {
+    if (!AddPart(numbers[i], numbers[i + 1], map)) return false;
+  }
+  return true;
+}
+
+bool ParseSparseText(const std::string& text, SparseMap* map, bool* whole) {
+  size_t at = 0;
+  auto next = [&](int64_t* number) {
+    size_t end = text.find('\n', at);
+    if (end == std::string::npos) return false;
+    bool good = Decimal(text.substr(at, end - at), number);
+    if (!good) *number = -1;
+    at = end + 1;
+    return true;
+  };
+  *whole = false;
+  int64_t count, offset, length;
+  if (!next(&count)) return text.size() < 32;
+  if (count < 0 || static_cast<size_t>(count) > kMaxSparse) return false;
+  map->clear();
+  for (int64_t i = 0; i < count; i++) {
+    if (!next(&offset) || !next(&length)) return true;
+    if (!AddPart(offset, length, map)) return false;
+  }
+  *whole = true;
   return true;
 }
 

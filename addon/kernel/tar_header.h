@@ -36,5 +36,19 @@ bool ParsePax(const std::string& data, PaxRecords* records);
 // for GNU's sparse formats, whose payload is no plain content.
 bool ApplyPax(const PaxRecords& records, TarHeader* header, bool* sparse);
 
+// The parts of a sparse file that are in the archive: offset and length.
+using SparseMap = std::vector<std::pair<uint64_t, uint64_t>>;
+
+// GNU's old format: the map in an 'S' header's block (`first`), or in one of those that follow it.
+// `more` tells whether another one follows. False when malformed.
+bool ParseSparseBlock(const uint8_t* block, bool first, SparseMap* map, bool* more);
+// The file's size in an 'S' header's block; negative when malformed.
+int64_t SparseSize(const uint8_t* block);
+
+// "OFFSET,LENGTH,…" of pax versions 0.0 and 0.1.
+bool ParseSparseList(const std::string& text, SparseMap* map);
+// "COUNT\nOFFSET\nLENGTH\n…" of pax version 1.0; `whole` stays false while text is missing.
+bool ParseSparseText(const std::string& text, SparseMap* map, bool* whole);
+
 // Payload of GNU 'L' and 'K' entries: up to the first NUL.
 std::string ParseLongName(const std::string& data);

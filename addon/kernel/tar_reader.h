@@ -16,6 +16,8 @@ class TarSink {
   virtual Failure Begin(const TarHeader& header, std::string* stored) = 0;
   // A part of the payload; only when it is kept.
   virtual Failure Data(const uint8_t* data, size_t size) = 0;
+  // The next `size` bytes of the payload are a hole; only where sparse files are allowed.
+  virtual Failure Hole(uint64_t) { return Failure{EOPNOTSUPP, "tar", {}}; }
   // The payload is complete.
   virtual Failure End() = 0;
 };
@@ -26,6 +28,8 @@ class TarReader {
  public:
   explicit TarReader(TarSink* sink) : sink_(sink) {}
   Failure Feed(const uint8_t* data, size_t size);
+  // Sparse files are accepted; such an archive cannot be rebuilt from its metadata.
+  void AllowSparse() { sparse_allowed_ = true; }
   // The archive is over. `metadata` as in tar-metadata.md.
   Failure Finish(std::string* metadata);
   // From any thread: the next entry fails with ECANCELED.
@@ -38,7 +42,11 @@ class TarReader {
   Failure HeaderBlock(const uint8_t* block);
   Failure StartEntry(TarHeader header);
   Failure StartSpecial(const TarHeader& header);
-  Failure SpecialDone();
+  Failure SpecialDone(bool* goes_on);
+  Failure Deliver(TarHeader header);
+  Failure StartSparse(TarHeader header, const PaxRecords& records);
+  Failure SparseMapDone(bool* goes_on);
+  Failure SparseData(const uint8_t* data, size_t size);
   Failure PayloadDone();
   void Skip(State state, uint64_t size, uint64_t padding);
   Failure Bad(const char* what) const;
@@ -55,4 +63,12 @@ class TarReader {
   PaxRecords pax_;
   bool pending_ = false;
   std::atomic<bool> cancelled_ = false;
+  // Of a sparse file: its header, its map, how much of the archive's payload is behind the map, and
+  // how far its content is written.
+  bool sparse_allowed_ = false, sparse_ = false;
+  TarHeader sparse_header_;
+  SparseMap map_;
+  uint64_t sparse_left_ = 0, content_at_ = 0;
+  size_t part_ = 0;
+  uint8_t raw_[kTarBlock] = {};
 };
