@@ -40,7 +40,8 @@ export async function attachContainer(
   inBackground(ctx, c.id, 'attach event', ctx.events.commit([], [containerEvent(c, 'attach')]))
   try {
     if (o.logs) await attachWithPast(ctx, c, o, client)
-    else await handOver(ctx, c, client)
+    else if (o.stream) await handOver(ctx, c, client)
+    else ctx.native.closeFd(fd)
   } catch (error) {
     // The head is on its way: a closed connection is all that can still be said.
     ctx.log.warn({ container: c.id, err: error }, 'attach failed')
