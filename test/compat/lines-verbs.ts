@@ -158,6 +158,29 @@ one
     stdout: /Images  1  1  [^]*Local Volumes 1 1\n[^]*dv 1$/,
   },
   {
+    name: 'container prune, system prune',
+    run: `docker create --name pp -l keep busybox >/dev/null; docker create --name qq busybox >/dev/null
+      docker container prune -f --filter label!=keep; docker ps -a --format '{{.Names}}'; docker system prune -f --volumes`,
+    stdout:
+      /^Deleted Containers:\n<id>\n\nTotal reclaimed space: 0B\npp\nDeleted Containers:\n<id>\n\nTotal reclaimed space: 0B\n$/,
+  },
+  {
+    name: 'update',
+    run: `${sleeper('uu')}; docker update -m 64m --memory-swap 64m --cpus 0.5 --pids-limit 20 --restart on-failure:2 uu
+      docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.RestartPolicy.Name}}' uu
+      docker update --restart nonsense uu; docker update uu; docker update -m 1k uu; docker update -m 64m nope`,
+    status: 1,
+    stdout: 'uu\n67108864 500000000 on-failure\n',
+    stderr: /you must provide one or more flags when using this command/,
+  },
+  {
+    name: '--use-api-socket',
+    run: `docker create --name ss --use-api-socket busybox >/dev/null
+      docker inspect -f '{{range .HostConfig.Mounts}}{{.Type}} {{.Target}}{{end}} {{len .Config.Env}}' ss
+      docker run --rm --use-api-socket busybox sh -c 'test -S /var/run/docker.sock && echo there'`,
+    stdout: /^bind \/var\/run\/docker\.sock \d\nthere\n$/,
+  },
+  {
     name: 'plugin ls',
     run: 'docker plugin ls; docker plugin ls -q',
     stdout: 'ID  NAME  DESCRIPTION  ENABLED\n',

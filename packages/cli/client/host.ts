@@ -1,3 +1,5 @@
+import { quote } from '../flag/scalar.ts'
+
 /** Where the daemon listens, from `-H` or `DOCKER_HOST`. */
 export type Endpoint =
   | { readonly kind: 'unix'; readonly path: string }
@@ -24,9 +26,17 @@ export function normalizeHost(text: string, tls: boolean): string {
 function tcpAddress(address: string, whole: string, tls: boolean): string {
   if (address.includes('://')) throw new Error(`invalid proto, expected tcp: ${whole}`)
   const match = /^(\[[^\]]*\]|[^:/]*)(?::([0-9]*))?(\/.*)?$/.exec(address)
-  if (!match) throw new Error(`invalid bind address format: ${whole}`)
+  if (!match) throw new Error(`parse ${quote(whole)}: ${wrongAddress(address)}`)
   const [, host, port, path = ''] = match
   return `${host || 'localhost'}:${port || (tls ? '2376' : '2375')}${path}`
+}
+
+/** Go's words for what no address is. */
+function wrongAddress(address: string): string {
+  const port = /:[^/:]*(?=\/|$)/.exec(address)?.[0]
+  return port === undefined
+    ? 'invalid character in host name'
+    : `invalid port ${quote(port)} after host`
 }
 
 /** Takes a normalized host apart. */

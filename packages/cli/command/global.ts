@@ -123,16 +123,25 @@ export class ProcessCli implements Cli {
     }
     const tls = this.tls()
     return new Client({
-      host: normalizeHost(this.hostText(), tls !== undefined),
+      host: this.endpoint(tls !== undefined),
       tls,
       version: this.env['DOCKER_API_VERSION']?.trim().replace(/^v/, '') || undefined,
       ...(this.config.data.HttpHeaders ? { headers: this.config.data.HttpHeaders } : {}),
     })
   }
 
+  private endpoint(tls: boolean): string {
+    try {
+      if (this.flags.host.value.length > 1) throw new Error('Specify only one -H')
+      return normalizeHost(this.hostText(), tls)
+    } catch (error) {
+      const { message } = error as Error
+      throw new Error(`Failed to initialize: unable to resolve docker endpoint: ${message}`)
+    }
+  }
+
   private hostText(): string {
     const given = this.flags.host.value
-    if (given.length > 1) throw new Error('specify only one -H')
     return given[0] ?? this.env['DOCKER_HOST'] ?? ''
   }
 

@@ -86,7 +86,7 @@ function showGroup(cli: ProcessCli, name: string, group: Group, rest: readonly s
   throw new StatusError(
     1,
     `${programName}: unknown command: ${programName} ${name} ${word}\n\n` +
-      `Usage:  ${programName} ${name}\n\n` +
+      `Usage:  ${programName} ${name}${group.use ? ` ${group.use}` : ''}\n\n` +
       `Run '${programName} ${name} --help' for more information`,
   )
 }

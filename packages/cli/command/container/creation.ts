@@ -51,25 +51,18 @@ export function requestOf(
       )
     }
     const given = proxyEnvironment(cli.config.data, cli.client.host, process.env.value)
-    return createRequest(flags, image, command, environment(process.envFile.value, given, cli.env))
+    return createRequest(
+      flags,
+      image,
+      command,
+      environmentOf(process.envFile.value, given, cli.env),
+    )
   } catch (error) {
     const { message } = error as Error
     throw new StatusError(
       125,
       `${programName}: ${message}\n\nRun '${programName} ${verb} --help' for more information`,
     )
-  }
-}
-
-function environment(
-  files: readonly string[],
-  values: readonly string[],
-  env: Cli['env'],
-): string[] {
-  try {
-    return environmentOf(files, values, env)
-  } catch (error) {
-    throw new Error(`--env-file: ${(error as Error).message}`)
   }
 }
 
@@ -80,10 +73,8 @@ export async function createContainer(
   request: CreateRequest,
 ): Promise<string> {
   const { pull } = flags.creation
-  if (flags.creation.useApiSocket.value) {
-    throw new Error('--use-api-socket is not supported by this client yet')
-  }
   checkImageName(request.config.Image ?? '')
+  const finish = flags.creation.useApiSocket.value ? await shareSocket(cli, request) : undefined
   const cidfile = openCidFile(flags.metadata.cidfile.value)
   try {
     if (pull.value === 'always') await pullFor(cli, flags, request)
@@ -92,10 +83,19 @@ export async function createContainer(
     const created = await createOrPull(cli, flags, request)
     for (const warning of created.Warnings ?? []) cli.printError(`WARNING: ${warning}\n`)
     cidfile?.write(created.Id)
+    await finish?.(created.Id)
     return created.Id
   } finally {
     cidfile?.close()
   }
+}
+
+async function shareSocket(
+  cli: Cli,
+  request: CreateRequest,
+): Promise<(id: string) => Promise<void>> {
+  const { useApiSocket } = await import('./api-socket.ts')
+  return useApiSocket(cli, request)
 }
 
 async function createOrPull(

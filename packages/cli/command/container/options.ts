@@ -10,13 +10,7 @@ import {
   parseWeightDevice,
 } from '../../flag/spec/device.ts'
 import { checkLabel, envValue } from '../../flag/spec/environment.ts'
-import {
-  checkAddress,
-  checkDnsSearch,
-  checkExtraHost,
-  checkLink,
-  parseIp,
-} from '../../flag/spec/host.ts'
+import { checkAddress, checkDnsSearch, checkExtraHost, checkLink } from '../../flag/spec/host.ts'
 import { checkSysctl, parseUlimit } from '../../flag/spec/limits.ts'
 import { parseMount } from '../../flag/spec/mount.ts'
 import { parseNetwork } from '../../flag/spec/network.ts'
@@ -179,20 +173,8 @@ function networkFlags(flags: FlagSet) {
     dnsOption,
     dnsSearch: flags.list('dns-search', '', 'Search domain of the container', checkDnsSearch),
     expose: flags.list('expose', '', 'Expose a port or a range of ports'),
-    ip: flags.add({
-      name: 'ip',
-      usage: 'IPv4 address (such as 172.30.100.104)',
-      type: 'string',
-      initial: '',
-      parse: parseIp,
-    }),
-    ip6: flags.add({
-      name: 'ip6',
-      usage: 'IPv6 address (such as 2001:db8::33)',
-      type: 'string',
-      initial: '',
-      parse: parseIp,
-    }),
+    ip: flags.string('ip', '', '', 'IPv4 address (such as 172.30.100.104)'),
+    ip6: flags.string('ip6', '', '', 'IPv6 address (such as 2001:db8::33)'),
     link: flags.list('link', '', 'Link to another container', checkLink),
     linkLocalIp: flags.list('link-local-ip', '', 'Link-local address, IPv4 or IPv6', checkAddress),
     macAddress: flags.string('mac-address', '', '', 'MAC address (such as 92:d0:c6:0a:29:33)'),

@@ -7,6 +7,7 @@ import type {
   NetworkingConfig,
 } from '@tdocker/api'
 import { quote } from '../../flag/scalar.ts'
+import { compactJson } from '../../format/json.ts'
 import { isCdiName, parseDevice } from '../../flag/spec/device.ts'
 import { goPathError, readKeyValueFile, toMap } from '../../flag/spec/environment.ts'
 import { isMac } from '../../flag/spec/host.ts'
@@ -120,11 +121,7 @@ function entrypoint(flags: ContainerFlags): Pick<ContainerConfig, 'Entrypoint'> 
 
 function labels(flags: ContainerFlags): Record<string, string> {
   const { label, labelFile } = flags.metadata
-  try {
-    return toMap([...labelFile.value.flatMap((path) => readKeyValueFile(path)), ...label.value])
-  } catch (error) {
-    throw new Error(`--label-file: ${(error as Error).message}`)
-  }
+  return toMap([...labelFile.value.flatMap((path) => readKeyValueFile(path)), ...label.value])
 }
 
 /** `--env-file` lines first, `-e` values over them. */
@@ -310,7 +307,7 @@ function securityOption(spec: string): string {
   if (spec === 'no-new-privileges') return spec
   const [, key, value] = /^([^=]*)=(.*)$/s.exec(spec) ?? /^([^:]*):(.*)$/s.exec(spec) ?? []
   if (key !== 'no-new-privileges' && !value) {
-    throw new Error(`invalid --security-opt: ${quote(spec)}`)
+    throw new Error(`Invalid --security-opt: ${quote(spec)}`)
   }
   if (key !== 'seccomp' || value === 'unconfined' || value === 'builtin') return spec
   return `seccomp=${readProfile(value as string)}`
@@ -324,10 +321,17 @@ function readProfile(path: string): string {
     throw new Error(`opening seccomp profile (${path}) failed: ${goPathError('open', path, error)}`)
   }
   try {
-    return JSON.stringify(JSON.parse(text))
+    JSON.parse(text)
   } catch (error) {
     throw new Error(
-      `compacting json for seccomp profile (${path}) failed: ${(error as Error).message}`,
+      `compacting json for seccomp profile (${path}) failed: ${jsonProblem(error as Error)}`,
     )
   }
+  return compactJson(text)
+}
+
+/** Go's words where the text breaks off; else those of our own parser. */
+function jsonProblem({ message }: Error): string {
+  const ends = /end of JSON|EOF|Unterminated|Expected '[}\]]'/.test(message)
+  return ends ? 'unexpected end of JSON input' : message
 }

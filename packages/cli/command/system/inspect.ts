@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers'
-import type { FlagSet } from '../../flag/flag-set.ts'
+import type { Flag, FlagSet } from '../../flag/flag-set.ts'
 import { formatFlag } from '../../flag/kinds.ts'
 import { quote } from '../../flag/scalar.ts'
 import type { Query } from '../../client/client.ts'
@@ -45,8 +45,10 @@ export const command: Command = {
   define(flags: FlagSet): Action {
     const format = formatFlag(flags, 'inspect', 'f')
     const size = flags.bool('size', 's', false, 'Show how much room a container takes')
+    const form = asFlag(flags)
     const type = flags.string('type', '', '', 'Look for objects of this type only')
     return async (cli, names) => {
+      if (form.changed) return showAs(cli, names, form.value, format.value)
       if (type.changed && type.value === '')
         throw new Error('type is empty: must be one of ' + choices())
       if (type.value !== '' && !Object.hasOwn(kinds, type.value)) {
@@ -57,6 +59,15 @@ export const command: Command = {
       )
     }
   },
+}
+
+function asFlag(flags: FlagSet): Flag<string> {
+  return flags.string('as', '', '', 'Show the command line that makes such a container ("run")')
+}
+
+async function showAs(cli: Cli, names: string[], form: string, format: string): Promise<void> {
+  const { inspectAs } = await import('../container/inspect-as.ts')
+  await inspectAs(cli, names, form, format)
 }
 
 function choices(): string {
@@ -117,13 +128,16 @@ export function nounInspect(
         )
       : undefined
   flags.need('platform', { api: '1.49' })
+  const form = noun === 'container' ? asFlag(flags) : undefined
   const kind = kinds[noun] as Kind
-  return (cli, names) =>
-    inspectObjects(cli, names, format.value, (name) =>
+  return (cli, names) => {
+    if (form?.changed) return showAs(cli, names, form.value, format.value)
+    return inspectObjects(cli, names, format.value, (name) =>
       fetchText(cli, kind.path(name), {
         size: size?.value || undefined,
         verbose: verbose?.value || undefined,
         platform: platformQuery(platform?.value ?? ''),
       }),
     )
+  }
 }

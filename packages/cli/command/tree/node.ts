@@ -33,6 +33,8 @@ export interface Group {
   readonly commands: Readonly<Record<string, Leaf>>
   /** Other names of its verbs: `container ps` is `container ls`. */
   readonly aliases: Readonly<Record<string, string>>
+  /** Stands behind its name in the usage line of errors, as in docker's. */
+  readonly use?: 'COMMAND'
 }
 
 export type Node = Leaf | Group

@@ -52,4 +52,5 @@ export const completion: Group = {
     zsh: leaf('Script for zsh', () => import('../completion/zsh.ts')),
   },
   aliases: {},
+  use: 'COMMAND',
 }

@@ -13,4 +13,5 @@ export const volume: Group = {
     update: leaf('Change a cluster volume', () => import('../volume/update.ts'), 'volumes'),
   },
   aliases: { list: 'ls', remove: 'rm' },
+  use: 'COMMAND',
 }

@@ -90,7 +90,8 @@ export function parseGpus(text: string): DeviceRequest {
     const equals = field.indexOf('=')
     const key = equals < 0 ? field : field.slice(0, equals)
     if (seen.has(key)) throw new Error(`gpu request key '${key}' can be specified only once`)
-    seen.add(equals < 0 ? 'count' : key)
+    seen.add(key)
+    if (equals < 0) seen.add('count')
     if (equals < 0) request.Count = parseCount(key)
     else setGpuField(request, key, field.slice(equals + 1), field)
   }

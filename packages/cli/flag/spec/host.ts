@@ -8,13 +8,6 @@ export function checkAddress(text: string): string {
   return ip
 }
 
-/** `--ip`, `--ip6`: pflag's own words. */
-export function parseIp(text: string): string {
-  const ip = text.trim()
-  if (ip !== '' && isIP(ip) === 0) throw new Error(`failed to parse IP: ${quote(text)}`)
-  return ip
-}
-
 /** `--add-host name:ip`, `name=ip`, `name:[::1]`, `name:host-gateway`. */
 export function checkExtraHost(text: string): string {
   const at = text.includes('=') ? text.indexOf('=') : text.indexOf(':')

@@ -15,12 +15,12 @@ const switches = new Set(['readonly', 'ro', 'volume-nocopy', 'bind-create-src'])
  */
 export function parseMount(text: string): Mount {
   const value = text.trim()
-  if (value === '') throw new Error('value is empty')
+  if (value === '') throw new Error('EOF')
   const mount: Mount = { Type: 'volume' }
   for (const field of parseCsvRecord(value)) {
     const [key, val] = splitField(field)
     const setter = setters[key]
-    if (!setter) throw new Error(`unknown option '${key}' in '${field}'`)
+    if (!setter) throw new Error(`unexpected key '${key}' in '${field}'`)
     setter(mount, val, key)
   }
   validate(mount)
