@@ -23,6 +23,7 @@ after(async () => {
 
 test(`${COUNT} containers sampled once a second, the event loop free in between`, async () => {
   for (const path of paths) await driver.create({ path, resources: {}, devices: [] })
+  const turn = new Turn()
   let read = 0
   let spentMs = 0
   const collector = new StatsCollector({
@@ -31,7 +32,9 @@ test(`${COUNT} containers sampled once a second, the event loop free in between`
     sample: (c) => {
       const began = performance.now()
       if (driver.stats(c.id)) read++
-      spentMs += performance.now() - began
+      const took = performance.now() - began
+      spentMs += took
+      turn.add(took)
       return emptySample(c)
     },
   })
@@ -42,6 +45,7 @@ test(`${COUNT} containers sampled once a second, the event loop free in between`
     const count = (): void => void seen.set(path, (seen.get(path) ?? 0) + 1)
     listening.push(collector.listen(c as unknown as Container, count))
   }
+  turn.begin()
   const delays = monitorEventLoopDelay({ resolution: 1 })
   delays.enable()
   await until('three samples of each', () => paths.every((path) => (seen.get(path) ?? 0) >= 4))
@@ -51,6 +55,30 @@ test(`${COUNT} containers sampled once a second, the event loop free in between`
   const p99 = delays.percentile(99) / 1e6
   console.log(`${(spentMs / read).toFixed(3)} ms a sample, event loop p99 ${p99.toFixed(1)} ms`)
   assert.ok(read >= COUNT * 4)
-  // Of 150 ms of work a second none comes in one piece; a loaded machine adds its own.
-  assert.ok(p99 < 40, `${p99} ms`)
+  // However loaded the machine: a turn takes its first 4 ms of samples, and the one that ends it.
+  assert.ok(turn.longestMs < 6, `${turn.longestMs} ms of samples before the last of a turn`)
 })
+
+/** What samples take of one turn of the event loop, but for the last of them. */
+class Turn {
+  longestMs = 0
+  #spent: number[] | undefined
+  #measures = false
+
+  begin(): void {
+    this.#measures = true
+  }
+
+  add(ms: number): void {
+    if (!this.#measures) return
+    if (!this.#spent) {
+      this.#spent = []
+      setImmediate(() => {
+        const before = this.#spent!.slice(0, -1).reduce((sum, one) => sum + one, 0)
+        this.longestMs = Math.max(this.longestMs, before)
+        this.#spent = undefined
+      })
+    }
+    this.#spent.push(ms)
+  }
+}
