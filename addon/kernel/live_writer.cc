@@ -181,11 +181,13 @@ Failure LiveWriter::GiveWay(const Place& place, char type) {
 }
 
 Failure LiveWriter::MakeFile(const Place& place) {
+  // Mostly right as it is; `End` looks.
+  const mode_t mode = header_.mode & 0777;
   const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  file_.reset(openat(place.parent, place.name.c_str(), flags, 0600));
+  file_.reset(openat(place.parent, place.name.c_str(), flags, mode));
   if (!file_ && errno == EEXIST) {
     if (Failure failure = GiveWay(place, '0')) return failure;
-    file_.reset(openat(place.parent, place.name.c_str(), flags, 0600));
+    file_.reset(openat(place.parent, place.name.c_str(), flags, mode));
   }
   return file_ ? Failure{} : Fail("openat", place.path);
 }
@@ -210,11 +212,19 @@ Failure LiveWriter::Hole(uint64_t size) {
 // chown first: it clears setuid bits and drops security.capability.
 Failure LiveWriter::End() {
   UniqueFd file = std::move(file_);
-  if (fchown(file.get(), header_.uid, header_.gid) < 0) return Fail("fchown", header_.name);
+  struct stat st;
+  if (fstat(file.get(), &st) < 0) return Fail("fstat", header_.name);
+  // Each of these dirties the inode: for most files of most archives they would change nothing.
+  mode_t mode = header_.mode & 07777;
+  bool owned = st.st_uid == header_.uid && st.st_gid == header_.gid;
+  if (!owned && fchown(file.get(), header_.uid, header_.gid) < 0) {
+    return Fail("fchown", header_.name);
+  }
   if (!header_.xattrs.empty()) {
     if (Failure failure = SetXattrs(FdPath(file.get()), header_)) return failure;
   }
-  if (fchmod(file.get(), header_.mode & 07777) < 0) return Fail("fchmod", header_.name);
+  bool moded = (st.st_mode & 07777) == mode && (owned || !(mode & 06000));
+  if (!moded && fchmod(file.get(), mode) < 0) return Fail("fchmod", header_.name);
   timespec time{static_cast<time_t>(header_.mtime), header_.mtime_ns};
   timespec times[2] = {time, time};
   return futimens(file.get(), times) < 0 ? Fail("futimens", header_.name) : Failure{};

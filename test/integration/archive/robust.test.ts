@@ -201,6 +201,12 @@ test('clients of every kind: Expect, HTTP/1.0, compressed answers', async () => 
       .end()
   })
   assert.equal((await entriesOf(gunzipSync(packed)))[0]?.content.toString(), 'expected')
+  const upload10 = connect(daemon.socket)
+  const tar10 = makeTar({ name: 'ten', content: '1.0' })
+  upload10.write(`PUT ${at(id, '/tmp')} HTTP/1.0\r\nContent-Length: ${tar10.length}\r\n\r\n`)
+  upload10.write(tar10)
+  for await (const part of upload10) assert.match(String(part), /^HTTP\/1\.1 200 OK/)
+  assert.equal((await get(daemon, id, '/tmp/ten'))[0]?.content.toString(), '1.0')
   const old = connect(daemon.socket)
   old.write(`GET ${at(id, '/tmp/f')} HTTP/1.0\r\n\r\n`)
   let text = ''
