@@ -30,6 +30,7 @@ export async function makeWorld(): Promise<World & AsyncDisposable> {
     { Cmd: ['sleep', '1000'], HostConfig: { NetworkMode: 'none', IpcMode: 'private' } },
     'private',
   )
+  await daemon.run({ Cmd: ['sleep', '1000'] }, 'linked')
   const created = await daemon.api.post<{ Id: string }>('/containers/create?name=stopped', {
     Image: 'busybox',
   })

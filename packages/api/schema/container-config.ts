@@ -1,6 +1,6 @@
 /** What a container is: command, environment, labels. */
 import { Type, type Static } from 'typebox'
-import { EmptyStruct, StrSlice } from './go.ts'
+import { EmptyStruct } from './go.ts'
 
 export const HealthConfig = Type.Object(
   {
@@ -28,13 +28,13 @@ export const ContainerConfig = Type.Object(
     OpenStdin: Type.Optional(Type.Boolean()),
     StdinOnce: Type.Optional(Type.Boolean()),
     Env: Type.Optional(Type.Array(Type.String())),
-    Cmd: Type.Optional(StrSlice),
+    Cmd: Type.Optional(Type.Array(Type.String())),
     Healthcheck: Type.Optional(HealthConfig),
     ArgsEscaped: Type.Optional(Type.Boolean()),
     Image: Type.Optional(Type.String()),
     Volumes: Type.Optional(Type.Record(Type.String(), EmptyStruct)),
     WorkingDir: Type.Optional(Type.String()),
-    Entrypoint: Type.Optional(StrSlice),
+    Entrypoint: Type.Optional(Type.Array(Type.String())),
     NetworkDisabled: Type.Optional(Type.Boolean()),
     OnBuild: Type.Optional(Type.Array(Type.String())),
     Labels: Type.Optional(Type.Record(Type.String(), Type.String())),

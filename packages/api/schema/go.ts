@@ -5,13 +5,9 @@
  * - `go` on objects and integers: the type's name in error sentences, and an integer's range
  *   (int64 where nothing is said);
  * - `go` on strings: a type with a parser of its own, whose words refuse a bad one;
- * - `keys` on maps: the same for the keys;
- * - `strSlice` on a list of strings: one string is accepted for a list of one.
+ * - `keys` on maps: the same for the keys.
  */
 import { Type } from 'typebox'
-
-/** A list of strings, or one string. */
-export const StrSlice = Type.Array(Type.String(), { strSlice: true })
 
 /** `{}`, the value of a set's member. */
 export const EmptyStruct = Type.Object({}, { go: 'struct {}' })

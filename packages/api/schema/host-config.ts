@@ -1,6 +1,6 @@
 /** How a container is to be run on this host. */
 import { Type, type Static } from 'typebox'
-import { Address, ConsoleSize, StrSlice } from './go.ts'
+import { Address, ConsoleSize } from './go.ts'
 import { Mount } from './mount.ts'
 import { Resources, RestartPolicy } from './resources.ts'
 
@@ -39,8 +39,8 @@ export const HostConfig = Type.Object(
     Mounts: Type.Optional(Type.Array(Mount)),
     ConsoleSize: Type.Optional(ConsoleSize),
     Annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
-    CapAdd: Type.Optional(StrSlice),
-    CapDrop: Type.Optional(StrSlice),
+    CapAdd: Type.Optional(Type.Array(Type.String())),
+    CapDrop: Type.Optional(Type.Array(Type.String())),
     CgroupnsMode: Type.Optional(Type.String()),
     Dns: Type.Optional(Type.Array(Address)),
     DnsOptions: Type.Optional(Type.Array(Type.String())),

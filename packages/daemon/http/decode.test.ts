@@ -79,14 +79,14 @@ test('no prototype is touched', () => {
   assert.equal(create({ Labels: {} })?.Labels?.['constructor'], undefined)
 })
 
-test('Cmd and Entrypoint take one string for a list of one', () => {
-  assert.deepEqual(plain(create({ Cmd: 'ls', Entrypoint: 'sh' })), {
-    Cmd: ['ls'],
-    Entrypoint: ['sh'],
-  })
-  assert.throws(() => create({ Cmd: 1 }), {
-    message: 'invalid JSON: json: cannot unmarshal number into Go value of type string',
-  })
+test('Cmd and Entrypoint are lists, as since Docker 29', () => {
+  for (const [key, value, word] of [
+    ['Cmd', 'ls', 'string'],
+    ['Entrypoint', 1, 'number'],
+  ] as const)
+    assert.throws(() => create({ [key]: value }), {
+      message: `invalid JSON: json: cannot unmarshal ${word} into Go struct field CreateRequest.${key} of type []string`,
+    })
   assert.throws(() => create({ Env: 'A=1' }), /cannot unmarshal string .* of type \[\]string/)
 })
 

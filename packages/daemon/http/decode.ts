@@ -24,7 +24,6 @@ interface Schema {
   readonly patternProperties?: Readonly<Record<string, Schema>>
   readonly items?: Schema
   readonly go?: string
-  readonly strSlice?: boolean
   readonly keys?: string
 }
 
@@ -82,12 +81,7 @@ function decodeMap(schema: Schema, value: unknown, before: unknown, place: Place
 }
 
 function decodeList(schema: Schema, items: Schema, value: unknown, place: Place): unknown[] {
-  if (schema.strSlice && typeof value === 'string') return [value]
-  if (!Array.isArray(value)) {
-    if (schema.strSlice)
-      throw invalid(`cannot unmarshal ${wordOf(value)} into Go value of type string`)
-    return mismatch(schema, value, place)
-  }
+  if (!Array.isArray(value)) return mismatch(schema, value, place)
   return value.map((item: unknown) =>
     item === null ? zeroOf(items) : decode(items, item, undefined, place),
   )

@@ -83,7 +83,12 @@ const binds = (...Binds: string[]): object => ({ HostConfig: { Binds } })
 const mount = (Mount: object): object => ({ HostConfig: { Mounts: [Mount] } })
 
 const WISHES: ReadonlyArray<[string, object, number, Sentence]> = [
-  ['command of a number', { Cmd: 7 }, 400, /cannot unmarshal number into Go value of type string$/],
+  [
+    'command of a number',
+    { Cmd: 7 },
+    400,
+    /cannot unmarshal number into Go struct field CreateRequest.Cmd of type \[\]string$/,
+  ],
   [
     'memory in words',
     { HostConfig: { Memory: '1g' } },

@@ -184,8 +184,24 @@ export const networkFields: readonly Field[] = [
   ]),
   host(
     'Links',
-    [{ what: 'none', set: [], shown: null }],
     [
+      { what: 'none', set: [], shown: null },
+      {
+        set: ['linked:db'],
+        host: bridge,
+        shown: /^\["\/linked:\/[^/]+\/db"\]$/,
+        warns: [/^Links on the default bridge network are deprecated/],
+        see: (x) => /^\d+\.\d+\.\d+\.\d+\tdb [0-9a-f]{12} linked$/m.test(x.file('/etc/hosts')),
+        expect: true,
+      },
+    ],
+    [
+      {
+        set: ['nope:db'],
+        host: bridge,
+        status: 400,
+        says: 'could not get container for nope: No such container: nope',
+      },
       refused(
         ['donor:d'],
         "conflicting options: host type networking can't be used with links. This would result in undefined behavior",

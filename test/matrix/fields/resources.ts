@@ -292,7 +292,19 @@ function realtime(): Field[] {
   const having = (world: World): string | undefined =>
     hasRealtime(world) ? undefined : 'no real-time scheduling here'
   return [
-    host('CpuRealtimePeriod', [{ set: 0 }], [refused(1000, unsupported, { unless: without })]),
+    host(
+      'CpuRealtimePeriod',
+      [
+        { set: 0 },
+        limit({
+          set: 500_000,
+          v1: 'cpu/cpu.rt_period_us',
+          v2: 'cpu.rt_period_us',
+          texts: ['500000', ''],
+        }),
+      ],
+      [refused(1000, unsupported, { unless: without })],
+    ),
     host(
       'CpuRealtimeRuntime',
       [{ set: 0 }],
@@ -462,7 +474,7 @@ const deviceFields: readonly Field[] = [
         set: [{ Driver: '', Count: -1, Capabilities: [['gpu']] }],
         at: 'start',
         status: 500,
-        says: 'could not select device driver "" with capabilities: [[gpu]]',
+        says: 'failed to discover GPU vendor from CDI: no known GPU vendor found',
       },
     ],
   ),

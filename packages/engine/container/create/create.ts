@@ -33,6 +33,7 @@ import {
 import { mergeLogConfig } from '../../log/driver/options.ts'
 import { mergeConfig } from './merge-config.ts'
 import { acquireVolumes, planMounts, populateVolumes } from './resolve-mounts.ts'
+import { platformWarning } from './platform-warning.ts'
 import { validateConfig } from './validate-config.ts'
 import { validateHostConfig, validateRequest } from './validate-host-config.ts'
 
@@ -74,7 +75,10 @@ export async function resolveRequest(ctx: Context, o: CreateOptions): Promise<Re
   if (!wish.config.Image && command(wish.config).length > 0)
     throw invalidParameter('invalid reference format')
   if (!wish.config.Image) throw invalidParameter('no command specified')
-  return { id: newId(), image: await ctx.images.resolve(wish.config.Image, o.platform), wish }
+  const image = await ctx.images.resolve(wish.config.Image, o.platform)
+  const warning = o.platform === undefined ? platformWarning(image.config) : undefined
+  if (warning !== undefined) wish.warnings.push(warning)
+  return { id: newId(), image, wish }
 }
 
 /**
