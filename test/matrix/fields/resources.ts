@@ -476,6 +476,12 @@ const deviceFields: readonly Field[] = [
         status: 500,
         says: 'failed to discover GPU vendor from CDI: no known GPU vendor found',
       },
+      {
+        set: [{ Driver: '', Count: -1, Capabilities: [['tpu']] }],
+        at: 'start',
+        status: 500,
+        says: 'could not select device driver "" with capabilities: [[tpu]]',
+      },
     ],
   ),
 ]
