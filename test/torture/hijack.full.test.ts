@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TestDaemon } from '../lib/test-daemon.ts'
-import { type Held, play, prepare, settled } from './hijack.ts'
+import { type Held, play, prepare, restingMemory, settled } from './hijack.ts'
 
 test('1,000 attached and exec sessions, 50 MB both ways: nothing leaks', async (t) => {
   await using daemon = await TestDaemon.start()
@@ -10,7 +10,8 @@ test('1,000 attached and exec sessions, 50 MB both ways: nothing leaks', async (
   const helds: Held[] = []
   for (let run = 0; run < 3; run++) {
     await play(daemon, stage, load)
-    helds.push(await settled(daemon, stage))
+    const held = await settled(daemon, stage)
+    helds.push({ ...held, daemonMemory: await restingMemory(daemon) })
     t.diagnostic(JSON.stringify(helds.at(-1)))
   }
   const [, second, third] = helds as [Held, Held, Held]

@@ -313,6 +313,9 @@ async function drained(socket: Socket, head: Buffer): Promise<void> {
 
 // ---- what they leave ----
 
+/** V8 collects what is garbage in steps, some seconds after the last work. */
+const COLLECTED_AFTER_MS = 25_000
+
 export interface Held {
   descriptors: number
   /** Descriptors of the shims of the stage's containers. */
@@ -341,6 +344,14 @@ export async function settled(daemon: TestDaemon, stage: Stage): Promise<Held> {
     held = now
   }
   return held
+}
+
+/** Resident memory of the daemon once its garbage is collected: the least within some time. */
+export async function restingMemory(daemon: TestDaemon): Promise<number> {
+  let least = Infinity
+  for (const end = Date.now() + COLLECTED_AFTER_MS; Date.now() < end; await delay(500))
+    least = Math.min(least, resident(daemon.pid))
+  return least
 }
 
 async function hold(daemon: TestDaemon, stage: Stage): Promise<Held> {

@@ -47,8 +47,12 @@ export async function handleExecExit(
 export function forgetLater(ctx: Context, exec: Exec): void {
   ctx.clock.after(KEEP_MS / 2, () => {
     exec.canRemove = true
+    forgetMarked(ctx, exec)
   })
-  ctx.clock.after(KEEP_MS, () => {
+}
+
+function forgetMarked(ctx: Context, exec: Exec): void {
+  ctx.clock.after(KEEP_MS / 2, () => {
     ctx.execs.delete(exec)
     inBackground(ctx, exec.container.id, 'forget exec', ctx.store.write([deleteExec(exec.id)]))
   })

@@ -43,7 +43,10 @@ test('a detached exec runs, ends and keeps its code', async () => {
     await failureOf(execs.start(Id, { Detach: true }, undefined)),
     `conflict: exec command ${Id} has already run`,
   )
-  await world.clock.pass(10 * 60_000)
+  assert.equal(ended.CanRemove, false)
+  await world.clock.pass(5 * 60_000)
+  assert.equal((await execs.inspect(Id)).CanRemove, true)
+  await world.clock.pass(5 * 60_000)
   assert.equal(await failureOf(execs.inspect(Id)), `notFound: No such exec instance: ${Id}`)
 })
 
