@@ -97,4 +97,4 @@ export const failsToStart = (set: Value, says: string | RegExp, o: Partial<Bad> 
 
 /** In words of the OCI runtime, passed through. */
 export const runtimeSays = (reason: string): string =>
-  `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ${reason}: unknown`
+  `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ${reason}`
