@@ -1,4 +1,5 @@
 import { conflict, EngineError, system } from '../base/errors.ts'
+import { loggedContainer } from './container-log.ts'
 import { type Container, isRunning, visibleState } from './container.ts'
 import { type Context } from './context.ts'
 import { containerEvent } from './events.ts'
@@ -89,7 +90,7 @@ export async function destroy(
   try {
     if (!o.marked) await markRemoving(ctx, c)
     await ctx.treeWriters.settle(c.id)
-    await ctx.logs.release(c.id)
+    await ctx.logs.release(loggedContainer(ctx, c))
     await removeDirectories(ctx, c.id)
     if (o.volumes) await removeVolumes(ctx, c)
     await ctx.events.commit([deleteRow(c.id)], [containerEvent(c, 'destroy')])

@@ -33,7 +33,7 @@ test('compresses all but the newest and removes what a crash left', async () => 
   assert.equal(gunzipSync(readFileSync(`${files.path}.2.gz`)).toString(), 'of .2\n')
 })
 
-test('leaves the file that a follower is at, and those after it', async () => {
+test('leaves the file that a follower is at', async () => {
   const { files, directory } = numbered()
   const readers = new LogReaders()
   using reader = readers.enter(files)

@@ -10,6 +10,8 @@ import type { LogReaders } from './log-readers.ts'
 const CHUNK = 1024 * 1024
 /** Lines repeat so much that more effort saves little. */
 const LEVEL = 3
+/** Until a file that is being read is looked at again. */
+const READ_WAIT_MS = 1000
 const PREFIX = '.compressed-'
 
 export interface CompressJob {
@@ -29,6 +31,8 @@ export class Compressor {
   readonly #waiting = new Map<string, CompressJob>()
   readonly #warn: (fields: object, message: string) => void
   #running: Promise<void> | undefined
+  #active: Activity | undefined
+  #closed = false
 
   constructor(warn: (fields: object, message: string) => void) {
     this.#warn = warn
@@ -36,23 +40,25 @@ export class Compressor {
 
   /** In the background; once more for a log that is being looked at already. */
   request(job: CompressJob): void {
+    if (this.#closed) return
     this.#waiting.set(job.files.path, job)
     this.#running ??= this.#run()
   }
 
-  /** Forgets a log that is about to be removed. */
-  forget(files: LogFiles): void {
+  /** For a log that is about to be removed: resolves when nothing more is written beside it. */
+  async forget(files: LogFiles): Promise<void> {
     this.#waiting.delete(files.path)
-  }
-
-  /** Resolves when nothing waits. */
-  async idle(): Promise<void> {
-    await this.#running
+    if (this.#active?.path !== files.path) return
+    this.#active.abort.abort()
+    // Not for the swap: that may wait for the container's lock, which our caller holds.
+    await this.#active.writing?.catch(() => {})
   }
 
   /** What waits is left for the next daemon. */
   async close(): Promise<void> {
+    this.#closed = true
     this.#waiting.clear()
+    this.#active?.abort.abort()
     await this.#running
   }
 
@@ -61,64 +67,90 @@ export class Compressor {
       const [job] = this.#waiting.values()
       if (!job) break
       this.#waiting.delete(job.files.path)
-      await compressRotated(job).catch((err: unknown) =>
-        this.#warn({ err, path: job.files.path }, 'log not compressed'),
-      )
+      const active: Activity = { path: job.files.path, abort: new AbortController() }
+      this.#active = active
+      const isComplete = await compressRotated(job, active).catch((err: unknown) => {
+        if (!active.abort.signal.aborted)
+          this.#warn({ err, path: active.path }, 'log not compressed')
+        return true
+      })
+      if (!isComplete) setTimeout(() => this.request(job), READ_WAIT_MS).unref()
     }
+    this.#active = undefined
     this.#running = undefined
   }
 }
 
-/** All rotated files of one log. */
-export async function compressRotated(job: CompressJob): Promise<void> {
+/** The log that is being worked on. */
+interface Activity {
+  path: string
+  abort: AbortController
+  writing?: Promise<void>
+}
+
+/** All rotated files of one log. false when some were left because readers are at them. */
+export async function compressRotated(job: CompressJob, activity?: Activity): Promise<boolean> {
   await removeLeftOvers(dirname(job.files.path))
   const all = await listLogFiles(job.files)
   const limit = job.upTo?.() ?? Infinity
-  for (const [index, file] of all.entries()) {
-    const next = all[index + 1]
-    if (!next) return
-    if (next.start > limit) return
-    if (!file.compressed && !(await compressOne(job, file))) return
+  let isComplete = true
+  // The youngest first: they stay longest. The newest of all is still being written.
+  for (let index = all.length - 2; index >= 0; index--) {
+    if (activity?.abort.signal.aborted) return true
+    const file = all[index]!
+    if (file.compressed || all[index + 1]!.start > limit) continue
+    const outcome = await compressOne(job, file, activity)
+    if (outcome === 'read') isComplete = false
+    // Rotated while we were at it; whoever tells of that asks for another pass.
+    if (outcome === 'gone') break
   }
+  return isComplete
 }
 
-/** false when a reader is at the file: it and those after it stay as they are for now. */
-async function compressOne(job: CompressJob, file: LogFile): Promise<boolean> {
+async function compressOne(
+  job: CompressJob,
+  file: LogFile,
+  activity: Activity | undefined,
+): Promise<'done' | 'read' | 'gone'> {
   const replacement = join(dirname(file.path), `${PREFIX}${randomBytes(6).toString('hex')}`)
   try {
     await using source = await open(file.path, 'r')
     const { ino: inode } = await source.stat({ bigint: true })
-    if (job.readers.isAt(job.files, inode)) return false
-    await gzip(source, replacement)
-    if (job.files.naming === 'segments') await replaceByCompressed(file.path, replacement)
-    else if (!(await swap(job, { inode, replacement }))) return false
+    if (job.readers.isAt(job.files, inode)) return 'read'
+    const writing = gzip(source, replacement, activity?.abort.signal)
+    if (activity) activity.writing = writing
+    await writing
+    if (job.files.naming === 'numbered') return await swap(job, { inode, replacement })
+    await replaceByCompressed(file.path, replacement)
   } catch (error) {
     await unlink(replacement).catch(() => {})
     // Rotated away meanwhile.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return 'gone'
   }
-  return true
+  return 'done'
 }
 
 async function swap(
   { files, readers, swap: put }: CompressJob,
   o: { inode: bigint; replacement: string },
-): Promise<boolean> {
+): Promise<'done' | 'read'> {
   const done = await readers.exclusive(files, async () => {
     if (readers.isAt(files, o.inode)) return false
     await put(o)
     return true
   })
   if (!done) await unlink(o.replacement)
-  return done
+  return done ? 'done' : 'read'
 }
 
-async function gzip(source: FileHandle, to: string): Promise<void> {
+async function gzip(source: FileHandle, to: string, signal?: AbortSignal): Promise<void> {
   await using target = await open(to, 'wx', 0o640)
   await pipeline(
     createReadStream('', { fd: source.fd, start: 0, autoClose: false, highWaterMark: CHUNK }),
     createGzip({ level: LEVEL, chunkSize: CHUNK }),
     createWriteStream('', { fd: target.fd, autoClose: false }),
+    { signal },
   )
   await target.sync()
 }

@@ -112,8 +112,9 @@ export class LogService {
   }
 
   /** Before the files go: gives the server a last chance to take what is left. */
-  async release(id: string): Promise<void> {
+  async release({ info: { id }, files }: LoggedContainer): Promise<void> {
     this.abandon(id)
+    if (files) await this.#compressor.forget(files)
     const forwarding = this.#forwarding.get(id)
     if (!forwarding) return
     const { forwarder } = forwarding

@@ -1,6 +1,6 @@
 /** Drivers whose log stays on this machine, as a client sees them. */
 import assert from 'node:assert/strict'
-import { readdirSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { TestDaemon, unframe, until } from '../../lib/test-daemon.ts'
@@ -183,7 +183,6 @@ test('rotation and compression under load lose nothing that is followed', async 
 test('what a crash left of a line does not swallow the next one', async () => {
   const id = await ran('echo x', { Type: 'json-file', Config: {} })
   const path = join(daemon.dataRoot, 'containers', id, `${id}-json.log`)
-  const { appendFileSync } = await import('node:fs')
   appendFileSync(path, '{"log":"torn')
   await daemon.api.post(`/containers/${id}/start`)
   await daemon.wait(id)
@@ -207,4 +206,16 @@ test('attach with logs replays a rotated local log, then goes on', async () => {
   socket.destroy()
   const seen = unframe(Buffer.concat(parts))
   assert.ok(seen.endsWith('\n499\n500\nlive\n'), seen.slice(-100))
+})
+
+test('a container goes while its log is being compressed', async () => {
+  for (const Type of ['json-file', 'local']) {
+    const Config = { 'max-size': '2m', 'max-file': '5', compress: 'true' }
+    const id = await daemon.run(
+      script('while :; do seq 1 1000; usleep 1000; done', { Type, Config }),
+    )
+    await until('compression', () => filesOf(id).some((name) => name.endsWith('.gz')))
+    assert.equal((await daemon.api.delete(`/containers/${id}?force=1`)).status, 204)
+    assert.ok(!existsSync(join(daemon.dataRoot, 'containers', id)))
+  }
 })
