@@ -118,6 +118,23 @@ test('clients that break off leave nothing open, and what came whole stays', asy
   await remove(daemon, id)
 })
 
+test('clients that are gone before their answer begins leave nothing open', async () => {
+  const id = await sleeper(daemon)
+  await head(daemon, id, '/etc/passwd')
+  const before = descriptors()
+  for (let i = 0; i < 100; i++) {
+    const socket = connect(daemon.socket)
+    socket.on('error', () => {})
+    const path = i % 3 === 0 ? `/containers/${id}/export` : at(id, '/etc')
+    socket.write(`${i % 3 === 1 ? 'PUT' : 'GET'} ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    await delay(i % 4)
+    socket.destroy()
+  }
+  await until('descriptors given back', () => descriptors() <= before + 2)
+  assert.equal((await head(daemon, id, '/etc/passwd')).status, 200)
+  await remove(daemon, id)
+})
+
 test('a download nobody reads holds up nobody else', async () => {
   const id = await sleeper(daemon)
   await put(daemon, id, '/tmp', makeTar({ name: 'big', content: Buffer.alloc(20_000_000) }))

@@ -4,7 +4,7 @@ import { InvalidRequest } from '@tdocker/api/invalid.ts'
 import { flag, text } from '@tdocker/api/query.ts'
 import type { ContainerBackend, TarSource } from '../backend.ts'
 import { acceptedEncoding } from '../accepted-encoding.ts'
-import { bulkEncodings } from '../bulk.ts'
+import { type BulkConnection, bulkEncodings } from '../bulk.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Routes } from '../router.ts'
 
@@ -65,7 +65,7 @@ async function send(
   contentType: string,
   encoding?: 'gzip' | 'deflate',
 ): Promise<void> {
-  if (x.bulk) return x.bulk.send({ 'Content-Type': contentType }, (fd) => archive.sendTo(fd))
+  if (x.bulk) return sendDirectly(x.bulk, archive, contentType)
   const stream = archive.stream()
   const stop = (): void => void stream.destroy()
   x.signal.addEventListener('abort', stop, { once: true })
@@ -79,5 +79,22 @@ async function send(
     await pipeline(stream, packed, x.response)
   } catch (error) {
     if (!x.signal.aborted) throw error
+  }
+}
+
+async function sendDirectly(
+  bulk: BulkConnection,
+  archive: TarSource,
+  contentType: string,
+): Promise<void> {
+  let begun = false
+  try {
+    await bulk.send({ 'Content-Type': contentType }, (fd) => {
+      begun = true
+      return archive.sendTo(fd)
+    })
+  } finally {
+    // The client was gone before its answer's head.
+    if (!begun) await archive.close()
   }
 }
