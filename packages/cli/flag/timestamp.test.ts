@@ -10,6 +10,7 @@ test('dates, durations and unix seconds', () => {
   assert.equal(parseTimestamp('10s', now), '1767225600.500000000')
   assert.equal(parseTimestamp('1600000000.5', now), '1600000000.5')
   assert.equal(parseTimestamp('0s', now), '1767225610.500000000')
+  assert.equal(parseTimestamp('0', now), '0')
   assert.throws(() => parseTimestamp('foo', now), {
     message: 'failed to parse value as time or duration: "foo"',
   })

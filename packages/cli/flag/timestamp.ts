@@ -17,6 +17,8 @@ export function parseTimestamp(text: string, now: Date): string {
 }
 
 function durationOf(text: string): number | undefined {
+  // The beginning of time, not "no time ago".
+  if (text === '0') return undefined
   try {
     return parseDuration(text)
   } catch {

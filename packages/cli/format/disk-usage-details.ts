@@ -63,7 +63,8 @@ function tables(rows: Readonly<Record<string, readonly Row[]>>, usage: DiskUsage
 /** An image of several names is shown once. */
 function firstName(image: ImageSummary, truncate: boolean, now: number): Row[] {
   const once = { ...image, RepoTags: (image.RepoTags ?? []).slice(0, 1) }
-  return imageRows(once, { truncate, digests: false, now }).slice(0, 1)
+  const rows = imageRows(once, { truncate, digests: false, now }).slice(0, 1)
+  return rows.map((row) => ({ ...row, Digest: () => '' }))
 }
 
 function byTemplate(rows: Readonly<Record<string, readonly Row[]>>, format: string): string {

@@ -124,6 +124,7 @@ function imageRow(
     SharedSize: () => (SharedSize === -1 ? 'N/A' : humanSize(SharedSize)),
     Size: () => humanSize(Size, 3),
     Tag: () => name.tag,
+    VirtualSize: () => humanSize(Size),
     UniqueSize: () => (Size === -1 || SharedSize === -1 ? 'N/A' : humanSize(Size - SharedSize)),
   }
 }

@@ -3,7 +3,7 @@ import { formatFlag } from '../../flag/kinds.ts'
 import { infoLines } from '../../format/info.ts'
 import type { SystemInfo } from '../../format/info.ts'
 import { Template } from '../../format/template/template.ts'
-import { toJson } from '../../format/template/value.ts'
+import { asStruct, toJson } from '../../format/template/value.ts'
 import type { Cli } from '../cli.ts'
 import { StatusError } from '../cli.ts'
 import type { Action, Command } from '../command.ts'
@@ -48,9 +48,13 @@ async function showPage(cli: Cli): Promise<void> {
 async function showFormatted(cli: Cli, format: string): Promise<void> {
   const template = format === 'json' ? undefined : parse(format)
   const info = await cli.client.get<SystemInfo>('/info')
-  const data = { ...info, ClientInfo: clientInfo }
+  const data = asStruct({ ...info, ClientInfo: clientInfo })
   try {
-    cli.print(template ? template.execute(data, { strict: true }) : toJson(data))
+    cli.print(
+      template
+        ? template.execute(data, { strict: true, typeName: 'system.dockerInfo' })
+        : toJson(data),
+    )
   } finally {
     cli.print('\n')
   }

@@ -22,7 +22,7 @@ export const functions: Readonly<Record<string, Method>> = {
   printf: (format, ...values) => sprintf(print(format), values),
   html: (...values) => escapeHtml(sprint(values)),
   urlquery: (...values) => encodeURIComponent(sprint(values)).replaceAll('%20', '+'),
-  js: (...values) => quote(sprint(values)).slice(1, -1),
+  js: (...values) => quote(sprint(values)).slice(1, -1).replaceAll("'", "\\'"),
   call: (method, ...values) => (method as Method)(...values),
   json: (value) => toJson(value),
   split: (text, separator) => splitText(print(text), print(separator)),
@@ -85,7 +85,7 @@ function length(value: Value): number {
   if (isObject(value)) return Object.keys(value).length
   if (isNil(value)) return 0
   throw new Error(
-    `error calling len: len of ${value === null || value === undefined ? 'nil pointer' : `type ${typeof value}`}`,
+    `error calling len: len of ${value === null || value === undefined ? 'nil pointer' : `type ${typeof value === 'number' ? 'int' : typeof value}`}`,
   )
 }
 

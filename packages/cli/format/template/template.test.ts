@@ -125,3 +125,20 @@ test('titles of columns pass through functions unchanged', () => {
     'Name Id Id',
   )
 })
+
+test('what a row gives to templates: counted arguments, JSON as Go writes it', () => {
+  const row = asStruct({
+    Ports: () => '1->2 & 3',
+    Label: (name: unknown) => `label ${String(name)}`,
+  })
+  const run = (source: string): string => new Template(source).execute(row)
+  assert.equal(run('{{json .}}'), '{"Ports":"1-\\u003e2 \\u0026 3"}')
+  assert.equal(run('{{json .Ports}} {{.Label "a"}}'), '"1->2 & 3" label a')
+  assert.throws(() => run('{{.Label}}'), {
+    message:
+      'template: :1:2: executing "" at <.Label>: wrong number of args for Label: want 1 got 0',
+  })
+  assert.throws(() => run('{{.Ports 1}}'), /wrong number of args for Ports: want 0 got 1/)
+  assert.throws(() => run('{{nil}}'), /nil is not a command/)
+  assert.equal(run('{{js "a\'b"}}'), "a\\'b")
+})

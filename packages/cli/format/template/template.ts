@@ -178,6 +178,7 @@ class Execution {
     if (first.kind === 'function')
       return this.callFunction(first.name, args, call, rest, dot, piped)
     if (first.kind === 'fields') return this.fields(first, dot, call, args())
+    if (first.kind === 'nil') throw this.fail(call, 'nil is not a command')
     if (rest.length > 0 || piped.length > 0) {
       throw this.fail(call, `can't give argument to non-function ${call.source}`)
     }
@@ -257,7 +258,11 @@ class Execution {
     const field = Object.hasOwn(value, name)
       ? value[name]
       : this.missing(value, name, args !== undefined, fail)
-    if (typeof field === 'function') return (field as Method)(...(args ?? []))
+    if (typeof field === 'function') {
+      const [want, got] = [field.length, args?.length ?? 0]
+      if (want !== got) throw fail(`wrong number of args for ${name}: want ${want} got ${got}`)
+      return (field as Method)(...(args ?? []))
+    }
     if (args && args.length > 0)
       throw fail(`${name} has arguments but cannot be invoked as function`)
     return field ?? this.options.zeroOf?.(name) ?? field

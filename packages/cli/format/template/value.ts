@@ -87,7 +87,13 @@ export function toJson(value: Value): string {
     .filter(([, field]) => field !== undefined)
   // Rows of tables print their fields in order of name; data as it came.
   if (methods) entries.sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${entries.map(([key, field]) => `${jsonText(key)}:${toJson(field)}`).join(',')}}`
+  const text = `{${entries.map(([key, field]) => `${jsonText(key)}:${toJson(field)}`).join(',')}}`
+  return methods ? text.replace(/[<>&]/g, escapeAngle) : text
+}
+
+/** Rows are written by Go's default encoder, which keeps HTML in mind. */
+function escapeAngle(char: string): string {
+  return `\\u00${char.charCodeAt(0).toString(16)}`
 }
 
 function methodResult(field: Value): Value {
