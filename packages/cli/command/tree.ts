@@ -1,5 +1,16 @@
 import * as c from './tree/container.ts'
-import { image, images, pull, rmi, tag } from './tree/image.ts'
+import {
+  history,
+  image,
+  images,
+  importImage,
+  load,
+  pull,
+  push,
+  rmi,
+  save,
+  tag,
+} from './tree/image.ts'
 import { network } from './tree/network.ts'
 import type { Node } from './tree/node.ts'
 import * as s from './tree/system.ts'
@@ -17,6 +28,7 @@ export const sections: ReadonlyArray<{
       exec: c.exec,
       ps: c.ps,
       pull,
+      push,
       images,
       login: s.login,
       logout: s.logout,
@@ -46,8 +58,11 @@ export const sections: ReadonlyArray<{
       diff: c.diff,
       events: s.events,
       export: c.exportContainer,
+      history,
+      import: importImage,
       inspect: s.inspect,
       kill: c.kill,
+      load,
       logs: c.logs,
       pause: c.pause,
       port: c.port,
@@ -55,6 +70,7 @@ export const sections: ReadonlyArray<{
       restart: c.restart,
       rm: c.rm,
       rmi,
+      save,
       start: c.start,
       stats: c.stats,
       stop: c.stop,

@@ -100,6 +100,13 @@ export function goTimeText(text: string): string {
   return `${day} ${clock}${digits} ${offset} ${offset === '+0000' ? 'UTC' : offset}`
 }
 
+/** RFC 3339 of unix seconds in the local zone. */
+export function localRfc3339(seconds: number): string {
+  const date = new Date(seconds * 1000)
+  const zone = date.getTimezoneOffset() === 0 ? 'Z' : offset(date, ':')
+  return `${dayOf(date)}T${clockOf(date)}${zone}`
+}
+
 /** RFC 3339 with nine digits, local zone, of unix nanoseconds. */
 export function fixedNanoTime(nanoseconds: bigint): string {
   const billion = 1_000_000_000n

@@ -1,6 +1,23 @@
 import { leaf } from './node.ts'
 import type { Group } from './node.ts'
 
+export const history = leaf(
+  'Show how an image was made',
+  () => import('../image/history.ts'),
+  'images',
+)
+export const importImage = leaf(
+  'Make an image of a file system in a tar archive',
+  () => import('../image/import.ts'),
+  'files',
+)
+export const load = leaf('Read images from a tar archive', () => import('../image/load.ts'))
+export const push = leaf('Bring an image to a registry', () => import('../image/push.ts'), 'images')
+export const save = leaf(
+  'Write images as a tar archive',
+  () => import('../image/save.ts'),
+  'images',
+)
 const inspect = leaf('Show all details of images', () => import('../image/inspect.ts'), 'images')
 export const images = leaf('List images', () => import('../image/list.ts'), 'images')
 const prune = leaf('Delete unused images', () => import('../image/prune.ts'))
@@ -11,6 +28,18 @@ export const tag = leaf('Give an image another name', () => import('../image/tag
 export const image: Group = {
   kind: 'group',
   summary: 'Manage images',
-  commands: { inspect, ls: images, prune, pull, rm: rmi, tag },
+  commands: {
+    history,
+    import: importImage,
+    inspect,
+    load,
+    ls: images,
+    prune,
+    pull,
+    push,
+    rm: rmi,
+    save,
+    tag,
+  },
   aliases: { list: 'ls', remove: 'rm' },
 }
