@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { absolutePath, baseName, goFileMode } from './path-stat.ts'
+import { formatTime } from '../clock.ts'
+import { absolutePath, baseName, goFileMode, printable } from './path-stat.ts'
 
 test('paths as Go cleans them, with what asks for the target of a link', () => {
   for (const [given, expected] of [
@@ -26,6 +27,16 @@ test('last names as Go tells them', () => {
     ['/a/.', '.'],
   ] as const)
     assert.equal(baseName(path), expected, path)
+})
+
+test('times that a hostile container may set are told, too', () => {
+  for (const [ns, expected] of [
+    [1_500_000_000n, '1970-01-01T00:00:01.5Z'],
+    [-500_000_000n, '1969-12-31T23:59:59Z'],
+    [2n ** 70n, '9999-12-31T23:59:59Z'],
+    [-(2n ** 66n), '0001-01-01T00:00:00Z'],
+  ] as const)
+    assert.equal(formatTime(printable(ns)), expected)
 })
 
 test("modes with Go's bits", () => {

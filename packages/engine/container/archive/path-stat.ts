@@ -1,6 +1,6 @@
-import { formatTime } from '@tdocker/api/time.ts'
 import type { FileStat } from '@tdocker/kernel/native.ts'
 import type { PathStat } from '../../backend-types.ts'
+import { formatTime } from '../clock.ts'
 import type { Context } from '../context.ts'
 
 /** Go's `fs.FileMode` bits above the nine of permission. */
@@ -36,10 +36,21 @@ export async function pathStat(
     name: baseName(path),
     size: stat.size,
     mode: goFileMode(stat),
-    mtime: formatTime(stat.mtimeNs),
+    mtime: formatTime(printable(stat.mtimeNs)),
     // As far as it can be followed.
     linkTarget: stat.type === 'symlink' ? await ctx.native.resolveIn({ root, path }) : '',
   }
+}
+
+const SECOND = 1_000_000_000n
+
+/** Before 1970 in whole seconds; years of five digits, which RFC 3339 has not, as the last of four. */
+export function printable(ns: bigint): bigint {
+  const limit = 253_402_300_799n * SECOND
+  if (ns >= 0n) return ns < limit ? ns : limit
+  const floor = ns - (((ns % SECOND) + SECOND) % SECOND)
+  const year0 = -62_135_596_800n * SECOND
+  return floor > year0 ? floor : year0
 }
 
 /** Go's `filepath.Base`. */
