@@ -59,7 +59,7 @@ export async function fuzz(o: { seed: number; count: number }): Promise<FuzzRepo
   for (let done = 0; done < o.count; done += ROUND) {
     const targets = await prepare(daemon)
     await round(daemon, targets, random, { statuses, problems })
-    assert.equal(daemon.pid, pid)
+    await lives(daemon)
     await serves(daemon)
     await clear(daemon)
     if (done <= o.count / 4) first = memory(pid)
@@ -147,6 +147,11 @@ async function prepare(daemon: TestDaemon): Promise<Targets> {
     images: ['busybox', 'none:latest', image.Id.slice(0, 20)],
     others: ['bridge', 'none', 'x', 'local'],
   }
+}
+
+async function lives(daemon: TestDaemon): Promise<void> {
+  if (await daemon.answers()) return
+  throw new Error(`the daemon is gone:\n${daemon.log.slice(-6000)}`)
 }
 
 /** The daemon serves who asks for nothing odd. */

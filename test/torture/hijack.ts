@@ -335,11 +335,14 @@ export async function settled(daemon: TestDaemon, stage: Stage): Promise<Held> {
     () => shimsOf(daemon).length === Object.keys(stage).length,
     60_000,
   )
-  let held = await hold(daemon, stage)
+  const shims = await shimPids(daemon, stage)
+  // Connections that this client keeps for later are none of the sessions'.
+  daemon.api.close()
+  let held = hold(daemon, shims)
   // Buffers are freed in a second of silence, memory at the next collections.
   for (let quiet = 0; quiet < 5;) {
     await delay(400)
-    const now = await hold(daemon, stage)
+    const now = hold(daemon, shims)
     quiet = now.descriptors === held.descriptors ? quiet + 1 : 0
     held = now
   }
@@ -354,13 +357,16 @@ export async function restingMemory(daemon: TestDaemon): Promise<number> {
   return least
 }
 
-async function hold(daemon: TestDaemon, stage: Stage): Promise<Held> {
-  const shims = await Promise.all(
+function shimPids(daemon: TestDaemon, stage: Stage): Promise<number[]> {
+  return Promise.all(
     Object.values(stage).map(async (id: string) => {
       const { body } = await daemon.api.get<{ State: { Pid: number } }>(`/containers/${id}/json`)
       return Number(/^PPid:\s+(\d+)/m.exec(status(body.State.Pid))![1])
     }),
   )
+}
+
+function hold(daemon: TestDaemon, shims: readonly number[]): Held {
   return {
     descriptors: descriptors(daemon.pid),
     shimDescriptors: shims.map(descriptors),

@@ -11,7 +11,7 @@ import { connect as connectTls } from 'node:tls'
 import { notFound } from '@tdocker/engine/base/errors.ts'
 import type { Hijack } from './backend.ts'
 import { fakeBackend } from './fake-backend.ts'
-import { drain, readUntil, startHarness, type Harness } from './harness.ts'
+import { drain, override, readUntil, startHarness, type Harness } from './harness.ts'
 import type { Descriptors } from './hijack.ts'
 import { makeApi } from './server.ts'
 
@@ -140,6 +140,24 @@ test('a body that never comes whole is no hijack', async () => {
   const socket = await h.connect()
   socket.end(execStart('{"Tty":true}').slice(0, -4))
   assert.match(await drain(socket), /^HTTP\/1\.1 400 /)
+})
+
+test('an upgrade sent before the answer to an earlier request comes after it', async () => {
+  h.backend.onHijack = (hijack) => echo(hijack)
+  let answer = (): void => {}
+  using _start = override(h.backend.containers, 'start', async () => {
+    await new Promise<void>((resolve) => (answer = resolve))
+  })
+  const socket = await h.connect()
+  socket.write('POST /containers/x/start HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n')
+  socket.write('GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n')
+  socket.write(`${attach(upgrade)}early`)
+  // Other requests are answered meanwhile.
+  for (let i = 0; i < 20; i++) assert.equal((await h.call('GET', '/_ping')).status, 200)
+  answer()
+  const seen = await readUntil(socket, 'hello<early>')
+  assert.match(seen, /^HTTP\/1\.1 204 [^]*HTTP\/1\.1 200 OK[^]*HTTP\/1\.1 101 UPGRADED/)
+  socket.destroy()
 })
 
 test('without Upgrade it is a raw stream until the end', async () => {

@@ -142,6 +142,13 @@ class Listener {
 
   #onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     const socket = stream as Socket
+    if (socket.destroyed) return
+    // A client that did not wait for its answer: the connection is still that answer's.
+    const earlier = (socket as { _httpMessage?: ServerResponse | null })._httpMessage
+    if (earlier) {
+      earlier.once('close', () => setImmediate(() => this.#onUpgrade(request, stream, head)))
+      return
+    }
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
     response.assignSocket(socket)

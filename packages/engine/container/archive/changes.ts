@@ -1,5 +1,6 @@
 import type { FilesystemChange } from '@tdocker/api'
 import type { Context } from '../context.ts'
+import { noSuchContainer } from '../messages.ts'
 import { containerDirs } from '../paths.ts'
 
 /** What every container gets: mount points that runtimes make, not changes of anybody. */
@@ -32,6 +33,10 @@ export async function containerChanges(
   try {
     const changes = await ctx.native.treeChanges({ upper: diff, lower, ignored: INIT_LAYER })
     return changes.map(({ path, kind }) => ({ Path: path, Kind: kind }))
+  } catch (error) {
+    // Its directories went while they were read.
+    if (c.removing || !ctx.registry.has(c)) throw noSuchContainer(reference)
+    throw error
   } finally {
     ctx.native.closeFd(lower)
   }

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { KernelError } from '@tdocker/kernel/native.ts'
 import type { Container } from '../container.ts'
 import type { Context } from '../context.ts'
+import { noSuchContainer } from '../messages.ts'
 import { type ContainerDirs, containerDirs } from '../paths.ts'
 import { resolveMounts } from '../start/mount-sources.ts'
 
@@ -64,7 +65,7 @@ export async function openWritable(
       return { fd: root, signal: writer.signal, release }
     }
     const writer = await ctx.locks.run(c.id, async () =>
-      liveOf(c)
+      isLive(ctx, c)
         ? undefined
         : ctx.treeWriters.enterMounted(c.id, () => assembleWritable(ctx, c), ctx.native.closeFd),
     )
@@ -82,9 +83,15 @@ async function openEither(
     const live = liveOf(c)
     const fd = live
       ? await tryLive(ctx, c, live, running)
-      : await ctx.locks.run(c.id, async () => (liveOf(c) ? undefined : stopped()))
+      : await ctx.locks.run(c.id, async () => (isLive(ctx, c) ? undefined : stopped()))
     if (fd !== undefined) return { fd, release: () => ctx.native.closeFd(fd) }
   }
+}
+
+/** Under the lock. Throws notFound for one that was removed while its lock was waited for. */
+function isLive(ctx: Context, c: Container): boolean {
+  if (!ctx.registry.has(c)) throw noSuchContainer(c.id)
+  return liveOf(c) !== undefined
 }
 
 function liveOf(c: Container): Live | undefined {
