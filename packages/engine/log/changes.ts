@@ -1,20 +1,28 @@
-import { type FSWatcher, watch } from 'node:fs'
+import { watch } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import type { LogFiles } from './log-files.ts'
+
+const POLL_MS = 500
 
 /** Tells of changes of a log's directory, and of whatever else `signal` is called for. */
 export class Changes implements Disposable {
   #changed = false
   #wake: (() => void) | undefined
-  readonly #watcher: FSWatcher
+  #stop: () => void = () => {}
 
-  /** Throws where the directory is missing. */
   constructor(files: LogFiles) {
     const name = basename(files.path)
-    this.#watcher = watch(dirname(files.path), { persistent: false }, (_, file) => {
-      if (file === null || file.startsWith(name)) this.signal()
-    })
-    this.#watcher.on('error', () => this.signal())
+    try {
+      const watcher = watch(dirname(files.path), { persistent: false }, (_, file) => {
+        if (file === null || file.startsWith(name)) this.signal()
+      })
+      watcher.on('error', () => this.signal())
+      this.#stop = () => watcher.close()
+    } catch {
+      // No directory yet, or no watch left (fs.inotify.max_user_watches): look now and then.
+      const timer = setInterval(() => this.signal(), POLL_MS).unref()
+      this.#stop = () => clearInterval(timer)
+    }
   }
 
   /** Resolves when something changed since the last call. */
@@ -29,6 +37,6 @@ export class Changes implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#watcher.close()
+    this.#stop()
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
@@ -189,5 +189,18 @@ test('a file that is emptied in its place is followed from its begin', async () 
   await until(reader, 'before')
   writeFileSync(path, line('x\n'))
   assert.equal(await until(reader, 'x'), 'x\n')
+  writer.resolve()
+})
+
+test('following a log whose directory is yet to be made looks now and then', async () => {
+  const late = join(dir, `late-${count}`)
+  path = join(late, 'x-json.log')
+  const writer = Promise.withResolvers<void>()
+  const reader = open({ follow: true, ended: writer.promise })[Symbol.asyncIterator]()
+  const seen = until(reader, 'late')
+  await new Promise((resolve) => setImmediate(resolve))
+  mkdirSync(late)
+  writeFileSync(path, line('late\n'))
+  assert.equal(await seen, 'late\n')
   writer.resolve()
 })

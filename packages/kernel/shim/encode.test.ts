@@ -179,6 +179,17 @@ void describe('encodePlan', () => {
     })
   })
 
+  void it('says where segments begin and what may wait to be sent', () => {
+    const log = { path: '/log', maxSize: -1, maxFile: 5, attrs: '', driver: 'segments' } as const
+    const line = (more: object): string | undefined =>
+      decode(encodePlan({ ...base, log: { ...log, start: 70, ...more } }))
+        .split('\n')
+        .find((record) => record.startsWith('"log"'))
+    assert.equal(line({}), '"log" "segments" "/log" "-1" "5" "" "70" "-1" "0"')
+    const backlog = { limit: 1000, sent: 60 }
+    assert.equal(line({ backlog }), '"log" "segments" "/log" "-1" "5" "" "70" "1000" "60"')
+  })
+
   void it('loads a filter without no_new_privs while CAP_SYS_ADMIN is held, and drops it then', () => {
     const names = decode(encodePlan(base)).trimEnd().split('\n')
     const sets = names.filter((line) => line.startsWith('"capabilities"'))
