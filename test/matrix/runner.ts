@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import type { ApiAnswer } from '../lib/api-client.ts'
-import { footprintOf, settlesTo } from '../lib/footprint.ts'
+import { footprintOf } from '../lib/footprint.ts'
+import { until } from '../lib/test-daemon.ts'
 import { type Bad, type Case, type Field, PerVersion, type Value } from './field.ts'
 import { Seen } from './seen.ts'
 import type { World } from './world.ts'
@@ -59,7 +60,24 @@ export async function runBad(world: World, field: Field, one: Bad): Promise<void
     assert.notEqual(seen.inspect.State.ExitCode, 0)
     assert.equal(seen.inspect.State.Error, (started.body as { message: string }).message)
   }
-  await settlesTo(before, world.daemon)
+  await until('nothing to be left behind', () => leftBehind(before, world).length === 0).catch(
+    (error: unknown) => {
+      throw new Error(`${String(error)}: ${leftBehind(before, world).join(', ')}`)
+    },
+  )
+}
+
+/** What is there and was not. What earlier cases had may still be on its way out. */
+function leftBehind(before: Record<string, string[]>, world: World): string[] {
+  return Object.entries(footprintOf(world.daemon)).flatMap(([kind, now]) => {
+    const known = new Set(before[kind]?.map((one) => identityOf(kind, one)))
+    return now.filter((one) => !known.has(identityOf(kind, one)))
+  })
+}
+
+/** A link's line tells its state, too, which changes; its name does not. */
+function identityOf(kind: string, one: string): string {
+  return kind === 'links' ? (one.split(':')[1] ?? one) : one
 }
 
 function refusal(answer: ApiAnswer, one: Bad): void {

@@ -82,7 +82,7 @@ export const namespaceFields: readonly Field[] = [
     [
       refused('private', 'invalid PID mode: private'),
       refused('container:', 'invalid PID mode: container:'),
-      failsToStart('container:nope', 'failed to join PID namespace: No such container: nope'),
+      refused('container:nope', 'No such container: nope'),
       failsToStart(
         stopped,
         /^failed to join PID namespace: container [0-9a-f]{64} is not running$/,
@@ -109,9 +109,7 @@ export const namespaceFields: readonly Field[] = [
     ],
     [
       refused('x', 'invalid IPC mode: x'),
-      failsToStart('container:nope', 'failed to join IPC namespace: No such container: nope', {
-        status: 400,
-      }),
+      refused('container:nope', 'No such container: nope'),
       failsToStart(
         stopped,
         /^failed to join IPC namespace: container [0-9a-f]{64} is not running$/,
