@@ -141,6 +141,12 @@ export const securityFields: readonly Field[] = [
       { set: ['no-new-privileges=true'], see: (x) => x.status('NoNewPrivs'), expect: '1' },
       { set: ['no-new-privileges:true'], see: (x) => x.status('NoNewPrivs'), expect: '1' },
       { set: ['no-new-privileges=0'], see: (x) => x.status('NoNewPrivs'), expect: '0' },
+      {
+        what: 'nothing, in the host’s pid namespace: no label',
+        set: null,
+        host: { PidMode: 'host' },
+        shown: ['label=disable'],
+      },
       { set: ['seccomp=unconfined'], see: (x) => x.status('Seccomp'), expect: '0' },
       { set: ['seccomp=builtin'], see: (x) => x.status('Seccomp'), expect: '2' },
       {
@@ -159,6 +165,7 @@ export const securityFields: readonly Field[] = [
         what: 'a profile, privileged',
         set: [profile([{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO' }])],
         host: { Privileged: true },
+        shown: /mkdirat.*"label=disable"\]$/,
         script: 'mkdir /q 2>/dev/null || echo denied',
         expect: 'denied',
       },
@@ -171,6 +178,7 @@ export const securityFields: readonly Field[] = [
       {
         set: ['writable-cgroups=false'],
         host: { Privileged: true },
+        shown: ['writable-cgroups=false', 'label=disable'],
         script: `mkdir /sys/fs/cgroup/*emory/sub 2>/dev/null || mkdir /sys/fs/cgroup/sub 2>/dev/null || echo refused`,
         expect: 'refused',
       },

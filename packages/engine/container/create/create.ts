@@ -26,6 +26,7 @@ import { sandboxRequest } from '../start/sandbox.ts'
 import {
   applyDefaults,
   defaultHostname,
+  disableLabels,
   pinJoinedContainers,
   runtimeOf,
   setDefaultPaths,
@@ -133,6 +134,7 @@ function validateWish(ctx: Context, o: CreateOptions): Wish {
       'Links on the default bridge network are deprecated and will be removed in a future release. Use a custom network instead.',
     )
   pinJoinedContainers(host, ctx.registry)
+  disableLabels(host)
   return {
     config,
     host,

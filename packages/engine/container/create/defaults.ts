@@ -79,6 +79,14 @@ export function pinJoinedContainers(host: HostConfig, registry: Registry): void 
   }
 }
 
+/** Who shares the host's processes or IPC cannot be labelled apart; Docker writes it down so. */
+export function disableLabels(host: HostConfig): void {
+  const options = host.SecurityOpt ?? []
+  if (options.some((option) => option.split('=')[0] === 'label')) return
+  if (host.IpcMode === 'host' || host.PidMode === 'host' || host.Privileged)
+    host.SecurityOpt = [...options, 'label=disable']
+}
+
 /** Docker's hostname: the user's, the host's in its namespace, else the short id. */
 export function defaultHostname(
   config: ContainerConfig,
