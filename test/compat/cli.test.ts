@@ -102,7 +102,7 @@ function normal({ status, stdout, stderr }: CommandResult): CommandResult {
       .replace(/\b[0-9a-f]{64}\b/g, '<id>')
       .replace(/\b[0-9a-f]{12}\b/g, '<short>')
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/g, '<time>')
-      .replace(/(Less than a|About a|\d+) (seconds?|minute)( ago)?/g, '<duration>$3')
+      .replace(/(Less than a|About a|\d+) (seconds?|minutes?)( ago)?/g, '<duration>$3')
       .replace(/ {2,}/g, '  ')
   return { status, stdout: clean(stdout), stderr: clean(stderr).replace(/\btdocker\b/g, 'docker') }
 }
