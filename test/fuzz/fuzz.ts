@@ -26,6 +26,7 @@ const CAUSES: readonly RegExp[] = [
   // No registry listens where the requests point to.
   /ECONNREFUSED|connection refused|no such host/,
   // Docker's own.
+  /^Conflict, cannot remove the default link name of the container$/,
   /^Cannot (restart|update) container /,
   /^volume update only valid for cluster volumes, but swarm is unavailable$/,
   /^Container [0-9a-f]{64} is not (paused|running)$/,

@@ -3,6 +3,19 @@ import type { Context } from './context.ts'
 import { containerEvent } from './events.ts'
 import { notRunning } from './messages.ts'
 
+/** The terminal is closed, or the shim is past answering: the end is on its way. */
+export function isGone(error: unknown): boolean {
+  return GONE.has((error as { code?: string }).code ?? '')
+}
+
+const GONE: ReadonlySet<string> = new Set([
+  'EBADF',
+  'ENOENT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+])
+
 /** `POST /containers/{id}/resize`. */
 export async function resizeContainer(
   ctx: Context,
@@ -16,6 +29,7 @@ export async function resizeContainer(
     // Without a terminal there is nothing to do, which is no error to any client.
     if (c.config.Tty) await c.live.shim.resize(o.rows, o.columns)
   } catch (error) {
+    if (isGone(error)) throw notRunning(c.id)
     throw system(`cannot resize container: ${(error as Error).message}`, error)
   }
   await ctx.events.commit(

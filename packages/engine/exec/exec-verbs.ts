@@ -3,6 +3,7 @@ import type { ExecInspect } from '@tdocker/api'
 import { invalidParameter, system } from '../base/errors.ts'
 import type { Context } from '../container/context.ts'
 import { noSuchContainer, noSuchExec } from '../container/messages.ts'
+import { isGone } from '../container/resize.ts'
 import { requireActive } from './create-exec.ts'
 
 const START_WAIT_MS = 10_000
@@ -64,6 +65,7 @@ export async function resizeExec(
     // Without a terminal there is nothing to do, which is no error to any client.
     if (exec.spec.tty) await exec.shim.resize(o.rows, o.columns)
   } catch (error) {
+    if (isGone(error)) throw invalidParameter('exec process is not started')
     throw system(`cannot resize exec: ${(error as Error).message}`, error)
   }
 }

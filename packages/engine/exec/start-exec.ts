@@ -47,11 +47,14 @@ export async function startExec(
   }
 }
 
-/** Its end may not have been heard of yet; then a failure to enter it has no other reason. */
+/**
+ * Its end may not have been heard of yet; then a failure to enter it has no other reason. A process
+ * loses its root before those in its namespace are killed.
+ */
 function hasEnded(ctx: Context, c: Container, live: LiveContainer): boolean {
   if (c.live !== live || live.pidfd === undefined) return true
   try {
-    ctx.native.pidfdSendSignal(live.pidfd, 0)
+    ctx.native.closeFd(ctx.native.openRoot(`/proc/${live.shim.pid}/root`))
     return false
   } catch {
     return true
