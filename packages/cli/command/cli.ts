@@ -1,5 +1,6 @@
 import type { Client } from '../client/client.ts'
 import type { ConfigFile } from '../client/config.ts'
+import type { ContextStore } from '../client/context-store.ts'
 
 /** The standard streams; tests put their own in. */
 export interface Streams {
@@ -15,6 +16,11 @@ export interface Cli extends Streams {
   readonly client: Client
   /** `config.json`, read at first use. */
   readonly config: ConfigFile
+  readonly contexts: ContextStore
+  /** The context in use. */
+  readonly contextName: string
+  /** Where the daemon is without a context. */
+  readonly defaultHost: string
   print(text: string): void
   printError(text: string): void
 }

@@ -3,6 +3,7 @@ import type { Flag, FlagSet } from '../flag/flag-set.ts'
 import { Client } from '../client/client.ts'
 import { configDirectory, loadConfig } from '../client/config.ts'
 import type { ConfigFile } from '../client/config.ts'
+import { ContextStore, defaultContext } from '../client/context-store.ts'
 import { normalizeHost } from '../client/host.ts'
 import { loadTls } from '../client/tls.ts'
 import type { TlsOptions } from '../client/tls.ts'
@@ -39,7 +40,7 @@ export function defineGlobalFlags(flags: FlagSet, env: Environment): GlobalFlags
   )
   return {
     config: flags.string('config', '', directory, "Directory of the client's configuration"),
-    context: flags.string('context', 'c', '', 'Name of the context; there is only "default"'),
+    context: flags.string('context', 'c', '', 'Name of the context to use'),
     host: flags.list('host', 'H', 'Address of the daemon'),
     debug: flags.bool('debug', 'D', false, 'Show debugging output'),
     version: flags.bool('version', 'v', false, 'Print the version and exit'),
@@ -116,28 +117,63 @@ export class ProcessCli implements Cli {
     this.openedClient?.close()
   }
 
+  get contexts(): ContextStore {
+    return new ContextStore(this.flags.config.value)
+  }
+
+  get defaultHost(): string {
+    return normalizeHost(this.hostText(), this.tls() !== undefined)
+  }
+
+  get contextName(): string {
+    const { context, host } = this.flags
+    if (context.value !== '') return context.value
+    if (host.value.length > 0 || this.env['DOCKER_HOST']) return defaultContext
+    return this.env['DOCKER_CONTEXT'] || this.config.data.currentContext || defaultContext
+  }
+
   private connect(): Client {
-    const context = this.flags.context.value
-    if (context !== '' && context !== 'default') {
-      throw new Error(`context "${context}": context not found`)
-    }
-    const tls = this.tls()
+    const { host, tls } = this.endpoint()
     return new Client({
-      host: this.endpoint(tls !== undefined),
+      host,
       tls,
       version: this.env['DOCKER_API_VERSION']?.trim().replace(/^v/, '') || undefined,
       ...(this.config.data.HttpHeaders ? { headers: this.config.data.HttpHeaders } : {}),
     })
   }
 
-  private endpoint(tls: boolean): string {
+  private endpoint(): { host: string; tls: TlsOptions | undefined } {
+    const { context, host } = this.flags
+    if (context.value !== '' && host.value.length > 0) {
+      throw new Error('conflicting options: cannot specify both --host and --context')
+    }
     try {
-      if (this.flags.host.value.length > 1) throw new Error('Specify only one -H')
-      return normalizeHost(this.hostText(), tls)
+      if (host.value.length > 1) throw new Error('Specify only one -H')
+      const name = this.contextName
+      if (name !== defaultContext) return this.endpointOf(name)
+      return { host: this.defaultHost, tls: this.tls() }
     } catch (error) {
       const { message } = error as Error
       throw new Error(`Failed to initialize: unable to resolve docker endpoint: ${message}`)
     }
+  }
+
+  private endpointOf(name: string): { host: string; tls: TlsOptions | undefined } {
+    const { contexts } = this
+    const { Host = '', SkipTLSVerify = false } = contexts.get(name).Endpoints['docker'] ?? {}
+    const files = contexts.tls(name)
+    const plain = Object.keys(files).length === 0 && !SkipTLSVerify
+    if (plain || /^(unix|ssh):/.test(Host))
+      return { host: normalizeHost(Host, false), tls: undefined }
+    const path = (file: string): string => files[file] ?? ''
+    const tls = loadTls({
+      verify: !SkipTLSVerify,
+      ca: path('ca.pem'),
+      cert: path('cert.pem'),
+      key: path('key.pem'),
+      explicit: new Set(),
+    })
+    return { host: normalizeHost(Host, true), tls }
   }
 
   private hostText(): string {

@@ -1,4 +1,5 @@
 import * as c from './tree/container.ts'
+import { context } from './tree/context.ts'
 import {
   history,
   image,
@@ -41,6 +42,7 @@ export const sections: ReadonlyArray<{
     nodes: {
       completion: s.completion,
       container: c.container,
+      context,
       image,
       network,
       plugin: s.plugin,

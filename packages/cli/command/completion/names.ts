@@ -41,7 +41,8 @@ const sources: Readonly<Record<Completes, (cli: Cli) => Promise<readonly Candida
     ...(await namesOf(cli, 'networks')),
     ...(await namesOf(cli, 'volumes')),
   ],
-  contexts: async () => [],
+  contexts: async ({ contexts }) =>
+    [{ Name: 'default' }, ...contexts.list()].map(({ Name }) => ({ word: Name })),
   files: async () => [],
 }
 

@@ -20,19 +20,19 @@ export const command: Command = {
   },
 }
 
-const clientInfo = {
+const clientInfo = (cli: Cli): object => ({
   Debug: false,
   Version: clientVersion,
   DefaultAPIVersion: maxApiVersion,
   Os: process.platform,
-  Context: 'default',
+  Context: cli.contextName,
   Plugins: [],
   Warnings: null,
-}
+})
 
 async function showPage(cli: Cli): Promise<void> {
   cli.print(
-    `Client:\n Version:    ${clientVersion}\n Context:    default\n Debug Mode: false\n\nServer:\n`,
+    `Client:\n Version:    ${clientVersion}\n Context:    ${cli.contextName}\n Debug Mode: false\n\nServer:\n`,
   )
   let info: SystemInfo
   try {
@@ -48,7 +48,7 @@ async function showPage(cli: Cli): Promise<void> {
 async function showFormatted(cli: Cli, format: string): Promise<void> {
   const template = format === 'json' ? undefined : parse(format)
   const info = await cli.client.get<SystemInfo>('/info')
-  const data = asStruct({ ...info, ClientInfo: clientInfo })
+  const data = asStruct({ ...info, ClientInfo: clientInfo(cli) })
   try {
     cli.print(
       template

@@ -78,7 +78,7 @@ async function describeClient(cli: Cli, connected: boolean): Promise<ClientVersi
     Runtime: process.versions['bun'] ? `Bun ${process.versions['bun']}` : `Node ${process.version}`,
     Os: process.platform,
     Arch: arch() === 'x64' ? 'amd64' : arch(),
-    Context: 'default',
+    Context: cli.contextName,
   }
 }
 
