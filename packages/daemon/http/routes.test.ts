@@ -113,7 +113,7 @@ test('parameters that make no sense are refused before the backend hears of them
 
 test('create hands on name, platform and body', async () => {
   const answer = await h.call('POST', '/containers/create?name=one&platform=linux/amd64', {
-    body: { Image: 'busybox', Cmd: 'ls' },
+    body: { Image: 'busybox', Cmd: ['ls'] },
   })
   assert.equal(answer.status, 201)
   assert.deepEqual(called('create'), [
