@@ -4,6 +4,8 @@ import { TestDaemon } from '../lib/test-daemon.ts'
 import { cleared, race } from './lifecycle-race.ts'
 
 const LIST_LIMIT_MS = 50
+/** A list takes turns of both processes, there and back; each turn may be as late as the machine is. */
+const TURNS = 4
 
 test('50 clients at the same container for 60 s; lists answer throughout', async (t) => {
   await using daemon = await TestDaemon.start()
@@ -15,7 +17,6 @@ test('50 clients at the same container for 60 s; lists answer throughout', async
   t.diagnostic(JSON.stringify(report))
   assert.deepEqual(report.illegal, [])
   const { list, machineLagMs } = report
-  // What the machine itself was late is not the daemon's.
-  assert.ok(list.max < LIST_LIMIT_MS + machineLagMs, JSON.stringify({ list, machineLagMs }))
+  assert.ok(list.max < LIST_LIMIT_MS + TURNS * machineLagMs, JSON.stringify({ list, machineLagMs }))
   await cleared(daemon)
 })
