@@ -2,17 +2,18 @@ import { createInterface } from 'node:readline'
 import type { Cli } from '../command/cli.ts'
 import { StatusError } from '../command/cli.ts'
 
-/** Asks for a line. */
+/**
+ * Asks for a line; the end of input is an empty one. The terminal edits the line itself: readline
+ * would write escape sequences around the question.
+ */
 export function ask(cli: Cli, question: string): Promise<string> {
-  const lines = createInterface({ input: cli.stdin, output: cli.stdout })
-  return new Promise((resolve, reject) => {
-    let answered = false
-    lines.once('SIGINT', () => reject(new StatusError(130)))
-    lines.once('close', () => answered || resolve(''))
-    lines.question(question, (answer) => {
-      answered = true
-      lines.close()
+  cli.print(question)
+  const lines = createInterface({ input: cli.stdin, terminal: false })
+  return new Promise((resolve) => {
+    lines.once('close', () => resolve(''))
+    lines.once('line', (answer) => {
       resolve(answer)
+      lines.close()
     })
   })
 }
