@@ -20,7 +20,7 @@ export const systemClock: Clock = {
   },
 }
 
-const ZERO_TIME = '0001-01-01T00:00:00Z'
+export const ZERO_TIME = '0001-01-01T00:00:00Z'
 
 /** RFC 3339 with nanoseconds as Go prints it: trailing zeros cut, undefined is Go's zero time. */
 export function formatTime(ns: bigint | undefined): string {

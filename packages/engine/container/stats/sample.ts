@@ -6,9 +6,9 @@ import type {
   ContainerNetworkStats,
   ContainerStatsResponse,
 } from '@tdocker/api'
-import { zeroTime } from '@tdocker/api/time.ts'
+
 import type { BlkioEntry, CgroupStats, Counter } from '@tdocker/kernel/cgroup/stats.ts'
-import { formatTime } from '../clock.ts'
+import { formatTime, ZERO_TIME } from '../clock.ts'
 import { type Container, joinedContainer } from '../container.ts'
 import type { Context } from '../context.ts'
 import type { HostCpu, InterfaceCounters } from './host-usage.ts'
@@ -38,7 +38,7 @@ export function emptySample(c: Container): ContainerStatsResponse {
     id: c.id,
     name: `/${c.name}`,
     os_type: 'linux',
-    read: zeroTime,
+    read: ZERO_TIME,
     cpu_stats: zeroCpu,
     memory_stats: {},
     networks: undefined,
@@ -46,7 +46,7 @@ export function emptySample(c: Container): ContainerStatsResponse {
     blkio_stats: noBlkio,
     num_procs: 0,
     storage_stats: {},
-    preread: zeroTime,
+    preread: ZERO_TIME,
     precpu_stats: zeroCpu,
   } as unknown as ContainerStatsResponse
 }
