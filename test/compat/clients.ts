@@ -25,13 +25,16 @@ export const fromSources: Client = {
   command: [process.execPath, join(root, 'packages/cli/main.ts')],
 }
 
+const isCompiled = existsSync(compiled)
+
 export const fromExecutable: Client = {
   name: 'tdocker compiled',
   command: [compiled],
-  ...(existsSync(compiled) ? {} : { skip: 'no packages/cli/dist/tdocker: run scripts/build-cli' }),
+  ...(isCompiled ? {} : { skip: 'no packages/cli/dist/tdocker: run scripts/build-cli' }),
 }
 
-export const clients: readonly Client[] = [docker, fromSources, fromExecutable]
+/** The stock CLI, and ours as it is installed. */
+export const clients: readonly Client[] = [docker, isCompiled ? fromExecutable : fromSources]
 
 /** Quotes for a POSIX shell. */
 export function quote(word: string): string {
