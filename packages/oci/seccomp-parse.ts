@@ -136,8 +136,16 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text, exact as (key: string, value: unknown) => unknown)
   } catch (error) {
-    throw new SeccompProfileError((error as Error).message)
+    throw new SeccompProfileError(syntaxError((error as Error).message, text))
   }
+}
+
+/** A text that ends too early, in Go's words. */
+function syntaxError(message: string, text: string): string {
+  const position = / at position (\d+)/.exec(message)?.[1] ?? (text.trim() === '' ? 0 : undefined)
+  return position !== undefined && Number(position) >= text.trimEnd().length
+    ? 'unexpected end of JSON input'
+    : message
 }
 
 function record(value: unknown, where: string): Fields {

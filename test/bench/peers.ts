@@ -1,24 +1,16 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ApiClient } from '../lib/api-client.ts'
 import { busyboxTar } from '../lib/busybox.ts'
 import { debianTar } from '../lib/debian.ts'
+import { answers, daemon, debianPeers, end, startDockerd } from '../lib/dockerd.ts'
 import type { Engine } from './cases.ts'
 import { timed } from './measure.ts'
 
 const root = join(import.meta.dirname, '../..')
-const unpacked = join(root, '.runtime/peers')
 const PORT = 5987
 const REPOSITORY = `127.0.0.1:${PORT}/bench/debian:latest`
 
@@ -30,7 +22,6 @@ export interface Peers extends AsyncDisposable {
 
 /** Starts dockerd (reference) and tdockerd with busybox and a registry that has a Debian image. */
 export async function startPeers(): Promise<Peers> {
-  unpackDebianPackages()
   const id = `tb${randomBytes(3).toString('hex')}`
   const base = mkdtempSync(`/dev/shm/${id}-`)
   const undo: Array<() => unknown> = [() => rmSync(base, { recursive: true, force: true })]
@@ -38,14 +29,9 @@ export async function startPeers(): Promise<Peers> {
     for (const step of undo.reverse()) await step()
   }
   try {
-    // dockerd leaves its parent cgroups behind.
-    undo.push(() =>
-      spawnSync('sh', ['-c', `find /sys/fs/cgroup/*/${id} -depth -type d -exec rmdir {} +`]),
-    )
-    spawnSync('ip', ['netns', 'add', id])
-    undo.push(() => spawnSync('ip', ['netns', 'delete', id]))
-    spawnSync('ip', ['-n', id, 'link', 'set', 'lo', 'up'])
-    const dockerd = await startDockerd(id, base, undo)
+    const peer = await startDockerd(id, join(base, 'dockerd'))
+    undo.push(() => peer[Symbol.asyncDispose]())
+    const dockerd: Engine = { name: 'dockerd', api: peer.api, pids: peer.pids }
     const tdockerd = await startTdockerd(id, base, undo)
     for (const inside of [[], ['nsenter', `--net=/run/netns/${id}`]])
       await startRegistry(base, inside, undo)
@@ -56,7 +42,7 @@ export async function startPeers(): Promise<Peers> {
       engines: [dockerd, tdockerd],
       pullReference: REPOSITORY,
       clients: [
-        docker === '' ? join(unpacked, 'usr/bin/docker') : docker,
+        docker === '' ? join(debianPeers, 'usr/bin/docker') : docker,
         join(root, 'packages/cli/dist/tdocker'),
       ],
       [Symbol.asyncDispose]: stop,
@@ -65,48 +51,6 @@ export async function startPeers(): Promise<Peers> {
     await stop()
     throw error
   }
-}
-
-/** Unpacked beside the project: installing them would start a dockerd on the host. */
-function unpackDebianPackages(): void {
-  if (existsSync(join(unpacked, 'usr/sbin/dockerd'))) return
-  mkdirSync(unpacked, { recursive: true })
-  const script = `set -e
-    apt-get install -y -qq --no-install-recommends libdevmapper1.02.1 iptables iproute2 docker-registry debootstrap tini >/dev/null
-    scratch=$(mktemp -d); cd "$scratch"; apt-get download -qq docker.io containerd runc
-    for package in *.deb; do dpkg-deb -x "$package" ${unpacked}; done; rm -rf "$scratch"`
-  const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`peers could not be unpacked: ${stderr}`)
-}
-
-async function startDockerd(id: string, base: string, undo: Array<() => unknown>): Promise<Engine> {
-  const dir = join(base, 'dockerd')
-  mkdirSync(dir)
-  const socket = join(dir, 'd.sock')
-  const args = [
-    ...[
-      '-H',
-      `unix://${socket}`,
-      '--data-root',
-      join(dir, 'data'),
-      '--exec-root',
-      join(dir, 'run'),
-    ],
-    ...['--pidfile', join(dir, 'pid'), '--cgroup-parent', `/${id}`, '--storage-driver', 'overlay2'],
-  ]
-  const child = daemon(
-    'nsenter',
-    [`--net=/run/netns/${id}`, join(unpacked, 'usr/sbin/dockerd'), ...args],
-    dir,
-    {
-      PATH: `${unpacked}/usr/sbin:${unpacked}/usr/bin:${process.env['PATH']}`,
-    },
-  )
-  undo.push(() => end(child))
-  const api = new ApiClient(socket)
-  await answers(api, dir)
-  const containerd = Number(readFileSync(join(dir, 'run/containerd/containerd.pid'), 'utf8'))
-  return { name: 'dockerd', api, pids: [child.pid!, containerd] }
 }
 
 async function startTdockerd(
@@ -195,33 +139,4 @@ async function importTar(engine: Engine, tar: Buffer, repo: string): Promise<voi
   })
   if (answer.status !== 200 || answer.text.includes('"error"'))
     throw new Error(`import into ${engine.name}: ${answer.text.slice(-400)}`)
-}
-
-function daemon(
-  program: string,
-  args: readonly string[],
-  dir: string,
-  env: NodeJS.ProcessEnv = {},
-): ChildProcess {
-  const log = openSync(join(dir, 'log'), 'a')
-  return spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } })
-}
-
-async function answers(api: ApiClient, dir: string): Promise<void> {
-  for (let i = 0; i < 30_000; i++) {
-    const ok = await api.get('/_ping').then(
-      ({ status }) => status === 200,
-      () => false,
-    )
-    if (ok) return
-    await delay(1)
-  }
-  throw new Error(`no answer; log:\n${readFileSync(join(dir, 'log'), 'utf8').slice(-3000)}`)
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exited = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGTERM')
-  await exited
 }

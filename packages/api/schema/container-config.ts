@@ -11,7 +11,7 @@ export const HealthConfig = Type.Object(
     StartPeriod: Type.Optional(Type.Integer()),
     StartInterval: Type.Optional(Type.Integer()),
   },
-  { go: 'container.HealthConfig' },
+  { go: 'container.HealthcheckConfig' },
 )
 export type HealthConfig = Static<typeof HealthConfig>
 

@@ -21,7 +21,7 @@ export const ContainerCreateRequest = Type.Object(
     /** Container-wide, before API 1.52; moved into the endpoint by the daemon. */
     MacAddress: Type.Optional(Type.String()),
   },
-  { go: 'container.CreateRequest' },
+  { go: 'container.CreateRequest', embeds: { Config: Object.keys(ContainerConfig.properties) } },
 )
 export type ContainerCreateRequest = Omit<
   Static<typeof ContainerCreateRequest>,
@@ -35,6 +35,6 @@ export const ContainerUpdateRequest = Type.Object(
     ...Resources.properties,
     RestartPolicy: Type.Optional(RestartPolicy),
   },
-  { go: 'container.UpdateConfig' },
+  { go: 'container.UpdateConfig', embeds: { Resources: Object.keys(Resources.properties) } },
 )
 export type ContainerUpdateRequest = Static<typeof ContainerUpdateRequest>

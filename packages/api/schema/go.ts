@@ -5,7 +5,8 @@
  * - `go` on objects and integers: the type's name in error sentences, and an integer's range
  *   (int64 where nothing is said);
  * - `go` on strings: a type with a parser of its own, whose words refuse a bad one;
- * - `keys` on maps: the same for the keys.
+ * - `keys` on maps: the same for the keys;
+ * - `embeds` on objects: which fields come from which embedded struct, for error sentences.
  */
 import { Type } from 'typebox'
 

@@ -92,7 +92,7 @@ export type Resources = Static<typeof Resources>
 
 export const RestartPolicy = Type.Object(
   {
-    Name: Type.Optional(Type.String()),
+    Name: Type.Optional(Type.String({ go: 'container.RestartPolicyMode' })),
     MaximumRetryCount: Type.Optional(Type.Integer({ go: 'int' })),
   },
   { go: 'container.RestartPolicy' },

@@ -85,7 +85,7 @@ test('Cmd and Entrypoint are lists, as since Docker 29', () => {
     ['Entrypoint', 1, 'number'],
   ] as const)
     assert.throws(() => create({ [key]: value }), {
-      message: `invalid JSON: json: cannot unmarshal ${word} into Go struct field CreateRequest.${key} of type []string`,
+      message: `invalid JSON: json: cannot unmarshal ${word} into Go struct field CreateRequest.Config.${key} of type []string`,
     })
   assert.throws(() => create({ Env: 'A=1' }), /cannot unmarshal string .* of type \[\]string/)
 })
@@ -94,12 +94,15 @@ test('wrong types are told as Go tells them', () => {
   const cases: Array<[unknown, string]> = [
     [
       { HostConfig: { Memory: '4g' } },
-      'string into Go struct field HostConfig.HostConfig.Memory of type int64',
+      'string into Go struct field HostConfig.HostConfig.Resources.Memory of type int64',
     ],
-    [{ Tty: 'yes' }, 'string into Go struct field CreateRequest.Tty of type bool'],
-    [{ Image: 5 }, 'number into Go struct field CreateRequest.Image of type string'],
-    [{ Env: [1] }, 'number into Go struct field CreateRequest.Env of type string'],
-    [{ Labels: [] }, 'array into Go struct field CreateRequest.Labels of type map[string]string'],
+    [{ Tty: 'yes' }, 'string into Go struct field CreateRequest.Config.Tty of type bool'],
+    [{ Image: 5 }, 'number into Go struct field CreateRequest.Config.Image of type string'],
+    [{ Env: [1] }, 'number into Go struct field CreateRequest.Config.Env of type string'],
+    [
+      { Labels: [] },
+      'array into Go struct field CreateRequest.Config.Labels of type map[string]string',
+    ],
     [
       { HostConfig: [] },
       'array into Go struct field CreateRequest.HostConfig of type container.HostConfig',
@@ -114,15 +117,15 @@ test('wrong types are told as Go tells them', () => {
     ],
     [
       { HostConfig: { BlkioWeight: 70000 } },
-      'number 70000 into Go struct field HostConfig.HostConfig.BlkioWeight of type uint16',
+      'number 70000 into Go struct field HostConfig.HostConfig.Resources.BlkioWeight of type uint16',
     ],
     [
       { HostConfig: { Memory: 1.5 } },
-      'number 1.5 into Go struct field HostConfig.HostConfig.Memory of type int64',
+      'number 1.5 into Go struct field HostConfig.HostConfig.Resources.Memory of type int64',
     ],
     [
       { HostConfig: { Memory: 1e30 } },
-      'number 1e+30 into Go struct field HostConfig.HostConfig.Memory of type int64',
+      'number 1e+30 into Go struct field HostConfig.HostConfig.Resources.Memory of type int64',
     ],
     [[], 'array into Go value of type container.CreateRequest'],
     ['x', 'string into Go value of type container.CreateRequest'],

@@ -25,6 +25,7 @@ interface Schema {
   readonly items?: Schema
   readonly go?: string
   readonly keys?: string
+  readonly embeds?: Readonly<Record<string, readonly string[]>>
 }
 
 /** Where in the target we are, for error sentences. */
@@ -62,7 +63,7 @@ function decodeStruct(schema: Schema, value: unknown, before: unknown, place: Pl
   for (const [key, given] of Object.entries(value)) {
     const field = fields.get(key) ?? fields.get(fold(key))
     if (!field || given === null) continue
-    const at = { path: [...place.path, field.name], struct }
+    const at = { path: [...place.path, ...field.path], struct }
     target[field.name] = decode(field.schema, given, target[field.name], at)
   }
   return target
@@ -121,6 +122,8 @@ function zeroOf(schema: Schema): unknown {
 interface Field {
   readonly name: string
   readonly schema: Schema
+  /** As error sentences have it: the name, behind that of the embedded struct it comes from. */
+  readonly path: readonly string[]
 }
 
 const fieldCache = new WeakMap<Schema, Map<string, Field>>()
@@ -130,9 +133,12 @@ function fieldsOf(schema: Schema): Map<string, Field> {
   const cached = fieldCache.get(schema)
   if (cached) return cached
   const fields = new Map<string, Field>()
-  for (const [name, field] of Object.entries(schema.properties ?? {})) {
-    fields.set(name, { name, schema: field })
-    if (!fields.has(fold(name))) fields.set(fold(name), { name, schema: field })
+  const embedded = Object.entries(schema.embeds ?? {})
+  for (const [name, type] of Object.entries(schema.properties ?? {})) {
+    const from = embedded.find(([, names]) => names.includes(name))?.[0]
+    const field = { name, schema: type, path: from === undefined ? [name] : [from, name] }
+    fields.set(name, field)
+    if (!fields.has(fold(name))) fields.set(fold(name), field)
   }
   fieldCache.set(schema, fields)
   return fields

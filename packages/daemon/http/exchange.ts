@@ -75,12 +75,11 @@ export class Exchange {
   /** As `body`, for operations that cannot do without. */
   async requiredBody<S extends TSchema>(schema: Lazy<S>): Promise<Static<S>> {
     const hasBody = announcesBody(this.request)
-    const body = await this.body(schema)
+    if (!hasBody) checkContentType(this.header('content-type'), hasBody)
+    const body = hasBody ? await this.body(schema).catch(inWordsOfCreate) : undefined
     if (body !== undefined) return body
     throw new InvalidRequest(
-      hasBody
-        ? 'config cannot be empty in order to create a container'
-        : 'invalid JSON: got EOF while reading request body',
+      hasBody ? 'config cannot be empty in order to create a container' : 'invalid JSON: EOF',
     )
   }
 
@@ -194,4 +193,11 @@ async function drained(response: ServerResponse, signal: AbortSignal): Promise<v
   signal.addEventListener('abort', () => resolve(), { once: true })
   await promise
   response.removeListener('drain', resolve)
+}
+
+/** The one operation that cannot do without its body has another sentence for an empty one. */
+function inWordsOfCreate(error: unknown): never {
+  if (error instanceof InvalidRequest && error.message.startsWith('invalid JSON: got EOF'))
+    throw new InvalidRequest('invalid JSON: EOF')
+  throw error
 }

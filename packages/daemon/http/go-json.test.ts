@@ -21,6 +21,8 @@ test('what is no JSON is told as Go tells it', () => {
     '[1,]': `invalid character ']' looking for beginning of value`,
     '[1 2]': `invalid character '2' after array element`,
     '"\n"': `invalid character '\\n' in string literal`,
+    '"\u0001"': `invalid character '\\x01' in string literal`,
+    '"\v"': `invalid character '\\v' in string literal`,
     '"\\x"': `invalid character 'x' in string escape code`,
     '"\\u00g0"': `invalid character 'g' in \\u hexadecimal character escape`,
     '-x': `invalid character 'x' in numeric literal`,

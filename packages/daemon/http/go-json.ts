@@ -176,5 +176,8 @@ function isDigit(char: string): boolean {
 function quote(char: string): string {
   if (char === "'") return String.raw`'\''`
   if (char === '"') return `'"'`
-  return `'${JSON.stringify(char).slice(1, -1)}'`
+  // Go has letters of its own for two of them, and hexadecimal for the rest.
+  const words: Readonly<Record<string, string>> = { '\u0007': '\\a', '\v': '\\v' }
+  const escaped = words[char] ?? JSON.stringify(char).slice(1, -1)
+  return `'${escaped.replace('\u007f', '\\x7f').replace(/^\\u00(?=[01])/, '\\x')}'`
 }

@@ -168,13 +168,13 @@ test('bodies are JSON, and say so', async () => {
     ['{"Image":"x"} {}', 'application/json', 400, 'unexpected content after JSON'],
     ['null', 'application/json', 400, 'config cannot be empty in order to create a container'],
     ['{}', 'application/json', 400, 'config cannot be empty in order to create a container'],
-    ['', 'application/json', 400, 'invalid JSON: got EOF while reading request body'],
-    ['', undefined, 400, 'invalid JSON: got EOF while reading request body'],
+    ['', 'application/json', 400, 'invalid JSON: EOF'],
+    ['', undefined, 400, 'invalid JSON: EOF'],
     [
       '{"Image":"x","HostConfig":{"Memory":"1g"}}',
       'application/json',
       400,
-      'invalid JSON: json: cannot unmarshal string into Go struct field HostConfig.HostConfig.Memory of type int64',
+      'invalid JSON: json: cannot unmarshal string into Go struct field HostConfig.HostConfig.Resources.Memory of type int64',
     ],
   ]
   for (const [text, type, status, message] of cases) {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { ExecInspect } from '@tdocker/api'
-import { invalidParameter, system } from '../base/errors.ts'
+import { invalidParameter, notFound, system } from '../base/errors.ts'
 import type { Context } from '../container/context.ts'
 import { noSuchContainer, noSuchExec } from '../container/messages.ts'
 import { isGone } from '../container/resize.ts'
@@ -29,7 +29,7 @@ export async function inspectExec(ctx: Context, id: string): Promise<ExecInspect
       entrypoint,
       arguments: args,
       privileged: exec.spec.privileged,
-      user: exec.spec.user,
+      ...(exec.spec.user && { user: exec.spec.user }),
     },
     OpenStdin: exec.spec.openStdin,
     OpenStderr: exec.spec.openStderr,
@@ -60,6 +60,8 @@ export async function resizeExec(
   } finally {
     cancel()
   }
+  if (exec.state !== 'running' && exec.pid > 0)
+    throw notFound(`NotFound: process does not exist ${exec.id}: not found`)
   if (!exec.shim) throw invalidParameter('exec process is not started')
   try {
     // Without a terminal there is nothing to do, which is no error to any client.

@@ -181,6 +181,7 @@ function optionsOf(bridge: BridgeFacts): Record<string, string> {
     'com.docker.network.bridge.default_bridge': 'true',
     'com.docker.network.bridge.enable_icc': String(bridge.interContainer),
     'com.docker.network.bridge.enable_ip_masquerade': String(bridge.masquerade),
+    'com.docker.network.bridge.host_binding_ipv4': '0.0.0.0',
     'com.docker.network.bridge.name': bridge.name,
     'com.docker.network.driver.mtu': String(bridge.mtu),
   }

@@ -40,8 +40,8 @@ test('what the default bridge does not do is refused in moby’s words', () => {
     {
       message:
         'invalid config for network bridge: invalid endpoint settings:\n' +
-        'user specified IP address is supported on user defined networks only\n' +
-        'network-scoped alias is supported only for containers in user defined networks',
+        'user-specified IP address is supported on user-defined networks only\n' +
+        'network-scoped aliases are only supported for user-defined networks',
     },
   )
   checkSandboxRequest(endpoint('mine', { Aliases: ['a'] }))

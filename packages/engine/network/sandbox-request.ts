@@ -31,10 +31,10 @@ function checkEndpoint(network: string, asked: EndpointSettings | null): void {
   if (asked === null) return
   const problems: string[] = []
   if (asked.IPAMConfig?.IPv4Address || asked.IPAMConfig?.IPv6Address) {
-    problems.push('user specified IP address is supported on user defined networks only')
+    problems.push('user-specified IP address is supported on user-defined networks only')
   }
   if ((asked.Aliases ?? []).length > 0) {
-    problems.push('network-scoped alias is supported only for containers in user defined networks')
+    problems.push('network-scoped aliases are only supported for user-defined networks')
   }
   if (problems.length > 0) {
     throw invalidParameter(

@@ -68,7 +68,7 @@ test('a named volume is made once and found again', async () => {
 test('bad names and unknown drivers are refused with nothing made', async () => {
   assert.throws(() => volumes.acquire({ ...plain, name: '../x' }), /includes invalid characters/)
   await assert.rejects(volumes.acquire({ ...plain, name: 'nfs', driver: 'nfs-plugin' }), (error) =>
-    isKind(error, 'invalidParameter'),
+    isKind(error, 'notFound'),
   )
   assert.equal(store.all('SELECT 1 FROM volume').length, 0)
 })

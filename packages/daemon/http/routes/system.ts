@@ -4,6 +4,7 @@ import { flag, list, text } from '@tdocker/api/query.ts'
 import { parseUnixTime } from '@tdocker/api/time.ts'
 import type { AuthConfig, DiskUsageKind } from '@tdocker/api'
 import type { SystemBackend } from '../backend.ts'
+import { announcesBody } from '../announces-body.ts'
 import { diskUsageFor } from '../compat/disk-usage.ts'
 import { eventFor, infoFor } from '../compat/system.ts'
 import { type Exchange, stringify } from '../exchange.ts'
@@ -14,10 +15,7 @@ export function systemRoutes(system: SystemBackend): Routes {
   return {
     SystemInfo: async (x) => x.json(200, infoFor(await system.info(x.version), x.version)),
     SystemVersion: async (x) => x.json(200, await system.version(x.version)),
-    SystemAuth: async (x) => {
-      const config: AuthConfig = (await x.body(authConfig)) ?? {}
-      x.json(200, await system.auth(config))
-    },
+    SystemAuth: async (x) => x.json(200, await system.auth(await credentials(x))),
     SystemEvents: (x) => sendEvents(x, system),
     SystemDataUsage: async (x) => {
       const verbose = x.since('diskUsageByKind') && flag(x.query, 'verbose')
@@ -42,6 +40,18 @@ function usageKinds(x: Exchange): ReadonlySet<DiskUsageKind> {
 }
 
 const authConfig = async () => (await import('@tdocker/api/schema/system.ts')).AuthConfig
+
+/** A body is needed, if only `null`; what is wrong with it Docker says of the header. */
+async function credentials(x: Exchange): Promise<AuthConfig> {
+  try {
+    if (!announcesBody(x.request)) throw new InvalidRequest('invalid JSON: EOF')
+    return (await x.body(authConfig)) ?? {}
+  } catch (error) {
+    if (!(error instanceof InvalidRequest) || !error.message.startsWith('invalid JSON')) throw error
+    const sentence = error.message.replace('got EOF while reading request body', 'EOF')
+    throw new InvalidRequest(`invalid X-Registry-Auth header: ${sentence}`)
+  }
+}
 
 const lineTypes = ['application/jsonl', 'application/x-ndjson', 'application/json-seq']
 

@@ -74,7 +74,7 @@ for (const [body, message] of [
   [{ HostConfig: { Runtime: 'kata' } }, 'unknown or invalid runtime name: kata'],
   [
     { HostConfig: { LogConfig: { Type: 'gelf' } } },
-    "logger: no log driver named 'gelf' is registered",
+    'error looking up logging plugin gelf: plugin "gelf" not found',
   ],
   [{ HostConfig: { CapAdd: ['FLY'] } }, 'invalid CapAdd: unknown capability: "CAP_FLY"'],
 ] as const)

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import type { Mount } from '@tdocker/api'
-import { invalidParameter } from '../../base/errors.ts'
+import { invalidParameter, system } from '../../base/errors.ts'
 import type { MountRecord } from './mount-record.ts'
 import { cleanPath } from './validate-config.ts'
 
@@ -16,11 +16,11 @@ const MODE_GROUPS: ReadonlyArray<ReadonlySet<string>> = [
 
 const invalidSpec = (text: string): string => `invalid volume specification: '${text}'`
 
-/** One `HostConfig.Binds` entry: `source:target[:mode]`, `volume:target[:mode]` or `target`. */
+/** One `HostConfig.Binds` entry: `source:target[:mode]`, `volume:target[:mode]` or `target`. What is wrong is moby's 500. */
 export function parseBind(text: string, volumeDriver: string): MountRecord {
   const parts = splitBind(text)
   const { source, target, mode } = parts
-  if (!isMode(mode)) throw invalidParameter(`invalid mode: ${mode}`)
+  if (!isMode(mode)) throw system(`invalid mode: ${mode}`)
   const options = mode.split(',')
   const propagation = options.find((option) => PROPAGATIONS.has(option))
   const isBind = source.startsWith('/')
@@ -29,7 +29,7 @@ export function parseBind(text: string, volumeDriver: string): MountRecord {
     : ((propagation !== undefined ? 'field BindOptions must not be specified' : undefined) ??
       targetProblem(target))
   if (reason !== undefined)
-    throw invalidParameter(
+    throw system(
       `${invalidSpec(text)}: invalid mount config for type "${isBind ? 'bind' : 'volume'}": ${reason}`,
     )
   return {
@@ -49,7 +49,7 @@ export function parseBind(text: string, volumeDriver: string): MountRecord {
 
 function splitBind(text: string): { source: string; target: string; mode: string } {
   const parts = text.split(':')
-  const bad = (): Error => invalidParameter(invalidSpec(text))
+  const bad = (): Error => system(invalidSpec(text))
   if (parts[0] === '' || parts.length > 3) throw bad()
   if (parts.length === 1) return { source: '', target: parts[0]!, mode: '' }
   // `/data:ro` names no source, and a volume made by its target alone takes no mode.

@@ -22,7 +22,7 @@ export function planRlimits(hostConfig: HostConfig): PlanProcess['rlimits'] {
     if (soft > hard) {
       // As the kernel would: EINVAL.
       throw runtimeRefusal(
-        `unable to start container process: error setting rlimits for ready process: error setting rlimit type ${rlimitNumber(name)}: invalid argument`,
+        `unable to start container process: error during container init: error setting rlimits for ready process: error setting rlimit type ${rlimitNumber(name)}: invalid argument`,
       )
     }
     return { name, soft, hard }

@@ -37,7 +37,7 @@ for (const [template, message] of [
   ['{{nope .Name}}', 'template: log-tag:1: function "nope" not defined'],
   [
     '{{.Nope}}',
-    'template: log-tag:1: executing "log-tag" at <.Nope>: can\'t evaluate field Nope in type *logger.Info',
+    'template: log-tag:1:2: executing "log-tag" at <.Nope>: can\'t evaluate field Nope in type *logger.Info',
   ],
 ] as const)
   test(`tag ${template} is refused`, () =>

@@ -34,7 +34,7 @@ test('values of files are read at the start, as in moby', () => {
 })
 
 for (const [given, message] of [
-  [{ Type: 'gelf' }, "logger: no log driver named 'gelf' is registered"],
+  [{ Type: 'gelf' }, 'error looking up logging plugin gelf: plugin "gelf" not found'],
   [{ Type: 'gelf', Config: { mode: 'x' } }, 'logger: logging mode not supported: x'],
   [{ Config: { colour: 'x' } }, "unknown log opt 'colour' for json-file log driver"],
   [{ Type: 'local', Config: { colour: 'x' } }, "unknown log opt 'colour' for log driver local"],

@@ -84,7 +84,8 @@ export function validateLogOptions(type: string, config: LogOptions): void {
   validateBufferSize(config, mode)
   validateCache(config)
   const known = OPTIONS[type]
-  if (known === undefined) throw new Error(`logger: no log driver named '${type}' is registered`)
+  if (known === undefined)
+    throw new Error(`error looking up logging plugin ${type}: plugin "${type}" not found`)
   for (const key of Object.keys(config))
     if (!known.has(key) && !ANY_DRIVER.has(key)) throw new Error(unknownOption(key, type))
   if (type !== 'syslog') return

@@ -29,7 +29,11 @@ export function expandTemplate(template: string, fields: TemplateFields): string
       rest = rest.trimStart()
       action = action.slice(0, -1)
     }
-    out += before + evaluate(action, fields)
+    try {
+      out += before + evaluate(action, fields)
+    } catch (error) {
+      throw error instanceof UnknownField ? error.at(template, open) : error
+    }
   }
 }
 
@@ -87,10 +91,7 @@ function valueOf(token: Token, fields: TemplateFields): TemplateValue {
     throw failure(`function ${JSON.stringify(token.text)} not defined`)
   const path = token.text.slice(1).split('.')
   const [first = '', ...deeper] = path
-  if (!Object.hasOwn(fields, first))
-    throw failure(
-      `executing "log-tag" at <${token.text}>: can't evaluate field ${first} in type *logger.Info`,
-    )
+  if (!Object.hasOwn(fields, first)) throw new UnknownField(token.text, first)
   let value = fields[first]
   for (const key of deeper) value = (value as Readonly<Record<string, string>>)?.[key]
   return value
@@ -133,6 +134,26 @@ const FUNCTIONS: Readonly<Record<string, (...values: TemplateValue[]) => Templat
   print: (...values) => values.map(show).join(''),
   len: (value) =>
     typeof value === 'string' ? Buffer.byteLength(value) : Object.keys(value as object).length,
+}
+
+/** Found out as the template is executed, so Go tells the column, too. */
+class UnknownField extends Error {
+  readonly #text: string
+  readonly #field: string
+
+  constructor(text: string, field: string) {
+    super(text)
+    this.#text = text
+    this.#field = field
+  }
+
+  at(template: string, action: number): Error {
+    const column = Buffer.byteLength(template.slice(0, template.indexOf(this.#text, action)))
+    return new Error(
+      `template: log-tag:1:${column}: executing "log-tag" at <${this.#text}>: ` +
+        `can't evaluate field ${this.#field} in type *logger.Info`,
+    )
+  }
 }
 
 function failure(what: string): Error {

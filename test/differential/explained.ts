@@ -1,0 +1,98 @@
+/** Where tdocker answers otherwise than dockerd 29.7, and why that is right. */
+export interface Explanation {
+  /** Matches `group / call`. */
+  readonly call: RegExp
+  /** Matches the place of the difference. */
+  readonly where: RegExp
+  readonly why: string
+}
+
+export const explained: readonly Explanation[] = [
+  {
+    call: /inspect|created|running|stopped|healthy|clash/,
+    where: /^GraphDriver\.Data\./,
+    why: 'layers and containers lie elsewhere, and nothing is mounted on the host',
+  },
+  {
+    call: /./,
+    where: /^(ResolvConfPath|HostnamePath|HostsPath|LogPath|NetworkSettings\.SandboxKey)$/,
+    why: 'these files lie in the runtime directory, from the first start on; no file holds a namespace',
+  },
+  {
+    call: /./,
+    where: /^NetworkSettings\.SandboxID$/,
+    why: 'a container has one network sandbox, which bears its id',
+  },
+  { call: /./, where: /^HostConfig\.Runtime$/, why: 'the default runtime is called tdocker' },
+  {
+    call: /attach/,
+    where: /^(type|text|message)$/,
+    why: 'the same sentence, as JSON: dockerd has by then left HTTP behind',
+  },
+  {
+    call: /inspect (stopped|restarted)/,
+    where: /Networks\.none\.DNSNames$/,
+    why: 'dockerd gives names to an endpoint without a resolver when its container is renamed',
+  },
+  {
+    call: /too (new|old)/,
+    where: /^(text|message)$/,
+    why: 'the version window is 1.24 to 1.56',
+  },
+  {
+    call: /ends \/ (create|start|remove) nowhere|ends \/ events/,
+    where: /./,
+    why: 'a working directory is made at the start, not at create; a start that fails had a network',
+  },
+  {
+    call: /(create|remove) nothing|nobody there \/ events/,
+    where: /./,
+    why: 'a container without any image has nothing to start and is refused',
+  },
+  {
+    call: /refused \/ events/,
+    where: /^container <id>/,
+    why: 'what is refused is never made, so it is not destroyed either',
+  },
+  {
+    call: /refused \/ events/,
+    where: /^network /,
+    why: 'a start that is refused may have connected the network already; dockerd tells only the end of it',
+  },
+  {
+    call: /refused \/ .*port.protocol|refused \/ events/,
+    where: /./,
+    why: 'a protocol that nothing forwards is refused at create, not at the start',
+  },
+  {
+    call: /stats \/ (once|twice)/,
+    where: /(cpu_usage\.|memory_stats\.stats\.)/,
+    why: 'runc itself runs in the container for a while; here nothing but the program does',
+  },
+  {
+    call: /bridge \/ inspect clash/,
+    where: /^NetworkSettings\.Networks\.bridge$/,
+    why: 'dockerd forgets the networks of a container whose ports were taken',
+  },
+  {
+    call: /networks \/ (list|bridge)/,
+    where: /network\.driver\.mtu$/,
+    why: 'the bridge has the MTU of the host',
+  },
+  {
+    call: /networks \/ create nameless/,
+    where: /./,
+    why: 'networks of users are not made yet',
+  },
+  {
+    call: /system \/ info/,
+    where:
+      /^(Plugins|Runtimes|DefaultRuntime|LiveRestoreEnabled|(Containerd|Runc|Init)Commit|FirewallBackend|CDISpecDirs|Containerd|Warnings|ProductLicense|DiscoveredDevices)(\.|$)/,
+    why: 'another engine, with other parts',
+  },
+  {
+    call: /system \/ version/,
+    where: /^(Platform|Components|ApiVersion|MinAPIVersion|GitCommit|GoVersion|BuildTime)(\.|$)/,
+    why: 'another engine, with other parts',
+  },
+]

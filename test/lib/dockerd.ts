@@ -1,0 +1,106 @@
+/** A real dockerd beside us, to measure and to compare with: in a network namespace of its own. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ApiClient } from './api-client.ts'
+
+const root = join(import.meta.dirname, '../..')
+export const debianPeers: string = join(root, '.runtime/peers')
+
+export interface DockerDaemon extends AsyncDisposable {
+  api: ApiClient
+  socket: string
+  /** dockerd and its containerd. */
+  pids: number[]
+  /** Name of the network namespace it lives in. */
+  netns: string
+}
+
+/**
+ * Starts dockerd with everything of its own below `dir`; `id` names its network namespace and its
+ * cgroup. `TDOCKER_PEER` may name a directory with dockerd, containerd, its shim and runc; else
+ * Debian's packages are unpacked beside the project (installed they would start one on the host).
+ */
+export async function startDockerd(id: string, dir: string): Promise<DockerDaemon> {
+  const programs = dockerPrograms()
+  mkdirSync(dir)
+  const socket = join(dir, 'd.sock')
+  spawnSync('ip', ['netns', 'add', id])
+  spawnSync('ip', ['-n', id, 'link', 'set', 'lo', 'up'])
+  const child = daemon(
+    'nsenter',
+    [
+      ...[`--net=/run/netns/${id}`, 'dockerd', '-H', `unix://${socket}`],
+      ...['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'run')],
+      ...['--pidfile', join(dir, 'pid'), '--cgroup-parent', `/${id}`],
+      ...['--storage-driver', 'overlay2'],
+    ],
+    dir,
+    { PATH: `${programs}:${process.env['PATH']}` },
+  )
+  const api = new ApiClient(socket)
+  const dispose = async (): Promise<void> => {
+    api.close()
+    await end(child)
+    spawnSync('ip', ['netns', 'delete', id])
+    // dockerd leaves its parent cgroups behind.
+    spawnSync('sh', ['-c', `find /sys/fs/cgroup/*/${id} -depth -type d -exec rmdir {} +`])
+  }
+  try {
+    await answers(api, dir)
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+  const containerd = Number(readFileSync(join(dir, 'run/containerd/containerd.pid'), 'utf8'))
+  return { api, socket, pids: [child.pid!, containerd], netns: id, [Symbol.asyncDispose]: dispose }
+}
+
+/** Directories for PATH. */
+function dockerPrograms(): string {
+  const given = process.env['TDOCKER_PEER']
+  if (given !== undefined) return given
+  unpackDebianPackages()
+  return `${debianPeers}/usr/sbin:${debianPeers}/usr/bin`
+}
+
+function unpackDebianPackages(): void {
+  if (existsSync(join(debianPeers, 'usr/sbin/dockerd'))) return
+  mkdirSync(debianPeers, { recursive: true })
+  const script = `set -e
+    apt-get install -y -qq --no-install-recommends libdevmapper1.02.1 iptables iproute2 docker-registry debootstrap tini >/dev/null
+    scratch=$(mktemp -d); cd "$scratch"; apt-get download -qq docker.io containerd runc
+    for package in *.deb; do dpkg-deb -x "$package" ${debianPeers}; done; rm -rf "$scratch"`
+  const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`peers could not be unpacked: ${stderr}`)
+}
+
+export function daemon(
+  program: string,
+  args: readonly string[],
+  dir: string,
+  env: NodeJS.ProcessEnv = {},
+): ChildProcess {
+  const log = openSync(join(dir, 'log'), 'a')
+  return spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } })
+}
+
+export async function answers(api: ApiClient, dir: string): Promise<void> {
+  for (let i = 0; i < 30_000; i++) {
+    const ok = await api.get('/_ping').then(
+      ({ status }) => status === 200,
+      () => false,
+    )
+    if (ok) return
+    await delay(1)
+  }
+  throw new Error(`no answer; log:\n${readFileSync(join(dir, 'log'), 'utf8').slice(-3000)}`)
+}
+
+export async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  await exited
+}
