@@ -1,3 +1,4 @@
+import type { ContainerConfig } from './container-config.ts'
 import type { DriverData, HealthConfig } from './container.ts'
 
 /** Empty fields are absent from API 1.52 on. */
@@ -87,7 +88,7 @@ export interface ImageInspect {
   VirtualSize?: number
   /** Below API 1.45. */
   Container?: string
-  ContainerConfig?: ImageConfig | null
+  ContainerConfig?: Omit<ContainerConfig, 'Healthcheck'>
   GraphDriver?: DriverData
   RootFS: { Type: string; Layers?: string[] }
   Metadata: { LastTagTime: string }

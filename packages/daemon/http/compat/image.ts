@@ -1,5 +1,5 @@
 /** Answers about images as older clients expect them. */
-import type { ImageConfig, ImageInspect, ImageSummary } from '@tdocker/api'
+import type { ContainerConfig, ImageConfig, ImageInspect, ImageSummary } from '@tdocker/api'
 import { zeroTime } from '@tdocker/api/time.ts'
 import { since } from '@tdocker/api/versions.ts'
 
@@ -31,10 +31,30 @@ export function imageInspectFor(image: ImageInspect, version: string): ImageInsp
   }
   if (!since(version, 'noContainerConfig')) {
     told.Container ??= ''
-    told.ContainerConfig ??= null
+    told.ContainerConfig ??= emptyContainerConfig
   }
   if (!since(version, 'descriptor')) delete told.Descriptor
   return told
+}
+
+/** What made the image is not kept; clients of that age read its members without asking. */
+const emptyContainerConfig: Omit<ContainerConfig, 'Healthcheck'> = {
+  Hostname: '',
+  Domainname: '',
+  User: '',
+  AttachStdin: false,
+  AttachStdout: false,
+  AttachStderr: false,
+  Tty: false,
+  OpenStdin: false,
+  StdinOnce: false,
+  Env: null,
+  Cmd: null,
+  Image: '',
+  Volumes: null,
+  WorkingDir: '',
+  Entrypoint: null,
+  Labels: null,
 }
 
 /** Left out from 1.52 on where empty. */
