@@ -1,4 +1,3 @@
-import type { ContainerConfig } from './container-config.ts'
 import type { DriverData, HealthConfig } from './container.ts'
 
 /** Empty fields are absent from API 1.52 on. */
@@ -88,7 +87,7 @@ export interface ImageInspect {
   VirtualSize?: number
   /** Below API 1.45. */
   Container?: string
-  ContainerConfig?: Omit<ContainerConfig, 'Healthcheck'>
+  ContainerConfig?: Record<string, string | boolean | string[] | object | null>
   GraphDriver?: DriverData
   RootFS: { Type: string; Layers?: string[] }
   Metadata: { LastTagTime: string }

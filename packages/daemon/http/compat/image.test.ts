@@ -17,7 +17,7 @@ const image: ImageInspect = {
 
 test('clients below 1.45 find a container config in which they may look for volumes', () => {
   // docker-compose 1.29 reads ContainerConfig.Volumes of every container it makes anew.
-  assert.equal(imageInspectFor(image, '1.44').ContainerConfig?.Volumes, null)
+  assert.equal(imageInspectFor(image, '1.44').ContainerConfig?.['Volumes'], null)
   assert.equal(imageInspectFor(image, '1.44').Container, '')
   assert.equal('ContainerConfig' in imageInspectFor(image, '1.45'), false)
 })

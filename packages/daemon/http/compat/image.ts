@@ -1,5 +1,5 @@
 /** Answers about images as older clients expect them. */
-import type { ContainerConfig, ImageConfig, ImageInspect, ImageSummary } from '@tdocker/api'
+import type { ImageConfig, ImageInspect, ImageSummary } from '@tdocker/api'
 import { zeroTime } from '@tdocker/api/time.ts'
 import { since } from '@tdocker/api/versions.ts'
 
@@ -38,7 +38,7 @@ export function imageInspectFor(image: ImageInspect, version: string): ImageInsp
 }
 
 /** What made the image is not kept; clients of that age read its members without asking. */
-const emptyContainerConfig: Omit<ContainerConfig, 'Healthcheck'> = {
+const emptyContainerConfig: NonNullable<ImageInspect['ContainerConfig']> = {
   Hostname: '',
   Domainname: '',
   User: '',
