@@ -1,21 +1,24 @@
 /**
  * Lint, format, types, unit tests, integration tests; the last line counts.
  *
- *     scripts/test [--full] [--only unit|integration] [FILE…]
+ *     scripts/test [--full] [--only checks|unit|integration] [FILE|DIRECTORY…]
+ *
+ * --full adds the long tier, `*.full.test.ts`. A directory stands for the tests below it.
  */
 import { spawnSync } from 'node:child_process'
-import { globSync } from 'node:fs'
+import { globSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { parseArgs } from 'node:util'
 
 const root = join(import.meta.dirname, '..')
 process.chdir(root)
 
-const args = process.argv.slice(2)
-const full = args.includes('--full')
-const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : undefined
-const named = args.filter((arg) => arg.endsWith('.ts'))
+const tiers = ['checks', 'unit', 'integration']
+const { full, only, named } = readArguments()
+/** Of one file. The long tier has its own limits within, which tell more than this one would. */
+const FILE_LIMIT_MS = full ? 14_400_000 : 300_000 * Number(process.env['TDOCKER_TEST_PATIENCE'] ?? 1)
 
 const counts = { passed: 0, failed: 0, skipped: 0 }
 
@@ -31,25 +34,47 @@ if (named.length > 0) {
 } else {
   if (only === undefined || only === 'checks')
     for (const [name, command] of checks) check(name, command)
-  if (only === undefined || only === 'unit')
-    await runTests(
-      'unit',
-      globSync('packages/**/*.test.ts', { exclude: ['**/node_modules/**'] }),
-      2,
-    )
+  if (only === undefined || only === 'unit') await runTests('unit', testsIn('packages', full), 2)
   if (only === undefined || only === 'integration')
     // One at a time: they share the machine's bridges, tables and cgroups.
-    await runTests(
-      'integration',
-      globSync('test/**/*.test.ts', { exclude: full ? [] : ['**/*.full.test.ts'] }),
-      1,
-    )
+    await runTests('integration', testsIn('test', full), 1)
 }
 
 console.log(
   `${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`,
 )
 process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0)
+
+function readArguments(): { full: boolean; only: string | undefined; named: string[] } {
+  try {
+    const { values, positionals } = parseArgs({
+      options: { full: { type: 'boolean', default: false }, only: { type: 'string' } },
+      allowPositionals: true,
+    })
+    if (values.only !== undefined && !tiers.includes(values.only))
+      throw new Error(`--only ${values.only}: one of ${tiers.join(', ')}`)
+    if (values.only !== undefined && positionals.length > 0)
+      throw new Error('--only, or files: not both')
+    const named = positionals.flatMap((path) => filesOf(path, values.full))
+    return { full: values.full, only: values.only, named }
+  } catch (error) {
+    console.error(`scripts/test: ${(error as Error).message}`)
+    process.exit(2)
+  }
+}
+
+function filesOf(path: string, long: boolean): string[] {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found?.isFile() && path.endsWith('.ts')) return [path]
+  const below = found?.isDirectory() ? testsIn(path, long) : []
+  if (below.length === 0) throw new Error(`${path}: no test file, nor a directory with any`)
+  return below
+}
+
+function testsIn(directory: string, long: boolean): string[] {
+  const exclude = ['**/node_modules/**', ...(long ? [] : ['**/*.full.test.ts'])]
+  return globSync(join(directory, '**/*.test.ts'), { exclude })
+}
 
 function check(name: string, [program, ...rest]: string[]): void {
   const { status, stdout, stderr } = spawnSync(program!, rest, { encoding: 'utf8' })
@@ -62,7 +87,7 @@ function check(name: string, [program, ...rest]: string[]): void {
 async function runTests(tier: string, files: string[], concurrency: number): Promise<void> {
   console.log(`— ${tier}: ${files.length} files`)
   if (files.length === 0) return
-  const stream = run({ files: files.sort(), concurrency, timeout: full ? 1_800_000 : 300_000 })
+  const stream = run({ files: files.sort(), concurrency, timeout: FILE_LIMIT_MS })
   const settle = (
     kind: 'passed' | 'failed',
     data: { skip?: unknown; details: { type?: string } },

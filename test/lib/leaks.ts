@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { patience } from './patience.ts'
 
 /**
  * What a daemon marked `id` with all its files below `directory` has left behind: mounts, links,
@@ -9,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
  */
 export async function findLeaks(id: string, directory: string): Promise<string[]> {
   let leaks: string[] = []
-  for (let attempt = 0; attempt < 100; attempt++) {
+  for (let attempt = 0; attempt < 100 * patience; attempt++) {
     leaks = [
       ...mounts(directory),
       ...links(id),

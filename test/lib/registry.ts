@@ -7,6 +7,7 @@ import { type AddressInfo, connect, createServer as createTcpServer } from 'node
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Blob, MadeImage, MadeIndex } from './image-maker.ts'
+import { patience } from './patience.ts'
 
 export interface TestRegistry extends AsyncDisposable {
   /** `127.0.0.1:PORT` */
@@ -60,7 +61,7 @@ async function freePort(): Promise<number> {
 }
 
 async function listening(port: number, child: ChildProcess): Promise<void> {
-  const deadline = Date.now() + 15_000
+  const deadline = Date.now() + 15_000 * patience
   while (Date.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`docker-registry ended with ${child.exitCode}`)
     const socket = connect(port, '127.0.0.1')

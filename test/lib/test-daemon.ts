@@ -18,6 +18,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ApiClient } from './api-client.ts'
 import { busyboxTar } from './busybox.ts'
 import { findLeaks } from './leaks.ts'
+import { patience } from './patience.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -252,9 +253,10 @@ export function unframe(bytes: Buffer): string {
 
 /** Polls until `test` holds; the message says what was waited for. */
 export async function until(what: string, test: () => unknown, timeoutMs = 20_000): Promise<void> {
-  const end = Date.now() + timeoutMs
+  const limit = timeoutMs * patience
+  const end = Date.now() + limit
   while (!(await test())) {
-    if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms for ${what}`)
+    if (Date.now() > end) throw new Error(`waited ${limit} ms for ${what}`)
     await delay(10)
   }
 }

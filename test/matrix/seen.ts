@@ -88,7 +88,9 @@ export class Seen {
       .map((line) => {
         const [left = '', right = ''] = line.split(' - ')
         const [, , , root = '', target = '', options = ''] = left.split(' ')
-        const [type = '', source = '', superOptions = ''] = right.split(' ')
+        const [type = '', source = '', shown = ''] = right.split(' ')
+        // How the kernel was built; nobody asked for it.
+        const superOptions = shown.replace(/,inode64$/, '')
         return { target, options, type, source: `${source}${root}`, superOptions }
       })
   }

@@ -4,12 +4,18 @@
  * them, and is emulated: ten to twenty times slower, so it proves behaviour, never speed.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '../..')
 const vm = join(root, '.runtime/vm')
+
+/** Of modules without types: what takes half a second here, and minutes there. */
+const cache = join(vm, 'compile-cache')
+
+/** How many times slower than its host the machine is at worst. */
+const slowness = 20
 
 export interface JobResult {
   /** Exit code of the script; undefined when the machine ended without it. */
@@ -33,7 +39,10 @@ export async function runInMachine(o: {
   const job = mkdtempSync(join(tmpdir(), 'tdocker-vm-'))
   try {
     writeFileSync(join(job, 'modules'), realpathSync(join(vm, 'kernel/lib/modules')))
-    writeFileSync(join(job, 'run'), `cd '${root}'\n${o.script}\n`)
+    writeFileSync(join(job, 'apparmor'), realpathSync(join(vm, 'apparmor')))
+    mkdirSync(cache, { recursive: true })
+    const settings = `TDOCKER_TEST_PATIENCE=${slowness} NODE_COMPILE_CACHE=/run/compile-cache`
+    writeFileSync(join(job, 'run'), `cd '${root}'\nexport ${settings}\n${o.script}\n`)
     const console = await boot(job, o)
     return { status: statusOf(job), output: textOf(join(job, 'output')), console }
   } finally {
@@ -57,10 +66,18 @@ async function boot(
       ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-machine', 'q35'],
       ...['-m', String(o.memoryMiB ?? 3072), '-nodefaults', '-no-reboot', '-display', 'none'],
       ...['-serial', 'stdio', '-device', 'virtio-rng-pci'],
+      // A disk that holds nothing, /dev/vda, for limits of input and output.
+      ...[
+        '-blockdev',
+        'null-co,node-name=disk,size=67108864',
+        '-device',
+        'virtio-blk-pci,drive=disk',
+      ],
       ...['-kernel', join(vm, 'vmlinuz'), '-initrd', join(vm, 'initrd')],
       ...['-append', 'console=ttyS0 quiet panic=-1 cgroup_no_v1=all'],
       ...share('host', '/', ',readonly=on'),
       ...share('job', job, ''),
+      ...share('cache', cache, ''),
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )

@@ -129,9 +129,8 @@ export async function launchExec(
   const [user, seccomp, appArmorProfile] = await Promise.all([
     lookUp(ctx, c, live, spec.user),
     ctx.seccomp.forContainer(c.hostConfig),
-    ctx.appArmor.forContainer(
-      spec.privileged ? { ...c.hostConfig, Privileged: true } : c.hostConfig,
-    ),
+    // A privileged exec keeps its container's profile, as with Docker.
+    ctx.appArmor.forContainer(c.hostConfig),
   ])
   // Looking users up took time: it may have been paused or gone meanwhile.
   requireActive(c, c.id)

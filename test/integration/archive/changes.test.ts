@@ -1,6 +1,7 @@
 /** What `docker diff` tells, and what `docker export` packs. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { patience } from '../../lib/patience.ts'
 import { TestDaemon } from '../../lib/test-daemon.ts'
 import { makeTar } from '../kernel/tar-maker.ts'
 import { create, download, entriesOf, put, remove } from './archive-rig.ts'
@@ -99,7 +100,7 @@ test('export: the root file system, without volumes and kernel file systems', as
     if (!script.includes('sleep')) await daemon.wait(id)
     await put(daemon, id, '/vol', makeTar({ name: 'secret', content: 'x' }))
     await put(daemon, id, '/tmp', makeTar({ name: 'dev', type: '3', dev: [1, 3] }))
-    const until = Date.now() + 10_000
+    const until = Date.now() + 10_000 * patience
     let entries = await entriesOf(await download(daemon, `/containers/${id}/export`))
     while (!entries.some(({ name }) => name === 'root/file') && Date.now() < until)
       entries = await entriesOf(await download(daemon, `/containers/${id}/export`))

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 
 import { deviceRules } from '@tdocker/engine/container/plan/devices.ts'
 
+import { patience } from '../../lib/patience.ts'
 import { eventually, makeGroup, readLimit, remains } from './group.ts'
 
 const MiB = 1024 * 1024
@@ -73,7 +74,7 @@ test('an OOM kill is counted and told of', async (t) => {
   assert.equal(await driver.oomKills(path), 0)
   const { code, signal } = await run('dd if=/dev/zero of=/dev/null bs=100M count=1; exit $?').done
   assert.ok(code === 137 || signal === 'SIGKILL', `${code} ${signal}`)
-  const timer = setTimeout(() => told.reject(new Error('nobody told')), 10_000)
+  const timer = setTimeout(() => told.reject(new Error('nobody told')), 10_000 * patience)
   await told.promise.finally(() => clearTimeout(timer))
   assert.ok((await driver.oomKills(path)) >= 1)
   assert.ok(times >= 1)

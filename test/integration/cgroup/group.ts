@@ -7,6 +7,8 @@ import { createCgroupDriver } from '@tdocker/kernel/cgroup/create-driver.ts'
 import type { CgroupDriver, CgroupSpec } from '@tdocker/kernel/cgroup/driver.ts'
 import { loadNative } from '@tdocker/kernel/load-native.ts'
 
+import { patience } from '../../lib/patience.ts'
+
 const parent = `/tdocker-test-cgroup-${process.pid}`
 let count = 0
 
@@ -73,9 +75,9 @@ export function remains(path: string): string[] {
 
 /** Waits for a condition that no event tells of. */
 export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 10_000
+  const end = Date.now() + 10_000 * patience
   while (!(await holds())) {
-    if (Date.now() > end) throw new Error('did not come true within 10 s')
+    if (Date.now() > end) throw new Error('did not come true in time')
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

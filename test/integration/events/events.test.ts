@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { EventMessage } from '@tdocker/api'
+import { patience } from '../../lib/patience.ts'
 import { hasProgram, TestDaemon, until } from '../../lib/test-daemon.ts'
 
 let daemon: TestDaemon
@@ -215,7 +216,7 @@ test('a cursor goes on after the daemon came back, and live follows the past', a
     told.map((line) => (JSON.parse(line) as EventMessage).Actor.ID),
     ['before', 'after'],
   )
-  const end = Date.now() + 10_000
+  const end = Date.now() + 10_000 * patience
   for (;;) {
     const { body } = await daemon.api.get<{ NEventsListener: number }>('/info')
     if (body.NEventsListener === 0) break

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { isFrozen, writeGroup } from '../../lib/cgroup-files.ts'
+import { patience } from '../../lib/patience.ts'
 import { hasProgram, TestDaemon, until } from '../../lib/test-daemon.ts'
 
 let daemon: TestDaemon
@@ -125,7 +126,7 @@ test('kill, stop, restart and forced removal of a paused container', async () =>
   for (const [verb, action] of [
     ['kill', 'kill'],
     ['kill?signal=KILL', 'kill'],
-    ['stop?t=10', 'stop'],
+    [`stop?t=${10 * patience}`, 'stop'],
   ] as const) {
     const id = await daemon.run({
       // Ends by SIGTERM at once, as pid 1 must ask for it.
@@ -136,7 +137,7 @@ test('kill, stop, restart and forced removal of a paused container', async () =>
     await post(`${id}/pause`)
     const began = Date.now()
     assert.equal((await post(`${id}/${verb}`)).status, 204, verb)
-    assert.ok(Date.now() - began < 9000, 'waited for the stop timeout')
+    assert.ok(Date.now() - began < 9000 * patience, 'waited for the stop timeout')
     assert.equal((await stateOf(id)).Status, 'exited')
     const actions = await actionsOf(id)
     assert.deepEqual(actions.slice(2, 4), ['pause', 'kill'], verb)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { after, describe, it } from 'node:test'
+import { patience } from '../../lib/patience.ts'
 import { Connection } from './connection.ts'
 import { Sandbox, alive, launcher, native } from './fixture.ts'
 
@@ -83,7 +84,7 @@ void describe('a shim', () => {
     assert.throws(bindAgain, { code: 'EADDRINUSE' })
     container.kill()
     await container.ended()
-    const deadline = Date.now() + 5000
+    const deadline = Date.now() + 5000 * patience
     while (existsSync(`/proc/${container.shim.shimPid}`) && Date.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 1))
     native.closeFd(bindAgain())
@@ -104,11 +105,11 @@ void describe('a shim', () => {
     assert.ok(watched <= 180, `${watched} kB attached`)
   })
 
-  void it('gives back what a burst of output took', { timeout: 10_000 }, async () => {
+  void it('gives back what a burst of output took', { timeout: 10_000 * patience }, async () => {
     const container = await box.start({
       process: { argv: ['/bin/sh', '-c', 'seq 1 300000; exec sleep 1000'] },
     })
-    const deadline = Date.now() + 5000
+    const deadline = Date.now() + 5000 * patience
     const size = (): number => memory(container.shim.shimPid, 'Pss_Anon')
     const busy = (): boolean =>
       readFileSync(`/proc/${container.shim.pid}/comm`, 'utf8') !== 'sleep\n'
@@ -121,7 +122,7 @@ void describe('a shim', () => {
   })
 })
 
-void it('a thousand launches leave nothing behind', { timeout: 120_000 }, async () => {
+void it('a thousand launches leave nothing behind', { timeout: 120_000 * patience }, async () => {
   using own = new Sandbox()
   const plain = { plan: { log: { driver: 'none' } as const } }
   await own.run(['/bin/true'], plain)
@@ -131,7 +132,7 @@ void it('a thousand launches leave nothing behind', { timeout: 120_000 }, async 
     const ended = await Promise.all([1, 2, 3, 4].map(() => own.run(['/bin/true'], plain)))
     assert.ok(ended.every(({ exit }) => exit.exitCode === 0))
   }
-  const deadline = Date.now() + 5000
+  const deadline = Date.now() + 5000 * patience
   const settled = (): boolean =>
     processCount() <= before.processes + 5 && readdirSync('/proc/self/fd').length <= before.fds + 2
   while (!settled() && Date.now() < deadline)

@@ -1,5 +1,6 @@
 /** Runs in the virtual machine: containers under AppArmor. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { TestDaemon } from '../../lib/test-daemon.ts'
@@ -41,14 +42,11 @@ test('privileged containers and those that ask for it are unconfined', async () 
   assert.equal(await inside(CURRENT, { SecurityOpt: ['apparmor=unconfined'] }), 'unconfined')
 })
 
-test('an exec is confined as its container, a privileged one is not', async () => {
+test('an exec is confined as its container, also a privileged one', async () => {
   const id = await daemon.run({ Cmd: ['sleep', '1000'], HostConfig: { NetworkMode: 'none' } })
-  for (const [flags, profile] of [
-    [[], 'docker-default (enforce)'],
-    [['--privileged'], 'unconfined'],
-  ] as const) {
+  for (const flags of [[], ['--privileged']]) {
     const said = await daemon.docker('exec', ...flags, id, 'cat', '/proc/self/attr/current')
-    assert.equal(said.stdout.trim(), profile, said.stderr)
+    assert.equal(said.stdout.trim(), 'docker-default (enforce)', said.stderr)
   }
   const { body } = await daemon.api.get<{ AppArmorProfile: string }>(`/containers/${id}/json`)
   assert.equal(body.AppArmorProfile, 'docker-default')
@@ -61,7 +59,28 @@ test('a profile the kernel does not have is an error of the start', async () => 
   )
 })
 
+test('a profile of the user’s own: the container, its execs, what inspect shows', async () => {
+  const profile = `profile tdocker-guest flags=(attach_disconnected) {
+    file, capability, signal, network, deny /etc/passwd r,
+  }`
+  const loaded = spawnSync('apparmor_parser', ['-Kr'], { input: profile, encoding: 'utf8' })
+  assert.equal(loaded.status, 0, loaded.stderr)
+  const id = await daemon.run({
+    Cmd: ['sleep', '1000'],
+    HostConfig: { NetworkMode: 'none', SecurityOpt: ['apparmor=tdocker-guest'] },
+  })
+  const { body } = await daemon.api.get<{ AppArmorProfile: string }>(`/containers/${id}/json`)
+  assert.equal(body.AppArmorProfile, 'tdocker-guest')
+  const said = await daemon.docker('exec', id, 'sh', '-c', `${CURRENT}; cat /etc/passwd`)
+  assert.equal(said.stdout, 'tdocker-guest (enforce)\n', said.stderr)
+  assert.match(said.stderr, /Permission denied/)
+})
+
 test('info says so', async () => {
   const { body } = await daemon.api.get<{ SecurityOptions: string[] }>('/info')
-  assert.ok(body.SecurityOptions.includes('name=apparmor'), String(body.SecurityOptions))
+  assert.deepEqual(body.SecurityOptions, [
+    'name=apparmor',
+    'name=seccomp,profile=builtin',
+    'name=cgroupns',
+  ])
 })
