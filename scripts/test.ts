@@ -18,7 +18,9 @@ process.chdir(root)
 const tiers = ['checks', 'unit', 'integration']
 const { full, only, named } = readArguments()
 /** Of one file. The long tier has its own limits within, which tell more than this one would. */
-const FILE_LIMIT_MS = full ? 14_400_000 : 300_000 * Number(process.env['TDOCKER_TEST_PATIENCE'] ?? 1)
+const FILE_LIMIT_MS = full
+  ? 14_400_000
+  : 300_000 * Number(process.env['TDOCKER_TEST_PATIENCE'] ?? 1)
 
 const counts = { passed: 0, failed: 0, skipped: 0 }
 
