@@ -73,10 +73,11 @@ function shell(script: string, user = '0'): Promise<{ status: number; stdout: st
   return daemon.tdocker('exec', '-u', user, container, 'bash', '-c', script)
 }
 
-/** Owned by the container's own mounts, or changed when they were made. */
-const OF_MOUNTS = new Set(['proc', 'sys', 'dev', '.dockerenv', 'etc/hosts', 'etc/hostname']).add(
-  'etc/resolv.conf',
-)
+/** Made for every container, as Docker does, or below its own mounts. */
+const OF_MOUNTS = new Set([
+  ...['proc', 'sys', 'dev', '.dockerenv', 'etc/mtab'],
+  ...['etc/hosts', 'etc/hostname', 'etc/resolv.conf'],
+])
 const TOUCHED_BY_MOUNTS = new Set(['', 'etc'])
 
 interface File {

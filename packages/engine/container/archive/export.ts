@@ -1,5 +1,5 @@
 import type { TarSource } from '../../backend-types.ts'
-import { conflict, system } from '../../base/errors.ts'
+import { conflict, EngineError, system } from '../../base/errors.ts'
 import { type Context, inBackground } from '../context.ts'
 import { containerEvent } from '../events.ts'
 import { tarSource } from './tar-source.ts'
@@ -21,6 +21,8 @@ export async function exportContainer(ctx: Context, reference: string): Promise<
       inBackground(ctx, c.id, 'export event', told)
     })
   } catch (error) {
+    // Gone since it was looked up.
+    if (error instanceof EngineError) throw error
     throw system(`Error exporting container ${reference}: ${(error as Error).message}`, error)
   }
 }
