@@ -14,7 +14,14 @@ interface Composer {
   env?: Record<string, string>
 }
 
-const hasPlugin = spawnSync('docker', ['compose', 'version']).status === 0
+/** Where docker's compose plugin is; it also runs by itself. */
+const plugin = spawnSync('docker', [
+  'info',
+  '--format',
+  '{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Path}}{{end}}{{end}}',
+])
+  .stdout?.toString()
+  .trim()
 
 const composers: readonly Composer[] = [
   {
@@ -26,8 +33,8 @@ const composers: readonly Composer[] = [
   },
   {
     name: 'docker compose',
-    command: ['docker', 'compose', '--ansi', 'never', '--progress', 'plain'],
-    skip: hasPlugin ? false : 'docker has no compose plugin',
+    command: [plugin || 'docker-compose', '--ansi', 'never', '--progress', 'plain'],
+    skip: plugin ? false : 'docker has no compose plugin',
   },
 ]
 
