@@ -32,6 +32,8 @@ export function parseDigest(text: string): string {
 }
 
 export function isDigest(text: string): boolean {
+  // Names are asked about far more often, and an error costs more than all the rest.
+  if (!text.includes(':')) return false
   try {
     parseDigest(text)
     return true

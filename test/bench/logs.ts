@@ -4,10 +4,12 @@ import { now, type Results } from './measure.ts'
 import type { BenchOptions, Engine } from './cases.ts'
 
 const API = '/v1.41'
-/** One line is 83 bytes, newline included. */
-const LINE = 'x'.repeat(82)
-const MEGABYTES = 210
-const LINES = Math.floor((MEGABYTES * 1e6) / (LINE.length + 1))
+/** One line is 76 bytes, newline included. */
+const LINE = 'x'.repeat(75)
+/** What one `cat` writes: whole lines. */
+const PIECE = 76 * 13_796
+const PIECES = 200
+const MEGABYTES = (PIECE * PIECES) / 1e6
 
 /** Rates in MB of the container's own output. */
 export async function logCases(engine: Engine, results: Results, o: BenchOptions): Promise<void> {
@@ -35,10 +37,20 @@ export async function logCases(engine: Engine, results: Results, o: BenchOptions
   }
 }
 
-async function create(api: ApiClient, o: BenchOptions, driver: string): Promise<string> {
+/** `yes` and `head` take more time for a line than what is to be measured: a file is written again. */
+function writer(pieces: number): string {
+  return `yes ${LINE} | head -c ${PIECE} > /tmp/f; i=0; while [ $i -lt ${pieces} ]; do cat /tmp/f; i=$((i+1)); done`
+}
+
+async function create(
+  api: ApiClient,
+  o: BenchOptions,
+  driver: string,
+  pieces: number = PIECES,
+): Promise<string> {
   const { body, status, text } = await api.post<{ Id: string }>(`${API}/containers/create`, {
     Image: o.image,
-    Cmd: ['sh', '-c', `yes ${LINE} | head -n ${LINES}`],
+    Cmd: ['sh', '-c', writer(pieces)],
     HostConfig: { NetworkMode: 'none', LogConfig: { Type: driver, Config: {} } },
   })
   if (status !== 201) throw new Error(`create: ${status} ${text}`)

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomId } from '../base/random-id.ts'
 import type { Store } from '../store/store.ts'
 import { findNetwork, insertNetwork, type NetworkRow } from './endpoint-rows.ts'
 import { DEFAULT_NETWORK } from './networks-config.ts'
@@ -30,5 +30,5 @@ export async function ensurePredefined(store: Store): Promise<Map<string, string
 
 /** As Docker's: 64 hexadecimal digits. */
 export function newId(): string {
-  return randomBytes(32).toString('hex')
+  return randomId()
 }

@@ -46,6 +46,27 @@ test('a failing statement undoes its own request and no other of the group', asy
   await store.close()
 })
 
+test('a text that is no SQL fails alone, each time, and upsets no other', async () => {
+  const store = openStore({ path: join(dir, 'f.db') })
+  const wrong = { sql: 'INSERT INTO nowhere VALUES (?)', parameters: [1] }
+  for (let i = 0; i < 2; i++) {
+    await assert.rejects(store.write([meta(`lost${i}`, '1'), wrong]), /no such table: nowhere/)
+    const both = await Promise.allSettled([
+      store.write([wrong]),
+      store.write([meta(`kept${i}`, '1'), sql`DELETE FROM meta WHERE key = ${'none'}`]),
+    ])
+    assert.deepEqual(
+      both.map(({ status }) => status),
+      ['rejected', 'fulfilled'],
+    )
+  }
+  assert.deepEqual(
+    store.all<{ key: string }>('SELECT key FROM meta ORDER BY key').map(({ key }) => key),
+    ['kept0', 'kept1'],
+  )
+  await store.close()
+})
+
 test('nanoseconds survive as bigint, small integers come as numbers', async () => {
   const store = openStore({ path: join(dir, 'c.db') })
   const ns = 1_790_000_000_123_456_789n

@@ -5,6 +5,9 @@ import { MIGRATIONS } from './schema.sql.ts'
 import { type SqlValue, type Statement, type Store, StoreError } from './store.ts'
 import type { WriteAnswer, WriteRequest } from './writer.ts'
 
+/** Tells the writer to end. */
+const END: WriteRequest = [0, []]
+
 /**
  * Opens (and migrates) the database at `path`: mode 0600, WAL, synchronous=FULL, foreign keys on.
  * Throws StoreError when the file was written by a newer version or is not a database.
@@ -19,6 +22,10 @@ class SqliteStore implements Store {
   readonly #writer: Worker
   readonly #statements = new Map<string, Database.Statement>()
   readonly #pending = new Map<number, PromiseWithResolvers<void>>()
+  /** Of this turn, not sent yet. */
+  #queued: WriteRequest[] = []
+  /** Texts the writer knows, by the order in which it got them. */
+  readonly #texts = new Map<string, number>()
   #nextId = 1
   #closed = false
   #failure: StoreError | undefined
@@ -28,7 +35,9 @@ class SqliteStore implements Store {
     // BigInt in, BigInt out: nanosecond times do not fit a double.
     this.#reader.defaultSafeIntegers(true)
     this.#writer = new Worker(writerUrl(), { workerData: { path }, name: 'store-writer' })
-    this.#writer.on('message', (answer: WriteAnswer) => this.#settle(answer))
+    this.#writer.on('message', (answers: WriteAnswer[]) => {
+      for (const answer of answers) this.#settle(answer)
+    })
     this.#writer.on('error', (error) => this.#fail(error))
     // Only unfinished writes keep the process alive.
     this.#writer.unref()
@@ -52,8 +61,22 @@ class SqliteStore implements Store {
     const settled = Promise.withResolvers<void>()
     this.#pending.set(id, settled)
     if (this.#pending.size === 1) this.#writer.ref()
-    this.#writer.postMessage({ id, statements } satisfies WriteRequest)
+    this.#queued.push([id, statements.map((statement) => this.#short(statement))])
+    // What one turn writes is one message and one commit: waking the writer is most of the price.
+    if (this.#queued.length === 1) queueMicrotask(() => this.#send())
     return settled.promise
+  }
+
+  #send(): void {
+    const requests = this.#queued
+    this.#queued = []
+    this.#writer.postMessage(requests)
+  }
+
+  #short({ sql, parameters }: Statement): WriteRequest[1][number] {
+    const known = this.#texts.get(sql)
+    if (known === undefined) this.#texts.set(sql, this.#texts.size)
+    return [known ?? sql, parameters]
   }
 
   async close(): Promise<void> {
@@ -63,7 +86,7 @@ class SqliteStore implements Store {
     this.#reader.close()
     const exited = new Promise((resolve) => this.#writer.once('exit', resolve))
     this.#writer.ref()
-    this.#writer.postMessage({ id: 0, statements: [] } satisfies WriteRequest)
+    this.#writer.postMessage([END])
     await exited
   }
 

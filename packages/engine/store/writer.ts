@@ -5,13 +5,16 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { Reserve } from './reserve.ts'
-import type { Statement } from './store.ts'
+import type { SqlValue } from './store.ts'
 
-export interface WriteRequest {
-  /** 0 asks the thread to end. */
-  id: number
-  statements: readonly Statement[]
-}
+/**
+ * Id (0 asks the thread to end) and statements. A text is sent once; from then on its number stands
+ * for it, counted from 0 in the order of first use.
+ */
+export type WriteRequest = [
+  id: number,
+  statements: Array<[text: string | number, parameters: readonly SqlValue[]]>,
+]
 
 export interface WriteAnswer {
   id: number
@@ -21,17 +24,37 @@ export interface WriteAnswer {
 /** More would make one slow request hold up the others' answers for too long. */
 const MAX_GROUP = 256
 
-const statements = new Map<string, Database.Statement>()
+type Runnable = Database.Statement<SqlValue[]>
+
+/** Texts in the order of their first use, and what they are once they have been run. */
+const texts: Array<{ sql: string; statement?: Runnable }> = []
+
+interface Request {
+  id: number
+  statements: Array<{ text: number; parameters: readonly SqlValue[] }>
+}
+
+interface Transaction {
+  database: Database.Database
+  begin: Runnable
+  commit: Runnable
+}
 
 function main(port: MessagePort, path: string): void {
   const database = new Database(path)
   database.pragma('synchronous = FULL')
   database.pragma('foreign_keys = ON')
+  const transaction = {
+    database,
+    begin: database.prepare<SqlValue[]>('BEGIN IMMEDIATE'),
+    commit: database.prepare<SqlValue[]>('COMMIT'),
+  }
   const reserve = new Reserve(`${path}.reserve`)
-  port.on('message', (first: WriteRequest) => {
-    const group = [first, ...drain(port)]
-    const requests = group.filter((request) => request.id !== 0)
-    for (const answer of commitWith(reserve, database, requests)) port.postMessage(answer)
+  port.on('message', (first: WriteRequest[]) => {
+    const group = [...first, ...drain(port)]
+    const requests = group.filter(([id]) => id !== 0).map(learn)
+    const answers = commitWith(reserve, transaction, requests)
+    if (answers.length > 0) port.postMessage(answers)
     reserve.refill()
     if (requests.length < group.length) {
       database.close()
@@ -42,38 +65,55 @@ function main(port: MessagePort, path: string): void {
 
 function* drain(port: MessagePort): Generator<WriteRequest> {
   for (let n = 1; n < MAX_GROUP; n++) {
-    const next = receiveMessageOnPort(port) as { message: WriteRequest } | undefined
+    const next = receiveMessageOnPort(port) as { message: WriteRequest[] } | undefined
     if (!next) return
-    yield next.message
+    yield* next.message
+  }
+}
+
+/** Every request must pass here, or the numbers of later texts are wrong. */
+function learn([id, statements]: WriteRequest): Request {
+  return {
+    id,
+    statements: statements.map(([text, parameters]) => ({
+      text: typeof text === 'number' ? text : texts.push({ sql: text }) - 1,
+      parameters,
+    })),
   }
 }
 
 /** On a full disk what deletes rows gets a second try, with the room that was kept for it. */
 function commitWith(
   reserve: Reserve,
-  database: Database.Database,
-  requests: readonly WriteRequest[],
+  transaction: Transaction,
+  requests: readonly Request[],
 ): WriteAnswer[] {
-  const answers = commit(database, requests)
+  const answers = commit(transaction, requests)
   const isFull = (answer: WriteAnswer): boolean => answer.error?.code === 'SQLITE_FULL'
   if (!answers.some(isFull)) return answers
   const failed = new Set(answers.filter(isFull).map(({ id }) => id))
   const deleting = requests.filter((request) => failed.has(request.id) && deletes(request))
   if (deleting.length === 0 || !reserve.release()) return answers
-  const again = new Map(commit(database, deleting).map((answer) => [answer.id, answer]))
+  const again = new Map(commit(transaction, deleting).map((answer) => [answer.id, answer]))
   return answers.map((answer) => again.get(answer.id) ?? answer)
 }
 
-function deletes({ statements }: WriteRequest): boolean {
-  return statements.some(({ sql }) => /^\s*DELETE\b/i.test(sql))
+function deletes({ statements }: Request): boolean {
+  return statements.some(({ text }) => /^\s*DELETE\b/i.test(texts[text]!.sql))
 }
 
-function commit(database: Database.Database, requests: readonly WriteRequest[]): WriteAnswer[] {
-  if (requests.length === 0) return []
+function commit({ database, ...o }: Transaction, requests: readonly Request[]): WriteAnswer[] {
+  const [first] = requests
+  if (first === undefined) return []
   try {
-    database.exec('BEGIN IMMEDIATE')
-    const answers = requests.map((request) => apply(database, request))
-    database.exec('COMMIT')
+    o.begin.run()
+    // One alone needs no savepoint: its failure is the transaction's.
+    if (requests.length === 1) run(database, first)
+    const answers =
+      requests.length === 1
+        ? [{ id: first.id }]
+        : requests.map((request) => apply(database, request))
+    o.commit.run()
     return answers
   } catch (error) {
     // The commit itself failed (disk full, I/O error): nobody's rows are there.
@@ -82,10 +122,11 @@ function commit(database: Database.Database, requests: readonly WriteRequest[]):
   }
 }
 
-function apply(database: Database.Database, { id, statements }: WriteRequest): WriteAnswer {
+function apply(database: Database.Database, request: Request): WriteAnswer {
+  const { id } = request
   database.exec('SAVEPOINT request')
   try {
-    for (const { sql, parameters } of statements) prepare(database, sql).run(...parameters)
+    run(database, request)
     database.exec('RELEASE request')
     return { id }
   } catch (error) {
@@ -97,13 +138,12 @@ function apply(database: Database.Database, { id, statements }: WriteRequest): W
   }
 }
 
-function prepare(database: Database.Database, text: string): Database.Statement {
-  let statement = statements.get(text)
-  if (!statement) {
-    statement = database.prepare(text)
-    statements.set(text, statement)
+function run(database: Database.Database, { statements }: Request): void {
+  for (const { text, parameters } of statements) {
+    const known = texts[text]!
+    known.statement ??= database.prepare<SqlValue[]>(known.sql)
+    known.statement.run(...parameters)
   }
-  return statement
 }
 
 function describe(error: unknown): { code: string; message: string } {

@@ -8,6 +8,7 @@ import {
   readFileSync,
   realpathSync,
   rmdirSync,
+  statSync,
   writeSync,
 } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
@@ -55,11 +56,13 @@ export const kernelCgroupFs: CgroupFs = {
   mkdir: (path) => call('mkdir', path, () => mkdirSync(path, 0o755)),
   rmdir: (path) => call('rmdir', path, () => rmdirSync(path)),
   directories: (path) =>
-    call('readdir', path, () =>
-      readdirSync(path, { withFileTypes: true })
+    call('readdir', path, () => {
+      // Two links are its own: kernfs counts directories, and the usual group has none below.
+      if (statSync(path).nlink === 2) return []
+      return readdirSync(path, { withFileTypes: true })
         .filter((entry) => entry.isDirectory())
-        .map((entry) => entry.name),
-    ),
+        .map((entry) => entry.name)
+    }),
   realpath: (path) => call('realpath', path, () => realpathSync(path)),
 }
 

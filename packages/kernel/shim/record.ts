@@ -6,20 +6,34 @@ export const PLAN_VERSION = 1
  * then, for the few records that have it, raw bytes up to the record's end.
  */
 export class RecordWriter {
-  readonly #parts: Buffer[] = [Buffer.from([PLAN_VERSION])]
+  #buffer = Buffer.allocUnsafe(8192)
+  #size = this.#buffer.writeUInt8(PLAN_VERSION, 0)
 
   /** Throws RangeError when a field holds a NUL, which would shift all fields behind it. */
   add(name: string, fields: readonly Field[] = [], tail?: Uint8Array): void {
-    const text = [name, ...fields].map(fieldText).join('')
-    const head = Buffer.alloc(4)
-    const body = Buffer.from(text, 'utf8')
-    head.writeUInt32LE(body.length + (tail?.length ?? 0))
-    this.#parts.push(head, body)
-    if (tail !== undefined) this.#parts.push(Buffer.from(tail))
+    let text = fieldText(name)
+    for (const field of fields) text += fieldText(field)
+    // A UTF-16 unit is three bytes of UTF-8 at most.
+    this.#reserve(4 + 3 * text.length + (tail?.length ?? 0))
+    const body = this.#size + 4
+    let end = body + this.#buffer.write(text, body, 'utf8')
+    if (tail !== undefined) {
+      this.#buffer.set(tail, end)
+      end += tail.length
+    }
+    this.#buffer.writeUInt32LE(end - body, this.#size)
+    this.#size = end
   }
 
   finish(): Buffer {
-    return Buffer.concat(this.#parts)
+    return this.#buffer.subarray(0, this.#size)
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#size + bytes <= this.#buffer.length) return
+    const larger = Buffer.allocUnsafe(Math.max(2 * this.#buffer.length, this.#size + bytes))
+    this.#buffer.copy(larger, 0, 0, this.#size)
+    this.#buffer = larger
   }
 }
 

@@ -78,7 +78,8 @@ async function handleExit(
     closeMonitor(c)
     await reapCgroup(ctx, c, live, record)
     const { oomKilled, untold } = await endOomWatch(ctx, c, live)
-    await ctx.networks.release(c.id).catch(logged(ctx, c, 'release network'))
+    // Its rows are on their way, in the commit that also tells of the end.
+    const released = ctx.networks.release(c.id).catch(logged(ctx, c, 'release network'))
     closeInit(ctx, live)
     live.shim.close()
     const end = {
@@ -88,6 +89,7 @@ async function handleExit(
       before: untold,
     }
     const decision = await enterStopped(ctx, c, end)
+    await released
     await ctx.cgroups.remove(live.cgroup).catch(logged(ctx, c, 'remove cgroup'))
     return decision
   })
@@ -160,9 +162,10 @@ export async function enterStopped(
   c.detail.ports = {}
   clearEndpoints(c)
   const removes = !decision.restart && (c.hostConfig.AutoRemove ?? false) && !c.manualRestart
-  await commitStopped(ctx, c, { durationNs, removes, before: end.before })
+  const recorded = await commitStopped(ctx, c, { durationNs, removes, before: end.before })
   wakeStopWaiters(c)
   if (decision.restart && !end.restartLater) scheduleRestart(ctx, c)
+  if (recorded) await removeRunDirectory(ctx, c)
   return decision.restart ? 'restart' : removes ? 'remove' : 'rest'
 }
 
@@ -174,7 +177,7 @@ async function commitStopped(
     removes,
     before,
   }: { durationNs: bigint; removes: boolean; before: readonly NewEvent[] },
-): Promise<void> {
+): Promise<boolean> {
   const events: NewEvent[] = [
     ...before,
     ...volumeEvents(c, 'unmount'),
@@ -187,12 +190,18 @@ async function commitStopped(
     // What is about to be removed is marked so in the same commit.
     const rows = [updateRow(c, ctx.config.bootId, { removing: removes }), ...saveHealth(c)]
     await ctx.events.commit(rows, events)
-    const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id)
-    await ctx.native.removeTree(dirs.run)
+    return true
   } catch (err) {
     // A full disk. Memory is right, and the exit record stays for the next daemon to find.
     ctx.log.error({ container: c.id, err }, 'exit not recorded')
+    return false
   }
+}
+
+/** Still under the lock: the next start makes it anew. */
+async function removeRunDirectory(ctx: Context, c: Container): Promise<void> {
+  const dirs = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id)
+  await ctx.native.removeTree(dirs.run).catch(logged(ctx, c, 'remove runtime directory'))
 }
 
 /** What `inspect` shows of a stopped container's networks: the wish without its results. */
