@@ -65,6 +65,8 @@ const char* ProgressName(Progress progress) {
       return "more";
     case Progress::kBlocked:
       return "blocked";
+    case Progress::kStalled:
+      return "stalled";
     default:
       return "done";
   }
@@ -92,6 +94,7 @@ Failure SendParts(Packing* packing, Progress* progress) {
   std::lock_guard lock(packing->mutex);
   if (!packing->socket) return Failure{EBADF, "send", {}};
   constexpr int kShare = 64;
+  const size_t sent_before = packing->sent;
   for (int parts = 0; parts < kShare; parts++) {
     if (!packing->part) {
       if (Failure failure = NextChunk(packing)) return failure;
@@ -103,7 +106,8 @@ Failure SendParts(Packing* packing, Progress* progress) {
       return failure;
     }
     if (blocked) {
-      *progress = Progress::kBlocked;
+      const bool stalled = parts == 0 && packing->sent == sent_before;
+      *progress = stalled ? Progress::kStalled : Progress::kBlocked;
       return {};
     }
     packing->part.reset();

@@ -273,13 +273,16 @@ Failure LiveWriter::MakeDirectory(const Place& place) {
 Failure LiveWriter::MakeNode(const Place& place) {
   const char* name = place.name.c_str();
   if (Failure failure = GiveWay(place, header_.type)) return failure;
-  bool is_link = header_.type == '2';
+  const bool is_link = header_.type == '2';
+  const mode_t type = is_link               ? S_IFLNK
+                      : header_.type == '3' ? S_IFCHR
+                      : header_.type == '4' ? S_IFBLK
+                                            : S_IFIFO;
   if (is_link) {
     if (symlinkat(header_.link.c_str(), place.parent, name) < 0) {
       return Fail("symlinkat", place.path);
     }
   } else {
-    mode_t type = header_.type == '3' ? S_IFCHR : header_.type == '4' ? S_IFBLK : S_IFIFO;
     if (header_.dev_major < 0 || header_.dev_major > 0xfff || header_.dev_minor < 0 ||
         header_.dev_minor > 0xfffff) {
       return Refuse(EINVAL, header_.name);
@@ -292,7 +295,7 @@ Failure LiveWriter::MakeNode(const Place& place) {
   struct stat st;
   if (fstat(made.get(), &st) < 0) return Fail("fstat", place.path);
   // Somebody has exchanged it: then it is theirs.
-  if (S_ISLNK(st.st_mode) != is_link) return {};
+  if ((st.st_mode & S_IFMT) != type) return {};
   if (Failure failure = SetMetadata(made.get(), is_link)) return failure;
   return SetTimes(place, made.get(), is_link);
 }

@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kBuffer = 1 << 20;
 constexpr size_t kMaxLine = 4096;
+constexpr int kMaxTrailers = 64;
 // A call's share; then other work may have the thread.
 constexpr size_t kShare = 64 << 20;
 // A peer that is at work all the time is waited for here, where it costs no round through the loop.
@@ -122,6 +123,9 @@ Failure SocketBody::Decode(const Sink& sink) {
       state_ = State::kSize;
     } else if (line.empty()) {
       state_ = State::kDone;
+    } else if (++trailers_ > kMaxTrailers) {
+      // They count as nothing moved, so that a peer could keep this thread for ever.
+      return Failure{EBADMSG, "chunk", {}};
     }
   }
   return {};

@@ -12,7 +12,8 @@
 // What became of a call that moves bytes between threads' work and a peer that may be slow.
 enum class Progress {
   kMore,     // its share of time is used up
-  kBlocked,  // the peer has nothing, or takes nothing, now
+  kBlocked,  // the peer has nothing, or takes nothing more, now
+  kStalled,  // nor has it taken anything in this call
   kDone,
 };
 
@@ -41,6 +42,7 @@ class SocketBody {
   const bool chunked_;
   State state_;
   uint64_t left_ = 0;
+  int trailers_ = 0;
   // Bytes `at_` to `end_` of the buffer are still to be decoded.
   std::unique_ptr<uint8_t[]> buffer_;
   size_t at_ = 0, end_ = 0;

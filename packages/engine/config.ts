@@ -32,6 +32,8 @@ export interface EngineConfig {
   defaultStopTimeout: number
   defaultUlimits: Readonly<Record<string, { soft: number; hard: number }>>
   noNewPrivileges: boolean
+  /** `builtin`, `unconfined` or the path of a profile. */
+  seccompProfile: string
   /** Containers that do not say get an init. */
   init: boolean
   /** Program for that; the engine's own when absent. */

@@ -11,7 +11,7 @@ import type { ContainersConfig } from './container/containers-config.ts'
 import type { Logger } from './container/context.ts'
 import { AppArmor } from './container/plan/apparmor.ts'
 import { readHostFacts as readPlanFacts } from './container/plan/host-facts.ts'
-import { SeccompFilters } from './container/plan/seccomp-cache.ts'
+import { SeccompFilters, readDaemonProfile } from './container/plan/seccomp-cache.ts'
 import { SqliteEventLog } from './event/sqlite-event-log.ts'
 import type { ImageBackend } from './image/image-backend.ts'
 import { createImages, type Images } from './image/images.ts'
@@ -79,6 +79,7 @@ class AssembledEngine implements Engine {
   constructor(config: EngineConfig, log: Logger) {
     this.#config = config
     checkDaemonLogOptions({ Type: config.logDriver, Config: { ...config.logOpts } })
+    const daemonProfile = readDaemonProfile(config.seccompProfile)
     makeDirectories(config)
     const native = loadNative()
     const store = openStore({ path: join(config.dataRoot, 'state.db') })
@@ -124,7 +125,7 @@ class AssembledEngine implements Engine {
       volumes,
       sizes,
       host,
-      seccomp: new SeccompFilters({ native, host }),
+      seccomp: new SeccompFilters({ native, host, daemonProfile }),
       appArmor: new AppArmor(host.apparmor),
       readLog: (options) => readLog(options, native),
       config: containersConfig(config),

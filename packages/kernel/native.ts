@@ -335,9 +335,10 @@ export interface TarPacker {
   read(): Promise<Buffer | undefined>
   /**
    * Writes the archive to a socket in HTTP chunks, the last one included; call until `done`. EPIPE
-   * or ECONNRESET when the peer is gone. Not to be mixed with `read`.
+   * or ECONNRESET when the peer is gone; `stalled` when it has taken nothing since the last call.
+   * Not to be mixed with `read`.
    */
-  send(fd: number): Promise<Progress>
+  send(fd: number): Promise<Progress | 'stalled'>
   /** A read under way fails with ECANCELED. Resolves when all descriptors are given back. */
   close(): Promise<void>
 }

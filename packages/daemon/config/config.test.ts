@@ -43,6 +43,7 @@ test('nothing given: the defaults', () => {
       defaultStopTimeout: 10,
       defaultUlimits: {},
       noNewPrivileges: false,
+      seccompProfile: 'builtin',
       init: false,
       initPath: undefined,
       defaultIpcMode: 'private',

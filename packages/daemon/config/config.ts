@@ -119,6 +119,7 @@ function engineOf(
     defaultStopTimeout: of.natural('default-stop-timeout', 10, 'invalid default stop timeout'),
     defaultUlimits: of.value<Record<string, Ulimit>>('default-ulimits') ?? {},
     noNewPrivileges: of.flag('no-new-privileges', false),
+    seccompProfile: of.text('seccomp-profile', 'builtin') || 'builtin',
     init: of.flag('init', false),
     initPath: of.value<string>('init-path') || undefined,
     defaultIpcMode: ipcModeOf(of.text('default-ipc-mode', 'private')),

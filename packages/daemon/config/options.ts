@@ -103,7 +103,7 @@ export const options: readonly Option[] = [
   { flag: 'raw-logs', kind: 'bool', help: 'Full timestamps without ANSI coloring' },
   { flag: 'registry-mirror', key: 'registry-mirrors', kind: 'list', served: true, help: 'Preferred registry mirror' },
   { flag: 'rootless', kind: 'bool', help: 'Enable rootless mode; typically used with RootlessKit' },
-  { flag: 'seccomp-profile', kind: 'string', fallback: 'builtin', help: 'Path to seccomp profile. Set to "unconfined" to disable the default seccomp profile' },
+  { flag: 'seccomp-profile', kind: 'string', served: true, fallback: 'builtin', help: 'Path to seccomp profile. Set to "unconfined" to disable the default seccomp profile' },
   { flag: 'selinux-enabled', kind: 'bool', help: 'Enable selinux support' },
   { flag: 'shutdown-timeout', kind: 'int', served: true, fallback: '15', help: 'Set the default shutdown timeout' },
   { flag: 'storage-driver', short: 's', kind: 'string', help: 'Storage driver to use' },

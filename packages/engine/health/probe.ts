@@ -39,7 +39,8 @@ export const runProbe: RunProbe = async (ctx, c, check, signal) => {
     return await run(ctx, c, check, signal)
   } catch (error) {
     ctx.log.warn({ container: c.id, err: error }, 'health check failed to run')
-    await withTimeout(ctx, KILLED_MS, aborted(signal), () => undefined)
+    using stopped = abortOf(signal)
+    await withTimeout(ctx, KILLED_MS, stopped.promise, () => undefined)
     return { End: now(ctx), ExitCode: -1, Output: (error as Error).message }
   }
 }
@@ -150,7 +151,8 @@ async function finish(
   ended: Promise<ExitRecord | undefined>,
   o: { output: ProbeOutput; outputEnded: Promise<void>; signal: AbortSignal },
 ): ReturnType<RunProbe> {
-  const stopped = aborted(o.signal)
+  using abort = abortOf(o.signal)
+  const stopped = abort.promise
   const timeoutMs = check.timeoutNs / 1e6
   const outcome = await withTimeout(
     ctx,
@@ -172,11 +174,13 @@ async function finish(
   return { End: now(ctx), ExitCode, Output: o.output.toString() }
 }
 
-function aborted(signal: AbortSignal): Promise<'aborted'> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve('aborted')
-    signal.addEventListener('abort', () => resolve('aborted'), { once: true })
-  })
+/** The signal lives as long as the container runs: each probe takes its listener away again. */
+function abortOf(signal: AbortSignal): Disposable & { promise: Promise<'aborted'> } {
+  const { promise, resolve } = Promise.withResolvers<'aborted'>()
+  const abort = (): void => resolve('aborted')
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort)
+  return { promise, [Symbol.dispose]: () => signal.removeEventListener('abort', abort) }
 }
 
 /** With its children: an exec leads a process group of its own. */

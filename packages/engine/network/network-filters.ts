@@ -1,5 +1,6 @@
 import type { Filters } from '../backend-types.ts'
 import { invalidParameter } from '../base/errors.ts'
+import { textMatcher } from '../base/regexp/regexp.ts'
 import { parseMoment } from '../image/moment.ts'
 
 /** What filters look at. All networks that there are are Docker's own. */
@@ -21,12 +22,14 @@ export function networkMatcher(filters: Filters): Test {
     if (type !== 'builtin' && type !== 'custom')
       throw invalidParameter(`invalid filter: 'type'='${type}'`)
   checkUntil(values('until'))
+  const names = values('name').map(textMatcher)
+  const ids = values('id').map(textMatcher)
   const any = (key: string, test: (value: string) => boolean): boolean =>
     values(key).length === 0 || values(key).some(test)
   return (network) =>
     any('driver', (value) => value === network.driver) &&
-    any('name', (value) => matchesText(value, network.name)) &&
-    any('id', (value) => matchesText(value, network.id)) &&
+    (names.length === 0 || names.some((test) => test(network.name))) &&
+    (ids.length === 0 || ids.some((test) => test(network.id))) &&
     any('scope', (value) => value === network.scope) &&
     // They have no labels.
     values('label').length === 0 &&
@@ -49,14 +52,4 @@ function checkUntil(values: readonly string[]): void {
   if (values.length > 1) throw invalidParameter('more than one until filter specified')
   const [value] = values
   if (value !== undefined) parseMoment(value, Date.now())
-}
-
-/** The text itself, or a regular expression found in it; a broken one matches nothing. */
-function matchesText(pattern: string, text: string): boolean {
-  if (pattern === text) return true
-  try {
-    return new RegExp(pattern).test(text)
-  } catch {
-    return false
-  }
 }

@@ -102,6 +102,7 @@ export function systemInfo(o: InfoInput): SystemInfo {
   const warnings = [
     ...exposureWarnings(config.exposedAddresses),
     ...limitWarnings(told, features),
+    ...profileWarnings(host, config),
     ...o.warnings,
   ]
   return { ...told, Warnings: warnings.length > 0 ? warnings : null }
@@ -159,12 +160,17 @@ function registryConfig(config: EngineConfig): SystemInfo['RegistryConfig'] {
   }
 }
 
+function profileWarnings(host: HostFacts, { seccompProfile }: EngineConfig): string[] {
+  const other = host.hasSeccomp && seccompProfile !== 'builtin'
+  return other ? ['WARNING: daemon is not using the default seccomp profile'] : []
+}
+
 function securityOptions(host: HostFacts, cgroupVersion: 1 | 2, config: EngineConfig): string[] {
   const mode = config.defaultCgroupnsMode ?? (cgroupVersion === 2 ? 'private' : 'host')
   const privateCgroups = mode === 'private'
   return [
     ...(host.hasAppArmor ? ['name=apparmor'] : []),
-    ...(host.hasSeccomp ? ['name=seccomp,profile=builtin'] : []),
+    ...(host.hasSeccomp ? [`name=seccomp,profile=${config.seccompProfile}`] : []),
     ...(privateCgroups ? ['name=cgroupns'] : []),
     ...(config.noNewPrivileges ? ['name=no-new-privileges'] : []),
   ]

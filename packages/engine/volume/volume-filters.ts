@@ -1,5 +1,6 @@
 import type { Filters } from '../backend-types.ts'
 import { invalidParameter } from '../base/errors.ts'
+import { textMatcher } from '../base/regexp/regexp.ts'
 import { ANONYMOUS_LABEL, type VolumeRecord } from './volume-records.ts'
 
 type Test = (volume: VolumeRecord) => boolean
@@ -7,12 +8,12 @@ type Test = (volume: VolumeRecord) => boolean
 /** Filters of a list: values of a key are alternatives, keys and labels must all hold. */
 export function volumeMatcher(filters: Filters): Test {
   const drivers = filters.get('driver') ?? []
-  const names = filters.get('name') ?? []
+  const names = (filters.get('name') ?? []).map(textMatcher)
   const dangling = danglingOf(filters)
   const labelled = labelMatcher(filters)
   return (volume) =>
     (drivers.length === 0 || drivers.includes(volume.driver)) &&
-    (names.length === 0 || names.some((name) => matchesName(name, volume.name))) &&
+    (names.length === 0 || names.some((test) => test(volume.name))) &&
     labelled(volume) &&
     (dangling === undefined || (volume.users.length === 0) === dangling)
 }
@@ -44,16 +45,6 @@ function hasLabel(labels: Readonly<Record<string, string>>, text: string): boole
   const equals = text.indexOf('=')
   if (equals < 0) return Object.hasOwn(labels, text)
   return labels[text.slice(0, equals)] === text.slice(equals + 1)
-}
-
-/** The name itself, or a regular expression found in it; a broken one matches nothing. */
-function matchesName(pattern: string, name: string): boolean {
-  if (pattern === name) return true
-  try {
-    return new RegExp(pattern).test(name)
-  } catch {
-    return false
-  }
 }
 
 function danglingOf(filters: Filters): boolean | undefined {

@@ -93,3 +93,9 @@ test('bad chunks and early ends', async () => {
   short.end()
   await assert.rejects(readAll(short.body), { code: 'EPIPE', syscall: 'recv' })
 })
+
+test('trailers without end are refused', async () => {
+  using p = pair({ head: '0\r\n' })
+  p.write('a: b\r\n'.repeat(1000))
+  await assert.rejects(p.body.read(), { code: 'EBADMSG' })
+})

@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { TarPacker } from '@tdocker/kernel/native.ts'
 import type { TarSource } from '../../backend-types.ts'
 
-/** A slow client is asked again after this long. */
-const SLOW_CLIENT_MS = 10
+/** A slow client is asked again after so long; each time costs a thread. */
+const SLOW_CLIENT_MS = { first: 10, longest: 250 }
 
 /** `done` is called once, when nothing of the tree is used any more; `whole`: all went out. */
 export function tarSource(packer: TarPacker, done: (whole: boolean) => void): TarSource {
@@ -27,10 +27,13 @@ export function tarSource(packer: TarPacker, done: (whole: boolean) => void): Ta
 }
 
 async function send(packer: TarPacker, fd: number): Promise<true> {
+  let waitMs = SLOW_CLIENT_MS.first
   for (;;) {
     const progress = await packer.send(fd)
     if (progress === 'done') return true
-    if (progress === 'blocked') await delay(SLOW_CLIENT_MS)
+    if (progress === 'stalled') waitMs = Math.min(waitMs * 2, SLOW_CLIENT_MS.longest)
+    else waitMs = SLOW_CLIENT_MS.first
+    if (progress !== 'more') await delay(waitMs)
   }
 }
 

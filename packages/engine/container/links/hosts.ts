@@ -67,11 +67,16 @@ export function tellParents(ctx: Context, child: Container): void {
 function tell(ctx: Context, parent: Container, link: LiveLink): void {
   const { hosts } = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, parent.id)
   try {
-    if (statSync(hosts).size > MAX_BYTES) throw new Error('the file is too large')
-    writeFileSync(hosts, withAddress(readFileSync(hosts, 'utf8'), link))
+    writeFileSync(hosts, withAddress(readHosts(hosts), link))
   } catch (err) {
     ctx.log.warn({ container: parent.id, err }, 'hosts of a linking container not updated')
   }
+}
+
+/** Throws for one that the container has filled. */
+export function readHosts(path: string): string {
+  if (statSync(path).size > MAX_BYTES) throw new Error('the file is too large')
+  return readFileSync(path, 'utf8')
 }
 
 /** The text with the line of an alias leading to its new address, added where there is none. */

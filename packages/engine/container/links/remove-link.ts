@@ -1,9 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { system } from '../../base/errors.ts'
 import type { Container } from '../container.ts'
 import type { Context } from '../context.ts'
 import { containerDirs } from '../paths.ts'
 import { updateRow } from '../rows.ts'
+import { readHosts } from './hosts.ts'
 
 /** `DELETE /containers/parent/alias?link=1`: the link goes, both containers stay. */
 export async function removeLink(ctx: Context, reference: string): Promise<void> {
@@ -31,7 +32,7 @@ function forget(ctx: Context, parent: Container, alias: string): void {
   if (!parent.live) return
   const { hosts } = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, parent.id)
   try {
-    const lines = readFileSync(hosts, 'utf8').split('\n')
+    const lines = readHosts(hosts).split('\n')
     const kept = lines.filter((line) => /^\S+\t(\S+)/.exec(line)?.[1] !== alias)
     writeFileSync(hosts, kept.join('\n'))
   } catch (err) {

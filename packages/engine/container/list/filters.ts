@@ -1,6 +1,7 @@
 import type { PortSummary } from '@tdocker/api'
 import type { Filters } from '../../backend-types.ts'
 import { invalidParameter } from '../../base/errors.ts'
+import { textMatcher } from '../../base/regexp/regexp.ts'
 import { type Container, isRunning, visibleState } from '../container.ts'
 import { noSuchContainer } from '../messages.ts'
 import type { Registry } from '../registry.ts'
@@ -53,12 +54,8 @@ export function parseFilters(
     const values = filters.get(key)
     if (values && values.length > 0) tests.push(make(values))
   }
-  add('id', (values) => (c) => values.some((value) => matches(value, c.id)))
-  add(
-    'name',
-    (values) => (c) =>
-      values.some((value) => matches(value, c.name) || matches(value, `/${c.name}`)),
-  )
+  add('id', (values) => textTest(values, (c) => [c.id]))
+  add('name', (values) => textTest(values, (c) => [c.name, `/${c.name}`]))
   add('label', labelTest)
   add('status', statusTest)
   add('exited', exitedTest)
@@ -76,14 +73,9 @@ export function parseFilters(
   }
 }
 
-/** The value itself, or as a regular expression found anywhere; a broken one matches nothing. */
-function matches(pattern: string, text: string): boolean {
-  if (pattern === text) return true
-  try {
-    return new RegExp(pattern).test(text)
-  } catch {
-    return false
-  }
+function textTest(values: readonly string[], texts: (c: Container) => string[]): Test {
+  const matchers = values.map(textMatcher)
+  return (c) => texts(c).some((text) => matchers.some((matches) => matches(text)))
 }
 
 function labelTest(values: readonly string[]): Test {
@@ -108,7 +100,7 @@ function statusTest(values: readonly string[]): Test {
       throw invalidParameter(
         `invalid filter 'status=${value}': invalid value for state (${value}): must be one of ${STATES.join(', ')}`,
       )
-  return (c) => values.some((value) => matches(value, visibleState(c)))
+  return textTest(values, (c) => [visibleState(c)])
 }
 
 function exitedTest(values: readonly string[]): Test {

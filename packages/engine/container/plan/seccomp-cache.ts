@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { getSystemErrorMessage } from 'node:util'
 import type { HostConfig } from '@tdocker/api'
 import type { Native } from '@tdocker/kernel/native.ts'
 import { defaultSeccompProfile } from '@tdocker/oci/seccomp-default.ts'
@@ -19,18 +21,18 @@ const maxFilters = 64
 export class SeccompFilters {
   readonly #native: Pick<Native, 'seccompCompile'>
   readonly #host: HostFacts
-  readonly #daemonProfile: SeccompProfile | 'unconfined'
+  readonly #daemonProfile: string
   readonly #filters = new Map<string, Promise<Buffer>>()
 
   constructor(o: {
     native: Pick<Native, 'seccompCompile'>
     host: HostFacts
-    /** `seccomp-profile` of daemon.json. */
-    daemonProfile?: SeccompProfile | 'unconfined'
+    /** `builtin`, `unconfined` or the text of a profile, for containers that do not say. */
+    daemonProfile?: string
   }) {
     this.#native = o.native
     this.#host = o.host
-    this.#daemonProfile = o.daemonProfile ?? defaultSeccompProfile
+    this.#daemonProfile = o.daemonProfile ?? 'builtin'
   }
 
   /** Filter of a container and of its execs; undefined for unconfined. */
@@ -46,11 +48,11 @@ export class SeccompFilters {
   }
 
   #choose(hostConfig: HostConfig): SeccompProfile | 'unconfined' {
-    const { seccomp } = parseSecurityOptions(hostConfig)
+    const { seccomp: given } = parseSecurityOptions(hostConfig)
+    const privileged = hostConfig.Privileged === true
+    const seccomp = given || (privileged ? 'unconfined' : this.#daemonProfile)
     if (seccomp === 'unconfined') return 'unconfined'
-    if (hostConfig.Privileged === true) return seccomp === '' ? 'unconfined' : profileOf(seccomp)
-    if (seccomp === 'builtin') return defaultSeccompProfile
-    return seccomp === '' ? this.#daemonProfile : profileOf(seccomp)
+    return seccomp === 'builtin' && !privileged ? defaultSeccompProfile : profileOf(seccomp)
   }
 
   #compiled(profile: SeccompProfile, capabilities: readonly string[]): Promise<Buffer> {
@@ -66,6 +68,23 @@ export class SeccompFilters {
     const oldest = this.#filters.keys().next().value
     if (this.#filters.size > maxFilters && oldest !== undefined) this.#filters.delete(oldest)
     return filter
+  }
+}
+
+/**
+ * `seccomp-profile` of daemon.json as `daemonProfile`. What a file says is found out at the start of
+ * a container, as in moby; that it is there, now. Throws a plain Error.
+ */
+export function readDaemonProfile(setting: string): string {
+  if (setting === 'builtin' || setting === 'unconfined') return setting
+  try {
+    return readFileSync(setting, 'utf8')
+  } catch (error) {
+    const { errno, message } = error as NodeJS.ErrnoException
+    const reason = errno === undefined ? message : getSystemErrorMessage(errno)
+    throw new Error(`opening seccomp profile (${setting}) failed: open ${setting}: ${reason}`, {
+      cause: error,
+    })
   }
 }
 

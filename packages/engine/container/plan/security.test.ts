@@ -10,7 +10,7 @@ import { validateCapabilities } from './capability-set.ts'
 import { deviceRules, parseDeviceCgroupRule, resolveDevices } from './devices.ts'
 import { validateCgroupnsMode, validateIpcPidModes, validateUtsMode } from './namespaces.ts'
 import { testHost } from './plan-fixture.ts'
-import { SeccompFilters } from './seccomp-cache.ts'
+import { readDaemonProfile, SeccompFilters } from './seccomp-cache.ts'
 import { parseSecurityOptions, refuseUnenforced } from './security-options.ts'
 import { validatePlatform, validatePlatformMounts } from './validate.ts'
 
@@ -206,8 +206,20 @@ test('filters: a failed compilation is tried again', async () => {
 
 test('filters: the daemon’s own profile, and the way back to Docker’s', async () => {
   const fake = new FakeNative()
-  const make = (daemonProfile: 'unconfined') =>
+  const make = (daemonProfile: string) =>
     new SeccompFilters({ native: fake.native, host: testHost, daemonProfile })
+  const custom = make('{"defaultAction":"SCMP_ACT_KILL"}')
+  assert.ok(await custom.forContainer({}))
+  const [call] = fake.callsOf('seccompCompile')
+  assert.equal(call?.[0].defaultAction, 'SCMP_ACT_KILL')
+  assert.equal(await custom.forContainer({ Privileged: true }), undefined)
+  await assert.rejects(make('no profile').forContainer({}), {
+    message: /^Decoding seccomp profile failed/,
+  })
+  assert.throws(() => readDaemonProfile('/nowhere/profile.json'), {
+    message:
+      'opening seccomp profile (/nowhere/profile.json) failed: open /nowhere/profile.json: no such file or directory',
+  })
   assert.equal(await make('unconfined').forContainer({}), undefined)
   assert.ok(await make('unconfined').forContainer({ SecurityOpt: ['seccomp=builtin'] }))
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fileAttributes, type LogInfo, logTag } from './log-info.ts'
+import { extraAttributes, fileAttributes, type LogInfo, logTag } from './log-info.ts'
 
 const info = (config: Record<string, string>): LogInfo => ({
   config,
@@ -28,11 +28,14 @@ for (const [template, expected] of [
   ['{{json .Name}}', '"web"'],
   ['{{join .ContainerArgs ","}}', '-c,true'],
   ['{{pad .Name 1 2}}|', ' web  |'],
+  ['{{index .ContainerLabels "constructor"}}.', '.'],
+  ['{{.Config.constructor}} {{.Config.__proto__.toString}}', '<no value> <no value>'],
   ['a {{- .Name -}} b', 'awebb'],
 ] as const)
   test(`tag ${template}`, () => assert.equal(logTag(info({ tag: template }), ''), expected))
 
 for (const [template, message] of [
+  ['{{constructor .Name}}', 'template: log-tag:1: function "constructor" not defined'],
   ['{{.Name', 'template: log-tag:1: unclosed action'],
   ['{{nope .Name}}', 'template: log-tag:1: function "nope" not defined'],
   [
@@ -53,4 +56,14 @@ test('attributes are the labels and variables asked for, and a tag that was', ()
     fileAttributes(info({ 'labels-regex': '^o', env: 'MODE' })),
     '{"MODE":"dev","other":"1"}',
   )
+})
+
+test('expressions are RE2’s and stop nobody', () => {
+  const labels = { [`${'a'.repeat(4000)}!`]: 'x', ['__proto__']: 'y' }
+  const of = (pattern: string) => extraAttributes({ ...info({ 'labels-regex': pattern }), labels })
+  assert.deepEqual(Object.keys(of('(a+)+$')), [])
+  assert.deepEqual(Object.entries(of('^__')), [['__proto__', 'y']])
+  assert.throws(() => of('(?=a)'), {
+    message: 'error parsing regexp: invalid or unsupported Perl syntax: `(?=`',
+  })
 })

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { Regexp } from '../../base/regexp/regexp.ts'
 import type { LogOptions } from './options.ts'
 import { expandTemplate, type TemplateFields } from './template.ts'
 
@@ -60,7 +61,7 @@ export function extraAttributes(
   info: LogInfo,
   renamed: (key: string) => string = (key) => key,
 ): Record<string, string> {
-  const attributes: Record<string, string> = {}
+  const attributes = Object.create(null) as Record<string, string>
   const environment = Object.fromEntries(
     info.env.flatMap((entry) => {
       const equals = entry.indexOf('=')
@@ -71,7 +72,7 @@ export function extraAttributes(
     for (const name of names.split(','))
       if (Object.hasOwn(from, name)) attributes[renamed(name)] = from[name]!
     if (pattern === '') return
-    const expression = regularExpression(pattern)
+    const expression = new Regexp(pattern)
     for (const [name, value] of Object.entries(from))
       if (expression.test(name)) attributes[renamed(name)] = value
   }
@@ -87,12 +88,4 @@ export function fileAttributes(info: LogInfo): string {
   if (tag !== '') attributes['tag'] = tag
   const sorted = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1))
   return sorted.length === 0 ? '' : JSON.stringify(Object.fromEntries(sorted))
-}
-
-function regularExpression(pattern: string): RegExp {
-  try {
-    return new RegExp(pattern)
-  } catch (error) {
-    throw new Error(`error parsing regexp: ${(error as Error).message}`, { cause: error })
-  }
 }

@@ -83,7 +83,7 @@ export function validateLogOptions(type: string, config: LogOptions): void {
     throw new Error(`logger: logging mode not supported: ${mode}`)
   validateBufferSize(config, mode)
   validateCache(config)
-  const known = OPTIONS[type]
+  const known = Object.hasOwn(OPTIONS, type) ? OPTIONS[type] : undefined
   if (known === undefined)
     throw new Error(`error looking up logging plugin ${type}: plugin "${type}" not found`)
   for (const key of Object.keys(config))

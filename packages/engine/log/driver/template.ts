@@ -79,7 +79,7 @@ function run(
     if (values.length > 0) throw failure(`can't give argument to non-function ${name}`)
     return valueOf(head!, fields)
   }
-  const call = FUNCTIONS[name]
+  const call = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined
   if (!call) throw failure(`function ${JSON.stringify(name)} not defined`)
   return call(...values)
 }
@@ -93,8 +93,14 @@ function valueOf(token: Token, fields: TemplateFields): TemplateValue {
   const [first = '', ...deeper] = path
   if (!Object.hasOwn(fields, first)) throw new UnknownField(token.text, first)
   let value = fields[first]
-  for (const key of deeper) value = (value as Readonly<Record<string, string>>)?.[key]
+  for (const key of deeper) value = memberOf(value, key)
   return value
+}
+
+/** Of a map; what prototypes have is no member. */
+function memberOf(value: TemplateValue, key: string): string | undefined {
+  if (typeof value !== 'object' || !Object.hasOwn(value, key)) return undefined
+  return (value as Readonly<Record<string, string>>)[key]
 }
 
 /** As Go prints: maps sorted, lists in brackets. */
@@ -130,7 +136,7 @@ const FUNCTIONS: Readonly<Record<string, (...values: TemplateValue[]) => Templat
   pad: (value, before, after) =>
     value === '' ? '' : ' '.repeat(integer(before)) + text(value) + ' '.repeat(integer(after)),
   truncate: (value, length) => text(value).slice(0, integer(length)),
-  index: (value, key) => (value as Record<string, string>)[key as string] ?? '',
+  index: (value, key) => memberOf(value, String(key)) ?? '',
   print: (...values) => values.map(show).join(''),
   len: (value) =>
     typeof value === 'string' ? Buffer.byteLength(value) : Object.keys(value as object).length,

@@ -8,6 +8,8 @@ const ERROR = '3'
 export function journalFields(info: LogInfo, epoch: string): Record<string, string> {
   const tag = logTag(info, DEFAULT_TAG)
   return {
+    // First: an image's labels do not speak for the engine.
+    ...extraAttributes(info, journalKey),
     CONTAINER_ID: info.id.slice(0, 12),
     CONTAINER_ID_FULL: info.id,
     CONTAINER_NAME: info.name,
@@ -15,7 +17,6 @@ export function journalFields(info: LogInfo, epoch: string): Record<string, stri
     IMAGE_NAME: info.imageName,
     SYSLOG_IDENTIFIER: tag,
     CONTAINER_LOG_EPOCH: epoch,
-    ...extraAttributes(info, journalKey),
   }
 }
 
@@ -35,8 +36,8 @@ export function journalMessage(
 ): Buffer {
   const { partial } = entry
   const all: Record<string, string> = {
-    PRIORITY: entry.stream === 2 ? ERROR : INFO,
     ...fields,
+    PRIORITY: entry.stream === 2 ? ERROR : INFO,
     SYSLOG_TIMESTAMP: entry.time,
     ...(partial && {
       CONTAINER_PARTIAL_ID: partial.id,
@@ -46,6 +47,7 @@ export function journalMessage(
     ...(partial && !partial.last && { CONTAINER_PARTIAL_MESSAGE: 'true' }),
     CONTAINER_LOG_ORDINAL: String(ordinal),
   }
+  delete all['MESSAGE']
   const parts = Object.entries(all).flatMap(([key, value]) => field(key, Buffer.from(value)))
   return Buffer.concat([...parts, ...field('MESSAGE', entry.text)])
 }

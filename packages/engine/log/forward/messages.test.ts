@@ -1,9 +1,23 @@
 import assert from 'node:assert/strict'
 import { hostname } from 'node:os'
 import { test } from 'node:test'
+import type { LogInfo } from '../driver/log-info.ts'
 import { EntryParser, type LogEntry } from './entry.ts'
-import { journalKey, journalMessage } from './journal-message.ts'
+import { journalFields, journalKey, journalMessage } from './journal-message.ts'
 import { syslogMessage } from './syslog-format.ts'
+
+const INFO: LogInfo = {
+  config: {},
+  id: 'a'.repeat(64),
+  name: 'web',
+  path: 'sh',
+  args: [],
+  imageId: '',
+  imageName: 'shop',
+  createdNs: 0n,
+  env: [],
+  labels: {},
+}
 
 const entry = (text: string, o: Partial<LogEntry> = {}): LogEntry => ({
   stream: 1,
@@ -70,9 +84,24 @@ test('journal messages in the native protocol', () => {
   const length = '\t\0\0\0\0\0\0\0'
   assert.equal(
     message,
-    'PRIORITY=6\nCONTAINER_NAME=web\nSYSLOG_TIMESTAMP=2026-01-02T03:04:05.123456789Z\n' +
+    'CONTAINER_NAME=web\nPRIORITY=6\nSYSLOG_TIMESTAMP=2026-01-02T03:04:05.123456789Z\n' +
       'CONTAINER_PARTIAL_ID=x\nCONTAINER_PARTIAL_ORDINAL=2\nCONTAINER_PARTIAL_LAST=false\n' +
       `CONTAINER_PARTIAL_MESSAGE=true\nCONTAINER_LOG_ORDINAL=7\nMESSAGE\n${length}two\nlines\n`,
   )
   assert.equal(journalKey('__com.example-App2'), 'COM_EXAMPLE_APP2')
+})
+
+test('labels of an image speak neither for the engine nor for others', () => {
+  const labels = { container_name: 'other', message: 'forged', priority: '0', app: 'shop' }
+  const fields = journalFields({ ...INFO, config: { 'labels-regex': '.*' }, labels }, 'epoch')
+  assert.equal(fields['CONTAINER_NAME'], INFO.name)
+  const message = journalMessage(entry('x'), fields, 1).toString()
+  assert.deepEqual(message.match(/^(PRIORITY|MESSAGE|APP)=.*$/gm), [
+    'PRIORITY=6',
+    'APP=shop',
+    'MESSAGE=x',
+  ])
+  const tag = 'web\n<0>forged\0'
+  const settings = { format: 'rfc5424' as const, facility: 3, tag, counted: false }
+  assert.match(syslogMessage(entry('x'), settings)!.toString(), /web <0>forged {2}\d+ [^\n]*x\n$/)
 })

@@ -32,7 +32,13 @@ export function syslogMessage(entry: LogEntry, o: SyslogSettings): Buffer | unde
 
 const NEWLINE = Buffer.from('\n')
 
-function header(entry: LogEntry, { format, facility, tag }: SyslogSettings): string {
+// Labels of images may be in the tag, and a newline ends a message.
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\0-\x1f\x7f]/g
+
+function header(entry: LogEntry, o: SyslogSettings): string {
+  const { format, facility } = o
+  const tag = o.tag.replace(CONTROL, ' ')
   const priority = facility * 8 + (entry.stream === 2 ? ERROR : INFO)
   const host = hostname()
   const id = process.pid
