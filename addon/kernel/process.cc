@@ -1,7 +1,9 @@
 // Processes and descriptors: starting shims, pidfds, polling, requests to a shim.
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -160,6 +162,12 @@ Napi::Value DupFd(const Napi::CallbackInfo& info) {
   return FdOrThrow(info, "fcntl", fcntl(IntArg(info, 0), F_DUPFD_CLOEXEC, 3));
 }
 
+Napi::Value UnreadByPeer(const Napi::CallbackInfo& info) {
+  int bytes = 0;
+  int fd = IntArg(info, 0);
+  return FdOrThrow(info, "ioctl", ioctl(fd, SIOCOUTQ, &bytes) < 0 ? -1 : bytes);
+}
+
 Napi::Value Pair(Napi::Env env, int first, int second) {
   Napi::Array pair = Napi::Array::New(env, 2);
   pair.Set(0u, first);
@@ -292,6 +300,7 @@ void InitProcess(Napi::Env env, Napi::Object exports) {
   exports["pidfdGetFd"] = Napi::Function::New<PidfdGetFd>(env);
   exports["closeFd"] = Napi::Function::New<CloseFd>(env);
   exports["dupFd"] = Napi::Function::New<DupFd>(env);
+  exports["unreadByPeer"] = Napi::Function::New<UnreadByPeer>(env);
   exports["socketPair"] = Napi::Function::New<SocketPair>(env);
   exports["pipe"] = Napi::Function::New<MakePipe>(env);
   exports["readFd"] = Napi::Function::New<ReadFd>(env);

@@ -123,6 +123,7 @@ export class FakeNative {
       pidfdGetFd: this.#sync('pidfdGetFd', open),
       closeFd: this.#sync('closeFd', (fd: number) => this.#closeFd(fd)),
       dupFd: this.#sync('dupFd', open),
+      unreadByPeer: this.#sync('unreadByPeer', () => 0),
       socketPair: this.#sync('socketPair', () => [open(), open()]),
       pipe: this.#sync('pipe', () => [open(), open()]),
       readFd: this.#sync('readFd', (fd: number, max: number) => this.#readFd(fd, max)),

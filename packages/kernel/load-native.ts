@@ -27,6 +27,7 @@ const synchronous: ReadonlySet<string> = new Set<keyof Native>([
   'pidfdGetFd',
   'closeFd',
   'dupFd',
+  'unreadByPeer',
   'socketPair',
   'pipe',
   'readFd',

@@ -111,6 +111,7 @@ export const nativeChecks: NativeChecks = {
   },
   closeFd: (value) => fd(value),
   dupFd: (value) => fd(value),
+  unreadByPeer: (value) => fd(value),
   socketPair() {},
   pipe() {},
   readFd(value, max) {

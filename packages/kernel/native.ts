@@ -34,6 +34,8 @@ export interface Native {
   pidfdGetFd(pidfd: number, target: number): number
   closeFd(fd: number): void
   dupFd(fd: number): number
+  /** Memory held by what an AF_UNIX peer has not read yet, in bytes; 0 when it has read all (SIOCOUTQ). */
+  unreadByPeer(fd: number): number
   /** A connected AF_UNIX stream pair, non-blocking. */
   socketPair(): [number, number]
   /** A pipe [read, write]; the read end is non-blocking. */

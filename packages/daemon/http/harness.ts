@@ -36,6 +36,7 @@ const noDescriptors: Descriptors = {
   dupFd: () => {
     throw new Error('no descriptors in this test')
   },
+  unreadByPeer: () => 0,
   socketPair: () => {
     throw new Error('no descriptors in this test')
   },

@@ -7,6 +7,7 @@ import { Socket, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { notFound } from '@tdocker/engine/base/errors.ts'
 import type { Hijack } from './backend.ts'
@@ -52,6 +53,28 @@ test('an upgraded attach: 101, the client’s own descriptor, half-close, output
   await readUntil(socket, 'ping')
   socket.end('last')
   assert.equal(await drain(socket), 'lastbye')
+})
+
+test('output does not follow before the client has read the answer', async () => {
+  h.backend.onHijack = (hijack) => echo(hijack)
+  const socket = await h.connect()
+  socket.pause()
+  socket.write(attach(upgrade))
+  await delay(10)
+  const first = once(socket, 'data')
+  socket.resume()
+  assert.match(String((await first)[0]), /^HTTP\/1\.1 101 UPGRADED[^]*\r\n\r\n$/)
+  socket.destroy()
+})
+
+test('nor is it kept from one who does not read', async () => {
+  h.backend.onHijack = (hijack) => echo(hijack)
+  const socket = await h.connect()
+  socket.pause()
+  socket.write(attach(upgrade))
+  await delay(300)
+  await readUntil(socket, 'hello<>')
+  socket.destroy()
 })
 
 test('the type of a hijacked stream depends on terminal, version and upgrade', async () => {

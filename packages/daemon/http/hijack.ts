@@ -11,6 +11,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { TLSSocket } from 'node:tls'
 import { since } from '@tdocker/api/versions.ts'
 import type { Hijack } from './backend.ts'
@@ -25,6 +26,8 @@ import { acceptWebSocket } from './websocket/handshake.ts'
 export interface Descriptors {
   /** A duplicate of a descriptor, close-on-exec. */
   dupFd(fd: number): number
+  /** 0 when the peer of an AF_UNIX socket has read all that was written. */
+  unreadByPeer(fd: number): number
   /** A connected pair of stream sockets. */
   socketPair(): [number, number]
 }
@@ -152,8 +155,10 @@ export class Connection {
     await flush(socket, answer)
     const fd = kernel.dupFd(handle.fd)
     const head = this.#unread(socket)
+    const isUnix = socket.remoteAddress === undefined
     // close(2) without shutdown(2): the duplicate goes on.
     socket.destroy()
+    if (isUnix) await answerRead(fd, kernel)
     return { fd, head }
   }
 
@@ -194,6 +199,20 @@ export class Connection {
       ...(upgraded && { Connection: 'Upgrade', Upgrade: 'tcp' }),
       ...this.#headers,
     })
+  }
+}
+
+const IMMEDIATE_LOOKS = 10
+const LOOKS = 100
+
+/**
+ * Waits (a tenth of a second at most) until a client has read its answer. Python's HTTP client reads
+ * ahead: output that follows at once would end in a buffer which SDKs that then read from the bare
+ * socket (docker-py) do not look into.
+ */
+async function answerRead(fd: number, kernel: Descriptors): Promise<void> {
+  for (let looks = 0; looks < LOOKS && kernel.unreadByPeer(fd) > 0; looks++) {
+    await (looks < IMMEDIATE_LOOKS ? nextTurn() : delay(1))
   }
 }
 

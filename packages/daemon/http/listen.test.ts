@@ -21,7 +21,10 @@ const nothing = (): never => {
   throw new Error('not here')
 }
 const api = makeApi({
-  engine: { ...fakeBackend(), native: { dupFd: nothing, socketPair: nothing } },
+  engine: {
+    ...fakeBackend(),
+    native: { dupFd: nothing, socketPair: nothing, unreadByPeer: nothing },
+  },
   log: { error: () => {} },
   version: '0.1.0',
 })
