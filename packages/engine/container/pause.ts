@@ -43,7 +43,7 @@ async function pauseLocked(ctx: Context, c: Container, live: LiveContainer): Pro
     updateMonitor(ctx, c)
   })
   updateMonitor(ctx, c)
-  if (c.launches.size > 0) await Promise.allSettled(c.launches)
+  await launched(ctx, c)
   scope.undo('thaw', () => ctx.cgroups.freeze(live.cgroup, false))
   try {
     await ctx.cgroups.freeze(live.cgroup, true)
@@ -53,6 +53,19 @@ async function pauseLocked(ctx: Context, c: Container, live: LiveContainer): Pro
   const rows = [updateRow(c, ctx.config.bootId), ...saveHealth(c)]
   await ctx.events.commit(rows, [containerEvent(c, 'pause')])
   scope.release()
+}
+
+/** An exec of a program on a file system that hangs is never there, and who waits holds the lock. */
+const LAUNCHES_MS = 10_000
+
+async function launched(ctx: Context, c: Container): Promise<void> {
+  if (c.launches.size === 0) return
+  const late = Promise.withResolvers<'late'>()
+  const cancel = ctx.clock.after(LAUNCHES_MS, () => late.resolve('late'))
+  const first = await Promise.race([Promise.allSettled(c.launches), late.promise])
+  cancel()
+  if (first === 'late')
+    throw system(`cannot pause container ${c.id}: a process that is being started in it hangs`)
 }
 
 /**

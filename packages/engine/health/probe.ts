@@ -12,6 +12,7 @@ import type { Exec } from '../exec/exec-registry.ts'
 import { launchExec } from '../exec/start-exec.ts'
 import { formatDuration } from './duration.ts'
 import type { HealthCheck } from './health.ts'
+import { killProbe } from './kill-probe.ts'
 import { collectOutput, ProbeOutput } from './probe-output.ts'
 
 /** Runs a probe once. Never throws: what goes wrong is a result with exit code -1. */
@@ -140,7 +141,7 @@ async function late(
     () => true,
     () => false,
   )
-  if (started) killProbe(ctx, exec)
+  if (started) await killProbe(ctx, exec)
   else await ctx.native.removeTree(execPaths(ctx.config.execRoot, exec.id).run)
 }
 
@@ -161,7 +162,7 @@ async function finish(
     () => 'timeout' as const,
   )
   if (outcome === 'timeout' || outcome === 'aborted') {
-    killProbe(ctx, exec)
+    await killProbe(ctx, exec)
     // Dying probes must not pile up; a container on its way out takes them along.
     if (outcome === 'timeout') await Promise.race([ended, stopped])
     const sentence = `Health check exceeded timeout (${formatDuration(check.timeoutNs)})`
@@ -181,17 +182,6 @@ function abortOf(signal: AbortSignal): Disposable & { promise: Promise<'aborted'
   if (signal.aborted) abort()
   signal.addEventListener('abort', abort)
   return { promise, [Symbol.dispose]: () => signal.removeEventListener('abort', abort) }
-}
-
-/** With its children: an exec leads a process group of its own. */
-function killProbe(ctx: Context, exec: Exec): void {
-  if (exec.state !== 'running' || exec.pid <= 0) return
-  try {
-    process.kill(-exec.pid, 'SIGKILL')
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code !== 'ESRCH')
-      ctx.log.warn({ container: exec.container.id, err }, 'probe not killed')
-  }
 }
 
 async function withTimeout<T, U>(

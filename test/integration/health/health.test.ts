@@ -126,6 +126,23 @@ test('a probe that takes too long is killed with its children', async () => {
   await Promise.all([remove(id), remove(again)])
 })
 
+test('what a probe has put into sessions of their own goes with it', async () => {
+  const id = await run({
+    Test: ['CMD-SHELL', 'setsid sleep 4545 & setsid setsid sleep 4646 & sleep 4747'],
+    Timeout: 500 * MS,
+    Interval: 3600e9,
+    StartPeriod: 3600e9,
+    StartInterval: 100 * MS,
+  })
+  await until('the probe', async () => /4545[^]*4646|4646[^]*4545/.test(await titlesOf(id)))
+  await until('a result', async () => ((await stateOf(id)).Health!.Log.length ?? 0) > 0)
+  await daemon.api.post(`/containers/${id}/pause`)
+  const titles = (await titlesOf(id)).match(/4545/g) ?? []
+  // A next probe may be under way.
+  assert.ok(titles.length <= 1, String(titles))
+  await remove(id)
+})
+
 test('a probe that cannot run has exit code -1 and the reason', async () => {
   const id = await run({ Test: ['CMD', 'nowhere'], Retries: 1 })
   await healthIs(id, 'unhealthy')

@@ -246,8 +246,17 @@ async function restartNow(ctx: Context, c: Container): Promise<void> {
 
 /** A start that failed is not tried again, as in Docker; the reason is on the container. */
 export async function giveUpRestart(ctx: Context, c: Container): Promise<void> {
+  await restOf(ctx, c)
+}
+
+/** Also on a full disk: who waits for it learns that it has stopped. */
+async function restOf(ctx: Context, c: Container): Promise<void> {
   c.state = 'exited'
-  await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
+  try {
+    await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
+  } catch (err) {
+    ctx.log.error({ container: c.id, err }, 'end of restarts not recorded')
+  }
   wakeStopWaiters(c)
 }
 
@@ -258,9 +267,7 @@ export async function cancelRestart(ctx: Context, c: Container): Promise<boolean
     if (c.state !== 'restarting') return false
     c.restart.timer?.()
     c.restart.timer = undefined
-    c.state = 'exited'
-    await ctx.events.commit([updateRow(c, ctx.config.bootId)], [])
-    wakeStopWaiters(c)
+    await restOf(ctx, c)
     return true
   })
 }

@@ -35,8 +35,14 @@ test('values of files are read at the start, as in moby', () => {
 
 for (const [given, message] of [
   [{ Type: 'gelf' }, 'error looking up logging plugin gelf: plugin "gelf" not found'],
-  [{ Type: 'constructor' }, 'error looking up logging plugin constructor: plugin "constructor" not found'],
-  [{ Type: '__proto__' }, 'error looking up logging plugin __proto__: plugin "__proto__" not found'],
+  [
+    { Type: 'constructor' },
+    'error looking up logging plugin constructor: plugin "constructor" not found',
+  ],
+  [
+    { Type: '__proto__' },
+    'error looking up logging plugin __proto__: plugin "__proto__" not found',
+  ],
   [{ Type: 'gelf', Config: { mode: 'x' } }, 'logger: logging mode not supported: x'],
   [{ Config: { colour: 'x' } }, "unknown log opt 'colour' for json-file log driver"],
   [{ Type: 'local', Config: { colour: 'x' } }, "unknown log opt 'colour' for log driver local"],
