@@ -6,7 +6,8 @@ import { containerEvent } from './events.ts'
 import { isRestarting, notRunning } from './messages.ts'
 
 const MAX_OUTPUT = 16 * 1024 * 1024
-const PID_ALIAS = /\s+([^\s]*)=\s*(PID[^\s]*)/g
+/** One blank will do: more of them would be tried in every way. */
+const PID_ALIAS = /\s([^\s]*)=\s*(PID[^\s]*)/g
 
 /** `GET /containers/{id}/top`: the host's own `ps`, filtered by the container's pids. */
 export async function topContainer(

@@ -133,9 +133,11 @@ class FollowedChanges implements Disposable {
       this.ended = true
       this.#changes.signal()
     }
-    o.ended.then(onEnd, onEnd)
+    const follower: Follower = { onEnd }
+    tellOnEnd(o.ended, follower)
     const untilTimer = o.untilNs === undefined ? undefined : endAt(o.untilNs, onEnd)
     this.#stop = () => {
+      follower.onEnd = undefined
       o.signal.removeEventListener('abort', onAbort)
       clearTimeout(untilTimer)
     }
@@ -149,6 +151,16 @@ class FollowedChanges implements Disposable {
     this.#stop()
     this.#changes[Symbol.dispose]()
   }
+}
+
+interface Follower {
+  onEnd: (() => void) | undefined
+}
+
+/** A container may run for years: of a follower that has gone nothing but this stays with the promise. */
+function tellOnEnd(ended: Promise<unknown>, follower: Follower): void {
+  const tell = (): void => follower.onEnd?.()
+  ended.then(tell, tell)
 }
 
 function endAt(untilNs: bigint, end: () => void): NodeJS.Timeout {
