@@ -67,12 +67,13 @@ test('output does not follow before the client has read the answer', async () =>
   socket.destroy()
 })
 
-test('nor is it kept from one who does not read', async () => {
-  h.backend.onHijack = (hijack) => echo(hijack)
+test('nor is it kept for ever from one who does not read', async () => {
+  const { promise: taken, resolve } = Promise.withResolvers<void>()
+  h.backend.onHijack = (hijack) => echo(hijack).then(resolve)
   const socket = await h.connect()
   socket.pause()
   socket.write(attach(upgrade))
-  await delay(300)
+  await taken
   await readUntil(socket, 'hello<>')
   socket.destroy()
 })

@@ -203,10 +203,10 @@ export class Connection {
 }
 
 const IMMEDIATE_LOOKS = 10
-const LOOKS = 100
+const LOOKS = 500
 
 /**
- * Waits (a tenth of a second at most) until a client has read its answer. Python's HTTP client reads
+ * Waits (about half a second at most) until a client has read its answer. Python's HTTP client reads
  * ahead: output that follows at once would end in a buffer which SDKs that then read from the bare
  * socket (docker-py) do not look into.
  */
