@@ -66,6 +66,8 @@ export const gates = {
   noExpectedCommit: '1.49',
   firewallBackend: '1.49',
   imageDeletePlatforms: '1.50',
+  /** Without what only a container's configuration has. */
+  bareImageConfig: '1.50',
   discoveredDevices: '1.50',
   imageContainers: '1.51',
   /** Health in lists; no legacy event fields, no legacy network fields, no container-wide MAC. */

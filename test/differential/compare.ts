@@ -4,7 +4,24 @@ export interface Answer {
   status: number
   contentType: string
   text: string
+  /** Those of `HEADERS` that came. */
+  headers: Readonly<Record<string, string>>
 }
+
+/** What a client reads from a head, beside type and length. */
+export const HEADERS = [
+  'api-version',
+  'docker-experimental',
+  'ostype',
+  'server',
+  'swarm',
+  'builder-version',
+  'cache-control',
+  'pragma',
+  'location',
+  'warning',
+  'x-docker-container-path-stat',
+] as const
 
 export interface Difference {
   /** `status`, `type`, or a dotted path into the body. */
@@ -21,6 +38,7 @@ const PATTERNS: ReadonlyArray<readonly [RegExp, string]> = [
   [/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '<uuid>'],
   [/\b[0-9a-f]{12}\b/g, '<short>'],
   [/\b172\.\d+\.\d+\.\d+\b/g, '<address>'],
+  [/\b(Less than a second|\d+ seconds?|About a minute|\d+ minutes)\b/g, '<a while>'],
   [/\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, '<mac>'],
 ]
 
@@ -72,6 +90,7 @@ export function compare(docker: Answer, ours: Answer): Difference[] {
       note(where, left, right)
     } else note(where, left, right)
   }
+  for (const header of HEADERS) note(`head.${header}`, docker.headers[header], ours.headers[header])
   walk('', sorted(parsed(docker.text)), sorted(parsed(ours.text)))
   return differences
 }

@@ -13,6 +13,7 @@ import { TestDaemon } from '../lib/test-daemon.ts'
 import type { Group } from './call.ts'
 import { creation, plugins } from './calls/create.ts'
 import { lifecycle } from './calls/lifecycle.ts'
+import { reads } from './calls/reads.ts'
 import { objects, verbs } from './calls/verbs.ts'
 import { Normaliser } from './compare.ts'
 import { explained } from './explained.ts'
@@ -24,6 +25,7 @@ const groups: readonly Group[] = [
   ...creation,
   ...verbs,
   ...objects,
+  ...reads,
   ...plugins,
 ].filter(({ name }) => only.test(name))
 

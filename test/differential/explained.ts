@@ -9,7 +9,7 @@ export interface Explanation {
 
 export const explained: readonly Explanation[] = [
   {
-    call: /inspect|created|running|stopped|healthy|clash/,
+    call: /image|inspect|created|running|stopped|healthy|clash/,
     where: /^GraphDriver\.Data\./,
     why: 'layers and containers lie elsewhere, and nothing is mounted on the host',
   },
@@ -26,7 +26,7 @@ export const explained: readonly Explanation[] = [
   { call: /./, where: /^HostConfig\.Runtime$/, why: 'the default runtime is called tdocker' },
   {
     call: /attach/,
-    where: /^(type|text|message)$/,
+    where: /^(type|text|message|head\..*)$/,
     why: 'the same sentence, as JSON: dockerd has by then left HTTP behind',
   },
   {
@@ -94,5 +94,45 @@ export const explained: readonly Explanation[] = [
     call: /system \/ version/,
     where: /^(Platform|Components|ApiVersion|MinAPIVersion|GitCommit|GoVersion|BuildTime)(\.|$)/,
     why: 'another engine, with other parts',
+  },
+  {
+    call: /history/,
+    where: /./,
+    why: 'the history of an image is not told yet',
+  },
+  {
+    call: /ping/,
+    where: /^head\.builder-version$/,
+    why: 'there is no BuildKit',
+  },
+  {
+    call: /lists/,
+    where: /Mounts\.\d+\.Source$/,
+    why: 'the list names the directory of an anonymous volume, as inspect does',
+  },
+  {
+    call: /heads|nobody there \/ (no such route|too (new|old))/,
+    where: /^head\.(api-version|docker-experimental|ostype|server)$/,
+    why: 'every answer bears these, also that no such page is there',
+  },
+  {
+    call: /heads \/ (stat|get) \/$/,
+    where: /path-stat$/,
+    why: 'the size of a directory is what its file system says',
+  },
+  {
+    call: /events of verbs \/ events/,
+    where: /^volume .*\.\d+$/,
+    why: 'dockerd mounts the volumes once more to copy from a container',
+  },
+  {
+    call: /image reads \/ (save|load|push|search|events)/,
+    where: /./,
+    why: 'archives of images, pushes and searches are not served yet',
+  },
+  {
+    call: /image reads \/ pull without name/,
+    where: /./,
+    why: 'a pull of nothing is refused before any registry is asked',
   },
 ]

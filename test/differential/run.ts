@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ApiClient } from '../lib/api-client.ts'
 import type { Call, Group } from './call.ts'
-import { type Answer, compare, type Difference, type Normaliser } from './compare.ts'
+import { type Answer, compare, type Difference, HEADERS, type Normaliser } from './compare.ts'
 
 /** Longer than any engine thinks. */
 const SILENCE_MS = 60_000
@@ -116,9 +116,30 @@ async function ask(
   const silent = delay(SILENCE_MS, undefined, { signal: silence.signal }).catch(() => undefined)
   const told = await Promise.race([answer, silent])
   silence.abort()
-  if (told === undefined) return { status: 0, contentType: '', text: 'no answer' }
+  if (told === undefined) return { status: 0, contentType: '', text: 'no answer', headers: {} }
   const { status, headers, text } = told
-  return { status, contentType: headers['content-type'] ?? '', text }
+  const known = HEADERS.flatMap((name) => {
+    const value = headers[name]
+    return value === undefined ? [] : [[name, readable(peer, name, String(value), variables)]]
+  })
+  return {
+    status,
+    contentType: headers['content-type'] ?? '',
+    text,
+    headers: Object.fromEntries(known) as Record<string, string>,
+  }
+}
+
+function readable(
+  peer: Peer,
+  name: string,
+  value: string,
+  variables: ReadonlyMap<string, string>,
+): string {
+  // Each tells the newest it has.
+  if (name === 'api-version') return '<version>'
+  const text = name.endsWith('-stat') ? Buffer.from(value, 'base64').toString() : value
+  return peer.normaliser.text(text, variables)
 }
 
 function save(call: Call, answer: Answer, variables: Map<string, string>): void {

@@ -43,6 +43,7 @@ export async function startDockerd(id: string, dir: string): Promise<DockerDaemo
   const dispose = async (): Promise<void> => {
     api.close()
     await end(child)
+    unmountBelow(dir)
     spawnSync('ip', ['netns', 'delete', id])
     // dockerd leaves its parent cgroups behind.
     spawnSync('sh', ['-c', `find /sys/fs/cgroup/*/${id} -depth -type d -exec rmdir {} +`])
@@ -55,6 +56,15 @@ export async function startDockerd(id: string, dir: string): Promise<DockerDaemo
   }
   const containerd = Number(readFileSync(join(dir, 'run/containerd/containerd.pid'), 'utf8'))
   return { api, socket, pids: [child.pid!, containerd], netns: id, [Symbol.asyncDispose]: dispose }
+}
+
+/** dockerd leaves its namespaces' files mounted, the last made first. */
+function unmountBelow(dir: string): void {
+  const points = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
+    .filter((point) => point.startsWith(`${dir}/`))
+  if (points.length > 0) spawnSync('umount', ['-l', ...points.reverse()])
 }
 
 /** Directories for PATH. */

@@ -3,7 +3,7 @@ import { Type, type Static } from 'typebox'
 import { ContainerConfig } from './container-config.ts'
 import { NetworkingConfig } from './endpoint.ts'
 import { HostConfig } from './host-config.ts'
-import { Resources, RestartPolicy } from './resources.ts'
+import { resourceFields, Resources, RestartPolicy } from './resources.ts'
 
 export * from './container-config.ts'
 export * from './container-inspect.ts'
@@ -35,6 +35,6 @@ export const ContainerUpdateRequest = Type.Object(
     ...Resources.properties,
     RestartPolicy: Type.Optional(RestartPolicy),
   },
-  { go: 'container.UpdateConfig', embeds: { Resources: Object.keys(Resources.properties) } },
+  { go: 'container.UpdateConfig', embeds: { Resources: resourceFields } },
 )
 export type ContainerUpdateRequest = Static<typeof ContainerUpdateRequest>

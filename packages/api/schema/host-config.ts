@@ -2,7 +2,7 @@
 import { Type, type Static } from 'typebox'
 import { Address, ConsoleSize } from './go.ts'
 import { Mount } from './mount.ts'
-import { Resources, RestartPolicy } from './resources.ts'
+import { resourceFields, Resources, RestartPolicy } from './resources.ts'
 
 export const PortBinding = Type.Object(
   {
@@ -69,6 +69,6 @@ export const HostConfig = Type.Object(
     /** Of API 1.40 only; refused there, ignored elsewhere. */
     Capabilities: Type.Optional(Type.Array(Type.String())),
   },
-  { go: 'container.HostConfig', embeds: { Resources: Object.keys(Resources.properties) } },
+  { go: 'container.HostConfig', embeds: { Resources: resourceFields } },
 )
 export type HostConfig = Static<typeof HostConfig>

@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 
-export const MountType = Type.String()
+export const MountType = Type.String({ go: 'mount.Type' })
 export type MountType = Static<typeof MountType>
 
 export const Mount = Type.Object(
@@ -9,11 +9,11 @@ export const Mount = Type.Object(
     Source: Type.Optional(Type.String()),
     Type: Type.Optional(MountType),
     ReadOnly: Type.Optional(Type.Boolean()),
-    Consistency: Type.Optional(Type.String()),
+    Consistency: Type.Optional(Type.String({ go: 'mount.Consistency' })),
     BindOptions: Type.Optional(
       Type.Object(
         {
-          Propagation: Type.Optional(Type.String()),
+          Propagation: Type.Optional(Type.String({ go: 'mount.Propagation' })),
           NonRecursive: Type.Optional(Type.Boolean()),
           CreateMountpoint: Type.Optional(Type.Boolean()),
           ReadOnlyNonRecursive: Type.Optional(Type.Boolean()),

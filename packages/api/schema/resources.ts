@@ -98,3 +98,6 @@ export const RestartPolicy = Type.Object(
   { go: 'container.RestartPolicy' },
 )
 export type RestartPolicy = Static<typeof RestartPolicy>
+
+/** Those that Go has in the struct of this name: `Init` lies beside it. */
+export const resourceFields = Object.keys(Resources.properties).filter((name) => name !== 'Init')

@@ -39,8 +39,20 @@ export async function listWithSizes(
     const SizeRw = sizes.get(dirs[i] ?? '') ?? -1
     const SizeRootFs = SizeRw < 0 ? -1 : SizeRw + imageSize(ctx, summary.ImageID)
     const SizeLog = logs.sizeOf(summary.Id)
-    return { ...summary, SizeRw, SizeRootFs, ...(SizeLog !== undefined && { SizeLog }) }
+    return {
+      ...summary,
+      ...withoutZero({ SizeRw, SizeRootFs }),
+      ...(SizeLog !== undefined && { SizeLog }),
+    }
   })
+}
+
+/** Lists leave out a zero; inspect tells it. */
+export function withoutZero(sizes: {
+  SizeRw: number
+  SizeRootFs: number
+}): Partial<Pick<ContainerSummary, 'SizeRw' | 'SizeRootFs'>> {
+  return Object.fromEntries(Object.entries(sizes).filter(([, size]) => size !== 0))
 }
 
 function writableLayer(ctx: Context, id: string): string {

@@ -1,14 +1,14 @@
 import type { ImageSummary } from '@tdocker/api'
 import { canonicalName, canonicalString, familiarName, familiarString } from '@tdocker/oci'
 import type { Reference } from '@tdocker/oci'
-import { invalidParameter } from '../base/errors.ts'
+import { invalidParameter, system } from '../base/errors.ts'
 import { descriptorOf } from './image-inspect.ts'
 import type { Filters } from '../backend-types.ts'
 import type { ImageUsers, ListOptions } from './image-backend.ts'
 import type { ImageLookup } from './image-lookup.ts'
 import type { ImageRecord, ImageRecords } from './image-records.ts'
 import { globMatch } from './glob.ts'
-import { parseMoment } from './moment.ts'
+import { untilMoment } from './moment.ts'
 
 /** `GET /images/json`, newest first (moby: daemon/images/image_list.go). */
 export function listImages(
@@ -78,7 +78,11 @@ function byReference(references: readonly Reference[], filters: Filters): readon
       canonicalString(reference),
       canonicalName(reference),
     ]
-    return patterns.some((pattern) => targets.some((target) => globMatch(pattern, target)))
+    try {
+      return patterns.some((pattern) => targets.some((target) => globMatch(pattern, target)))
+    } catch (error) {
+      throw system((error as Error).message, error)
+    }
   })
 }
 
@@ -87,7 +91,7 @@ function timeWindow(lookup: ImageLookup, filters: Filters): (image: ImageRecord)
   const now = Date.now()
   const before = [
     ...(filters.get('before') ?? []).map(created),
-    ...(filters.get('until') ?? []).map((text) => parseMoment(text, now)),
+    ...(filters.get('until') ?? []).map((text) => untilMoment(text, now)),
   ]
   const since = (filters.get('since') ?? []).map(created)
   const end = Math.min(...before)

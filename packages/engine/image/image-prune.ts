@@ -5,7 +5,7 @@ import { invalidParameter, isKind } from '../base/errors.ts'
 import type { ImagePruneReport } from './image-backend.ts'
 import type { ImageRecord, ImageRecords } from './image-records.ts'
 import { removeImage, type RemoveContext } from './image-remove.ts'
-import { parseMoment } from './moment.ts'
+import { untilMoment } from './moment.ts'
 
 interface PruneContext extends RemoveContext {
   onError: (what: string, error: unknown) => void
@@ -47,7 +47,7 @@ function parseWish(filters: Filters): Wish {
   if (until.length > 1) throw invalidParameter('more than one until filter specified')
   return {
     dangling: danglingOf(filters.get('dangling')),
-    until: until[0] === undefined ? undefined : parseMoment(until[0], Date.now()),
+    until: until[0] === undefined ? undefined : untilMoment(until[0], Date.now()),
     labels: filters.get('label') ?? [],
     unwantedLabels: filters.get('label!') ?? [],
   }

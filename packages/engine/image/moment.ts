@@ -30,6 +30,15 @@ export function parseMoment(text: string, now: number): number {
   return Number(`${seconds}.${fraction || '0'}`) * 1000
 }
 
+/** As `parseMoment`, in the words of images. */
+export function untilMoment(text: string, now: number): number {
+  try {
+    return parseMoment(text, now)
+  } catch (error) {
+    throw invalidParameter(`invalid value for 'until' filter: ${(error as Error).message}`, error)
+  }
+}
+
 function parseDuration(text: string): number | undefined {
   if (!/^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|h|m|s))+$/.test(text)) return undefined
   const parts = [...text.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|ms|h|m|s)/g)]

@@ -63,7 +63,7 @@ export const lifecycle: readonly Group[] = [
       post('wait with nonsense', '/containers/life2/wait?condition=nope'),
       post('restart stopped', '/containers/life2/restart?t=0'),
       get('inspect restarted', '/containers/life2/json'),
-      post('restart running', '/containers/life2/restart?t=0'),
+      post('restart running', '/containers/life2/restart?t=10'),
       post('kill', '/containers/life2/kill'),
       remove('life2'),
       remove('life2 '),

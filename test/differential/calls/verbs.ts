@@ -226,7 +226,7 @@ export const verbs: readonly Group[] = [
       }),
       start('rr'),
       get('given up', '/containers/rr/json', undefined, {
-        until: /"RestartCount":2.*/,
+        until: /"Status":"exited".*"RestartCount":2/,
         statusOnly: true,
       }),
       post('wait', '/containers/rr/wait'),

@@ -5,9 +5,12 @@ import { since } from '@tdocker/api/versions.ts'
 
 export function imageSummaryFor(image: ImageSummary, version: string): ImageSummary {
   const told: ImageSummary = { ...image }
-  if (!since(version, 'emptyRepoTags') && !told.RepoTags.length && !told.RepoDigests.length) {
-    told.RepoTags = ['<none>:<none>']
-    told.RepoDigests = ['<none>@<none>']
+  if (!since(version, 'emptyRepoTags')) {
+    const nameless = !told.RepoTags.length && !told.RepoDigests.length
+    // Go's nil list, which only newer versions turn into an empty one.
+    const none = (text: string): string[] => (nameless ? [text] : (null as unknown as string[]))
+    if (!told.RepoTags.length) told.RepoTags = none('<none>:<none>')
+    if (!told.RepoDigests.length) told.RepoDigests = none('<none>@<none>')
   }
   if (!since(version, 'noVirtualSize')) told.VirtualSize = image.Size
   if (!since(version, 'descriptor')) delete told.Descriptor
@@ -23,7 +26,11 @@ export function imageInspectFor(image: ImageInspect, version: string): ImageInsp
     DockerVersion: '',
     Author: '',
     ...image,
-    Config: image.Config && { ...emptyConfig, ...image.Config },
+    Config: image.Config && {
+      ...(since(version, 'bareImageConfig') ? {} : emptyContainerConfig),
+      ...emptyConfig,
+      ...image.Config,
+    },
   }
   if (!since(version, 'noVirtualSize')) {
     told.VirtualSize = image.Size

@@ -1,6 +1,6 @@
 import type { PortSummary } from '@tdocker/api'
 import type { Filters } from '../../backend-types.ts'
-import { invalidParameter } from '../../base/errors.ts'
+import { invalidParameter, system } from '../../base/errors.ts'
 import { textMatcher } from '../../base/regexp/regexp.ts'
 import { type Container, isRunning, visibleState } from '../container.ts'
 import { noSuchContainer } from '../messages.ts'
@@ -160,17 +160,30 @@ function portTest(filters: Filters): Test {
 function portSet(key: string, values: readonly string[] = []): Set<string> {
   const ports = new Set<string>()
   for (const value of values) {
-    if (value.includes(':'))
-      throw invalidParameter(`filter for '${key}' should not contain ':': ${value}`)
-    const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(value)
-    const first = Number(match?.[1])
-    const last = Number(match?.[2] ?? match?.[1])
-    if (!match || last < first || last > 65_535)
-      throw invalidParameter(`error while looking up for ${key} ${value}: invalid port range`)
+    if (value.includes(':')) throw system(`filter for '${key}' should not contain ':': ${value}`)
+    const refuse = (why: string): never => {
+      throw system(`error while looking up for ${key} ${value}: ${why}`)
+    }
+    if (value === '') refuse('invalid port range: value is empty')
+    const [range = '', protocol] = value.split('/', 2)
+    const [start = '', end = start] = range.split(/-(.*)/s, 2)
+    const first = portNumber(start) ?? refuse(`invalid start port '${start}': ${badNumber(start)}`)
+    const last = portNumber(end) ?? refuse(`invalid end port '${end}': ${badNumber(end)}`)
+    if (last < first) refuse(`invalid port range: ${value}`)
     for (let port = first; port <= last; port++)
-      ports.add(`${port}/${match[3]?.toLowerCase() ?? 'tcp'}`)
+      ports.add(`${port}/${protocol?.toLowerCase() || 'tcp'}`)
   }
   return ports
+}
+
+function portNumber(text: string): number | undefined {
+  return /^\d+$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined
+}
+
+/** Go's strconv says which of the two it is. */
+function badNumber(text: string): string {
+  if (text === '') return 'value is empty'
+  return /^\d+$/.test(text) ? 'value out of range' : 'invalid syntax'
 }
 
 function reference(

@@ -4,7 +4,7 @@ import { type Container, isRunning, visibleState } from '../container.ts'
 import type { Context } from '../context.ts'
 import { mountPoints } from '../inspect/mount-points.ts'
 import { linkNames } from '../links/links.ts'
-import { containerSizes } from '../sizes.ts'
+import { containerSizes, withoutZero } from '../sizes.ts'
 import { parseFilters, type Selection } from './filters.ts'
 import { portSummaries } from './ports.ts'
 import { statusText } from './status-text.ts'
@@ -48,7 +48,7 @@ async function summarize(
     Command: command(c),
     Created: Number(c.createdNs / 1_000_000_000n),
     Ports: portSummaries(c),
-    ...(o.size ? await containerSizes(ctx, c) : {}),
+    ...(o.size ? withoutZero(await containerSizes(ctx, c)) : {}),
     Labels: c.config.Labels ?? {},
     State: visibleState(c),
     Status: statusText(c, ctx.clock.nowNs()),
