@@ -7,17 +7,21 @@ import { isGone } from '../container/resize.ts'
 import { requireActive } from './create-exec.ts'
 
 const START_WAIT_MS = 10_000
+/** How long an inspect waits for a launch that is under way. */
+const LAUNCH_WAIT_MS = 1_000
 /** `started` and `exited` may both be waiting. */
 const TURNS_TO_HEAR = 3
 
 /**
  * `GET /exec/{id}/json`. Clients ask for the exit code when their stream has ended. The shim tells the
  * exit before it ends streams, but the question may be read from its socket before that notice is
- * read from its pipe: so what has arrived is read first.
+ * read from its pipe: so what has arrived is read first. A short process may even have ended before
+ * the thread that launched it came to say so.
  */
 export async function inspectExec(ctx: Context, id: string): Promise<ExecInspect> {
   const exec = ctx.execs.get(id)
   if (!ctx.registry.has(exec.container)) throw noSuchExec(id)
+  if (exec.state === 'running' && !exec.shim) await within(ctx, LAUNCH_WAIT_MS, exec.started.promise)
   for (let turn = 0; turn < TURNS_TO_HEAR && exec.state === 'running'; turn++) await setImmediate()
   const [entrypoint = '', ...args] = exec.spec.cmd
   return {
@@ -40,6 +44,14 @@ export async function inspectExec(ctx: Context, id: string): Promise<ExecInspect
     DetachKeys: Buffer.from(exec.spec.detachKeys).toString('base64'),
     Pid: exec.pid,
   }
+}
+
+/** Waits for `what`, at most `ms`. */
+async function within(ctx: Context, ms: number, what: Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const cancel = ctx.clock.after(ms, resolve)
+  await Promise.race([what, promise])
+  cancel()
 }
 
 /** `POST /exec/{id}/resize`: waits for a start that is under way. */
