@@ -21,7 +21,8 @@ const TURNS_TO_HEAR = 3
 export async function inspectExec(ctx: Context, id: string): Promise<ExecInspect> {
   const exec = ctx.execs.get(id)
   if (!ctx.registry.has(exec.container)) throw noSuchExec(id)
-  if (exec.state === 'running' && !exec.shim) await within(ctx, LAUNCH_WAIT_MS, exec.started.promise)
+  if (exec.state === 'running' && !exec.shim)
+    await within(ctx, LAUNCH_WAIT_MS, exec.started.promise)
   for (let turn = 0; turn < TURNS_TO_HEAR && exec.state === 'running'; turn++) await setImmediate()
   const [entrypoint = '', ...args] = exec.spec.cmd
   return {
