@@ -1,6 +1,8 @@
 // Lines of a json-file log, as the API streams them: off the event loop, at the speed of memchr.
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -9,6 +11,7 @@
 #include "kernel/args.h"
 #include "kernel/async.h"
 #include "kernel/binding.h"
+#include "kernel/socket_body.h"
 
 namespace {
 
@@ -21,6 +24,10 @@ struct Request {
   bool tty = false;
   int64_t since_ns = INT64_MIN;
   int64_t until_ns = INT64_MAX;
+  // Where frames go; -1: they are the answer.
+  int socket = -1;
+  int64_t end = INT64_MAX;
+  std::string unsent;
 };
 
 struct Result {
@@ -267,10 +274,14 @@ char* PutFrame(char* out, const Request& request, const Line& line) {
 // What a line gives at most on top of its own bytes, against what it takes at least.
 constexpr size_t kGrowth = 3;
 
-void Decode(const Request& request, std::string_view block, Result* result) {
+size_t RoomFor(const Request& request) {
+  return request.length * (request.timestamps ? kGrowth : 1) + 64;
+}
+
+// Whole lines of the block as frames; their size. Moves the result's position behind them.
+size_t Decode(const Request& request, std::string_view block, char* const begin, Result* result) {
   const bool timed = request.since_ns != INT64_MIN || request.until_ns != INT64_MAX;
-  result->frames.reset(new char[block.size() * (request.timestamps ? kGrowth : 1) + 64]);
-  char* out = result->frames.get();
+  char* out = begin;
   size_t at = 0;
   for (;;) {
     const size_t end = block.find('\n', at);
@@ -288,22 +299,74 @@ void Decode(const Request& request, std::string_view block, Result* result) {
     at = end + 1;
     if (good && request.wants[line.stream]) out = PutFrame(out, request, line);
   }
-  result->position = request.position + static_cast<int64_t>(at);
-  result->size = static_cast<size_t>(out - result->frames.get());
+  result->position += static_cast<int64_t>(at);
+  return static_cast<size_t>(out - begin);
+}
+
+Failure Fill(const Request& request, int64_t position, size_t length, char* block, size_t* filled) {
+  *filled = 0;
+  while (*filled < length) {
+    const ssize_t got = pread(request.fd, block + *filled, length - *filled,
+                              position + static_cast<int64_t>(*filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Fail("pread");
+    if (got == 0) break;
+    *filled += static_cast<size_t>(got);
+  }
+  return {};
 }
 
 Failure Read(const Request& request, Result* result) {
   std::unique_ptr<char[]> block(new char[request.length]);
-  size_t filled = 0;
-  while (filled < request.length) {
-    const ssize_t got = pread(request.fd, block.get() + filled, request.length - filled,
-                              request.position + static_cast<int64_t>(filled));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Fail("pread");
-    if (got == 0) break;
-    filled += static_cast<size_t>(got);
+  size_t filled;
+  if (Failure failure = Fill(request, request.position, request.length, block.get(), &filled))
+    return failure;
+  result->frames.reset(new char[RoomFor(request)]);
+  result->size = Decode(request, {block.get(), filled}, result->frames.get(), result);
+  return {};
+}
+
+// Sends what it can; the rest becomes the answer.
+Failure SendOrKeep(const Request& request, const char* data, size_t size, Result* result) {
+  size_t done = 0;
+  bool blocked = false;
+  if (Failure failure = SendSome(request.socket, data, size, &done, &blocked)) return failure;
+  if (!blocked) return {};
+  result->size = size - done;
+  result->frames.reset(new char[result->size]);
+  memcpy(result->frames.get(), data + done, result->size);
+  return {};
+}
+
+// A call's share; then other work may have the thread.
+constexpr size_t kShare = 4 << 20;
+constexpr size_t kChunkHead = 16;
+
+// Block after block as HTTP chunks, in memory that is touched once.
+Failure Send(const Request& request, Result* result) {
+  if (Failure failure = SendOrKeep(request, request.unsent.data(), request.unsent.size(), result))
+    return failure;
+  if (result->size > 0) return {};
+  std::unique_ptr<char[]> block(new char[request.length]);
+  std::unique_ptr<char[]> chunk(new char[kChunkHead + RoomFor(request) + 2]);
+  char* const frames = chunk.get() + kChunkHead;
+  for (size_t moved = 0; moved < kShare;) {
+    const int64_t begin = result->position, left = request.end - begin;
+    if (left <= 0) return {};
+    size_t filled, length = std::min<uint64_t>(request.length, left);
+    if (Failure failure = Fill(request, begin, length, block.get(), &filled)) return failure;
+    const size_t size = Decode(request, {block.get(), filled}, frames, result);
+    if (size > 0) {
+      char head[kChunkHead];
+      const int head_size = snprintf(head, sizeof head, "%zx\r\n", size);
+      memcpy(frames - head_size, head, head_size);
+      memcpy(frames + size, "\r\n", 2);
+      if (Failure failure = SendOrKeep(request, frames - head_size, head_size + size + 2, result))
+        return failure;
+    }
+    if (result->size > 0 || result->past_until || result->position == begin) return {};
+    moved += filled;
   }
-  Decode(request, std::string_view(block.get(), filled), result);
   return {};
 }
 
@@ -320,6 +383,10 @@ Napi::Value LogFrames(const Napi::CallbackInfo& info) {
   request->fd = Int(o, "fd");
   request->position = Int64(o, "position");
   request->length = static_cast<size_t>(Int64(o, "length"));
+  request->socket = Int(o, "socket");
+  request->end = Int64(o, "end", INT64_MAX);
+  if (Has(o, "unsent")) request->unsent = Bytes(o, "unsent");
+  result->position = request->position;
   request->wants[1] = Bool(o, "stdout");
   request->wants[2] = Bool(o, "stderr");
   request->timestamps = Bool(o, "timestamps");
@@ -327,13 +394,18 @@ Napi::Value LogFrames(const Napi::CallbackInfo& info) {
   request->since_ns = Nanoseconds(o, "sinceNs", INT64_MIN);
   request->until_ns = Nanoseconds(o, "untilNs", INT64_MAX);
   return RunAsync(
-      info.Env(), [request, result] { return Read(*request, result.get()); },
+      info.Env(),
+      [request, result] {
+        return request->socket < 0 ? Read(*request, result.get()) : Send(*request, result.get());
+      },
       [result](Napi::Env env) -> Napi::Value {
         Napi::Object answer = Napi::Object::New(env);
-        char* frames = result->frames.release();
-        answer.Set("frames",
-                   Napi::Buffer<char>::NewOrCopy(env, frames, result->size,
-                                                 [](Napi::Env, char* bytes) { delete[] bytes; }));
+        char* frames = result->size > 0 ? result->frames.release() : nullptr;
+        answer.Set("frames", frames == nullptr
+                                 ? Napi::Buffer<char>::New(env, 0)
+                                 : Napi::Buffer<char>::NewOrCopy(
+                                       env, frames, result->size,
+                                       [](Napi::Env, char* bytes) { delete[] bytes; }));
         answer.Set("position", Napi::Number::New(env, static_cast<double>(result->position)));
         answer.Set("pastUntil", Napi::Boolean::New(env, result->past_until));
         return answer;

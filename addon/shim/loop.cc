@@ -12,6 +12,8 @@
 namespace {
 
 constexpr size_t kChunk = 64 * 1024;
+// For a writer that fills a chunk: the fewer the turns, the more it and the shim do side by side.
+constexpr int kWidePipe = 256 * 1024;
 // One output may not keep the other, or the control socket, waiting for long.
 constexpr int kChunksPerTurn = 16;
 constexpr int kIdleMs = 1000;
@@ -63,6 +65,10 @@ bool ReadOutput(Output* output) {
     }
     any = true;
     const size_t count = static_cast<size_t>(got);
+    if (count == kChunk && !output->wide) {
+      output->wide = true;
+      fcntl(output->fd, F_SETPIPE_SZ, kWidePipe);  // a terminal says no, which does no harm
+    }
     AppendLog(&monitor.log, &output->log, chunk, count);
     BroadcastOutput(output->client_stream, chunk, count);
     if (count < kChunk || ClientsLag() || LogLags(&monitor.log)) break;

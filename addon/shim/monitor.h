@@ -23,6 +23,7 @@ struct Output {
   int fd = -1;
   uint8_t client_stream = 1;
   LogStream log;
+  bool wide = false;  // its pipe has been made larger
 };
 
 // Everything one shim knows. Lives from the first record of the plan to the end.

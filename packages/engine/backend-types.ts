@@ -129,6 +129,14 @@ export interface TarSource {
   close(): Promise<void>
 }
 
+/** A log to be read one way or the other. */
+export interface LogSource {
+  tty: boolean
+  stream: Readable
+  /** As `TarSource`'s; for what has an end, and is neither JSON nor detailed. */
+  sendTo?(fd: number): Promise<void>
+}
+
 export interface PruneReport {
   ContainersDeleted: string[] | null
   SpaceReclaimed: number
@@ -155,7 +163,7 @@ export interface ContainerBackend {
     o: { condition: WaitCondition; signal: AbortSignal },
   ): Promise<{ result: Promise<ContainerWaitResponse> }>
   /** Decides errors before anything is written; `stream` ends when done (or never, following). */
-  logs(id: string, o: LogsOptions): Promise<{ tty: boolean; stream: Readable }>
+  logs(id: string, o: LogsOptions): Promise<LogSource>
   attach(id: string, o: AttachOptions, hijack: Hijack): Promise<void>
   pause(id: string): Promise<void>
   unpause(id: string): Promise<void>

@@ -296,6 +296,9 @@ export const nativeChecks: NativeChecks = {
     integer(o.position, 'position', 0, Number.MAX_SAFE_INTEGER)
     integer(o.length, 'length', 1, 64 << 20)
     for (const key of ['stdout', 'stderr', 'timestamps', 'tty'] as const) flag(o[key], key)
+    optional(o.socket, (value) => fd(value))
+    optional(o.end, (value) => integer(value, 'end', 0, Number.MAX_SAFE_INTEGER))
+    optional(o.unsent, (value) => bytes(value, 'unsent'))
   },
   unixDatagram: (path) => absolute(path, 'path'),
   sendDatagram(o) {

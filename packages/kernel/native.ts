@@ -238,6 +238,9 @@ export interface Native {
    * Reads at most `length` bytes of a json-file log and answers its whole lines as the API streams
    * them: stdcopy frames, or on a tty bare bytes. What is no log line is passed over. `position` is
    * behind the last whole line. With `pastUntil` it stopped at a line younger than `untilNs`.
+   *
+   * With a `socket` frames go there as HTTP chunks, block after block up to `end` or a fair share.
+   * `frames` is then what a slow client has not taken, to be given back as `unsent`.
    */
   logFrames(o: {
     fd: number
@@ -249,6 +252,9 @@ export interface Native {
     tty: boolean
     sinceNs?: bigint
     untilNs?: bigint
+    socket?: number
+    end?: number
+    unsent?: Uint8Array
   }): Promise<{ frames: Buffer; position: number; pastUntil: boolean }>
   /** A non-blocking AF_UNIX datagram socket connected to `path`. */
   unixDatagram(path: string): number

@@ -1,5 +1,5 @@
 /**
- * Archives, which may be gigabytes, go between the socket and native code without passing through
+ * Archives and logs, which may be gigabytes, go between the socket and native code without passing through
  * Node: that is several times quicker. Node lets go of a socket only for upgrades, so requests of this
  * kind are declared upgrades; what they get is an ordinary answer on a connection that then closes.
  *
@@ -16,14 +16,21 @@ import { HttpError } from './errors.ts'
 const DOWNLOAD = /^(?:\/v\d+\.\d+)?\/containers\/[^/]+\/(?:archive|export)(?:\?|$)/
 const UPLOAD = /^(?:\/v\d+\.\d+)?\/containers\/[^/]+\/archive(?:\?|$)/
 
+/** All of a log that has an end: a few last lines are not worth a connection. */
+const LOGS = /^(?:\/v\d+\.\d+)?\/containers\/[^/?]+\/logs\?/
+const NOT_ALL = /[?&](?:follow|details|format)=|[?&]tail=(?!all(?:&|$))/
+
 export const bulkEncodings = ['gzip', 'deflate'] as const
 
 export function isBulk(request: IncomingMessage): boolean {
   const { method, url = '', headers, socket } = request
   if (method !== 'GET' && method !== 'PUT') return false
-  if (!(method === 'GET' ? DOWNLOAD : UPLOAD).test(url)) return false
+  const logs = method === 'GET' && LOGS.test(url) && !NOT_ALL.test(url)
+  if (!logs && !(method === 'GET' ? DOWNLOAD : UPLOAD).test(url)) return false
   if (request.httpVersion !== '1.1' || socket instanceof TLSSocket) return false
   if (headers.upgrade !== undefined) return false
+  // Which may ask for JSON.
+  if (logs) return !headers.accept?.includes('json')
   return (
     method === 'PUT' ||
     acceptedEncoding(headers['accept-encoding'] ?? '', bulkEncodings) === undefined

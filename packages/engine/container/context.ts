@@ -49,6 +49,7 @@ export type ContainerNative = Pick<
   | 'closeFd'
   | 'decompressor'
   | 'dupFd'
+  | 'logFrames'
   | 'mountClone'
   | 'nsOpen'
   | 'pathOpen'

@@ -1,7 +1,7 @@
-import type { Readable } from 'node:stream'
-import type { LogsOptions } from '../backend-types.ts'
+import type { LogSource, LogsOptions } from '../backend-types.ts'
 import { conflict, invalidParameter, notImplemented } from '../base/errors.ts'
 import type { LogFiles } from '../log/log-files.ts'
+import { sendLog } from '../log/read-log.ts'
 import { hasReadableLog, logFilesOf } from './container-log.ts'
 import type { Container } from './container.ts'
 import type { Context } from './context.ts'
@@ -11,7 +11,7 @@ export async function containerLogs(
   ctx: Context,
   reference: string,
   o: LogsOptions,
-): Promise<{ tty: boolean; stream: Readable }> {
+): Promise<LogSource> {
   if (!o.stdout && !o.stderr) throw invalidParameter('You must choose at least one stream')
   const c = ctx.registry.get(reference)
   await c.reconciled
@@ -19,9 +19,11 @@ export async function containerLogs(
     throw conflict('can not get logs from container which is dead or marked for removal')
   requireReadableLog(c)
   const tty = c.config.Tty ?? false
+  const options = { ...o, ...logSource(ctx, c), readers: ctx.logs.readers, tty }
   return {
     tty,
-    stream: ctx.readLog({ ...o, ...logSource(ctx, c), readers: ctx.logs.readers, tty }),
+    stream: ctx.readLog(options),
+    sendTo: (fd) => sendLog(options, ctx.native, fd),
   }
 }
 

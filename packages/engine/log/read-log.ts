@@ -1,10 +1,12 @@
 import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Native } from '@tdocker/kernel/native.ts'
 import { Changes } from './changes.ts'
 import type { FrameOptions } from './frame-writer.ts'
 import type { LogFiles } from './log-files.ts'
 import { type LogReader, LogReaders } from './log-readers.ts'
 import { type Cursor, seekSince, seekTail } from './seek.ts'
-import { type LogDecoder, SegmentReader } from './segment-reader.ts'
+import { type LogDecoder, SegmentReader, SLOW_CLIENT_MS } from './segment-reader.ts'
 import { openSegments, type Segment, segmentAfter } from './segments.ts'
 
 const BUFFERED = 1024 * 1024
@@ -28,6 +30,8 @@ export interface ReadLogOptions extends FrameOptions {
   /** Shared with whoever compresses the log. */
   readers?: LogReaders
   signal: AbortSignal
+  /** Blocks go straight to this descriptor, as HTTP chunks; for `sendLog`. */
+  socket?: number
 }
 
 /**
@@ -36,6 +40,39 @@ export interface ReadLogOptions extends FrameOptions {
  */
 export function readLog(o: ReadLogOptions, decoder?: LogDecoder): Readable {
   return Readable.from(chunks(o, decoder), { objectMode: false, highWaterMark: BUFFERED })
+}
+
+/** What ends an HTTP body in chunks. */
+const LAST_CHUNK = Buffer.from('0\r\n\r\n')
+
+/**
+ * The log as the chunks of an HTTP answer, written to a socket past Node: no copy, and no buffer
+ * for the collector. `fd` is lent. Rejects with EPIPE or ECONNRESET when the client is gone.
+ */
+export async function sendLog(
+  o: ReadLogOptions,
+  native: LogDecoder & Pick<Native, 'dupFd' | 'closeFd'>,
+  fd: number,
+): Promise<void> {
+  // Node may close its own when the daemon ends.
+  const socket = native.dupFd(fd)
+  try {
+    for await (const rest of chunks({ ...o, socket }, native))
+      throw new Error(`${rest.length} bytes of a log were not sent`)
+    await sendRest(o, native, socket)
+  } finally {
+    native.closeFd(socket)
+  }
+}
+
+async function sendRest(o: ReadLogOptions, native: LogDecoder, socket: number): Promise<void> {
+  let unsent: Uint8Array = LAST_CHUNK
+  while (unsent.length > 0 && !o.signal.aborted) {
+    const request = { fd: socket, position: 0, end: 0, length: 1, socket, unsent }
+    const flags = { stdout: false, stderr: false, timestamps: false, tty: false }
+    unsent = (await native.logFrames({ ...request, ...flags })).frames
+    if (unsent.length > 0) await delay(SLOW_CLIENT_MS)
+  }
 }
 
 async function* chunks(o: ReadLogOptions, decoder?: LogDecoder): AsyncGenerator<Buffer> {

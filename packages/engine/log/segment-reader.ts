@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Native } from '@tdocker/kernel/native.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { type LogLine, parseLogLine, timeToNs } from './json-line.ts'
@@ -9,6 +10,7 @@ const NATIVE_CHUNK = 512 * 1024
 /** A line that is longer is none that any driver wrote. */
 const LONGEST_LINE = 16 * 1024 * 1024
 const NEWLINE = 0x0a
+const NOTHING = Buffer.alloc(0)
 
 export type LogDecoder = Pick<Native, 'logFrames'>
 
@@ -48,7 +50,7 @@ export class SegmentReader {
     while (!this.pastUntil && !this.#options.signal.aborted) {
       const length = Math.min(wanted, limit - this.#position)
       if (length <= 0) return
-      const block = await this.#read(length)
+      const block = await this.#read(length, limit)
       this.pastUntil = block.pastUntil
       if (block.frames.length > 0) yield block.frames
       if (block.position === this.#position && !block.pastUntil) {
@@ -64,11 +66,11 @@ export class SegmentReader {
     }
   }
 
-  async #read(length: number): Promise<Block> {
+  async #read(length: number, limit: number): Promise<Block> {
     const o = this.#options
     if (this.#decoder) {
       const { stdout, stderr, timestamps, tty, sinceNs, untilNs } = o
-      return this.#decoder.logFrames({
+      const request = {
         fd: await this.segment.descriptor(),
         position: this.#position,
         length,
@@ -78,11 +80,33 @@ export class SegmentReader {
         tty,
         ...(sinceNs !== undefined && { sinceNs }),
         ...(untilNs !== undefined && { untilNs }),
-      })
+      }
+      if (o.socket === undefined) return this.#decoder.logFrames(request)
+      const end = Number.isFinite(limit) ? { end: limit } : {}
+      return this.#send(this.#decoder, { ...request, ...end, socket: o.socket })
     }
     return decodeBlock(await this.segment.read(this.#position, length), this.#position, o)
   }
+
+  /** Nothing is left to be yielded: it is sent when this returns, or the reader is gone. */
+  async #send(
+    decoder: LogDecoder,
+    request: Parameters<LogDecoder['logFrames']>[0],
+  ): Promise<Block> {
+    let block = await decoder.logFrames(request)
+    while (block.frames.length > 0 && !this.#options.signal.aborted) {
+      await delay(SLOW_CLIENT_MS)
+      // The same place: the block is decoded already, and only its rest has to go.
+      const { position, pastUntil } = block
+      const rest = { ...request, position, end: position, unsent: block.frames }
+      block = { ...(await decoder.logFrames(rest)), position, pastUntil }
+    }
+    return { ...block, frames: NOTHING }
+  }
 }
+
+/** A slow client is asked again after this long. */
+export const SLOW_CLIENT_MS = 10
 
 function decodeBlock(block: Buffer, position: number, o: ReadLogOptions): Block {
   const out = new FrameWriter(block.length, o)

@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { type ReadLogOptions, readLog } from '@tdocker/engine/log/read-log.ts'
+import { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type ReadLogOptions, readLog, sendLog } from '@tdocker/engine/log/read-log.ts'
 import { loadNative } from '@tdocker/kernel'
 
 const directory = mkdtempSync(join(tmpdir(), 'frames-'))
@@ -12,17 +14,47 @@ const path = join(directory, 'x-json.log')
 const native = loadNative()
 after(() => rmSync(directory, { recursive: true }))
 
-async function read(o: Partial<ReadLogOptions>, decoder?: typeof native): Promise<Buffer> {
-  const options: ReadLogOptions = {
+function optionsOf(o: Partial<ReadLogOptions>): ReadLogOptions {
+  return {
     files: { naming: 'numbered', path },
     ...{ stdout: true, stderr: true, follow: false, timestamps: false, details: false, tty: false },
     ended: Promise.resolve(),
     signal: new AbortController().signal,
     ...o,
   }
+}
+
+async function read(o: Partial<ReadLogOptions>, decoder?: typeof native): Promise<Buffer> {
   const parts: Buffer[] = []
-  for await (const part of readLog(options, decoder)) parts.push(part as Buffer)
+  for await (const part of readLog(optionsOf(o), decoder)) parts.push(part as Buffer)
   return Buffer.concat(parts)
+}
+
+/** What a client gets who begins to read `afterMs` later, out of its chunks. */
+async function sent(o: Partial<ReadLogOptions>, afterMs = 0): Promise<Buffer> {
+  const [ours, theirs] = native.socketPair()
+  const sending = sendLog(optionsOf(o), native, ours).finally(() => native.closeFd(ours))
+  await delay(afterMs)
+  const parts: Buffer[] = []
+  for await (const part of new Socket({ fd: theirs })) parts.push(part as Buffer)
+  await sending
+  return dechunked(Buffer.concat(parts))
+}
+
+function dechunked(body: Buffer): Buffer {
+  const chunks: Buffer[] = []
+  for (let at = 0; ;) {
+    const end = body.indexOf('\r\n', at)
+    const size = parseInt(body.toString('latin1', at, end), 16)
+    const begin = end + 2
+    assert.equal(body.toString('latin1', begin + size, begin + size + 2), '\r\n')
+    at = begin + size + 2
+    if (size === 0) {
+      assert.equal(at, body.length, 'nothing behind the last chunk')
+      return Buffer.concat(chunks)
+    }
+    chunks.push(body.subarray(begin, begin + size))
+  }
 }
 
 const line = (log: string, second: number, stream = 'stdout', more = ''): string =>
@@ -61,6 +93,7 @@ for (const [name, o] of Object.entries({
     writeFileSync(path, `${LINES.join('\n')}\n{"log":"unfinished`)
     const expected = await read(o)
     assert.deepEqual((await read(o, native)).toString('latin1'), expected.toString('latin1'))
+    assert.deepEqual((await sent(o)).toString('latin1'), expected.toString('latin1'))
     assert.ok(expected.length > 0)
   })
 
@@ -71,6 +104,35 @@ test('lines longer than a block, and blocks full of lines', async () => {
   const seen = await read({ tty: true }, native)
   assert.equal(Buffer.compare(seen, await read({ tty: true })), 0)
   assert.ok(seen.length > 7_000_000)
+  assert.equal(Buffer.compare(await sent({ tty: true }), seen), 0)
+  assert.equal(Buffer.compare(await sent({ tty: true }, 200), seen), 0, 'to a slow client')
+})
+
+test('sent up to an offset, with timestamps, which make it larger', async () => {
+  const many = Array.from({ length: 30_000 }, (_, n) => line(`"${n}\\n"`, n % 60))
+  writeFileSync(path, `${many.join('\n')}\n`)
+  const endOffset = many.slice(0, 20_000).join('\n').length + 1
+  const expected = await read({ endOffset, timestamps: true })
+  assert.equal(Buffer.compare(await sent({ endOffset, timestamps: true }), expected), 0)
+  assert.equal(expected.toString('latin1').split('\n').length, 20_001)
+})
+
+test('a client that is gone ends the sending', async () => {
+  writeFileSync(path, `${line(`"${'x'.repeat(1_000_000)}"`, 0)}\n`.repeat(8))
+  const [ours, theirs] = native.socketPair()
+  const sending = sendLog(optionsOf({}), native, ours)
+  await delay(50)
+  native.closeFd(theirs)
+  await assert.rejects(sending, { code: /EPIPE|ECONNRESET/ })
+  native.closeFd(ours)
+  const stop = new AbortController()
+  const [again, unread] = native.socketPair()
+  const stopped = sendLog(optionsOf({ signal: stop.signal }), native, again)
+  await delay(50)
+  stop.abort()
+  await stopped
+  native.closeFd(again)
+  native.closeFd(unread)
 })
 
 test('random bytes are no crash', async () => {

@@ -10,12 +10,15 @@ import type { Exchange } from '../exchange.ts'
 export async function sendLogs(x: Exchange, containers: ContainerBackend): Promise<void> {
   const options = logsOptions(x)
   const json = jsonType(x)
-  const { tty, stream } = await containers.logs(x.param('id'), {
+  const { tty, stream, sendTo } = await containers.logs(x.param('id'), {
     ...options,
     ...(json !== undefined && { json: { prefix: json === SEQUENCE ? '\x1e' : '' } }),
   })
   const multiplexed = !tty && x.since('multiplexedStream')
-  x.open(json ?? `application/vnd.docker.${multiplexed ? 'multiplexed' : 'raw'}-stream`)
+  const contentType = json ?? `application/vnd.docker.${multiplexed ? 'multiplexed' : 'raw'}-stream`
+  if (x.bulk && sendTo && json === undefined)
+    return x.bulk.send({ 'Content-Type': contentType }, sendTo)
+  x.open(contentType)
   const stop = (): void => void stream.destroy()
   x.signal.addEventListener('abort', stop, { once: true })
   if (x.signal.aborted) stop()
