@@ -74,6 +74,8 @@ export interface Container {
   monitor: HealthMonitor | undefined
   /** Set by `restart`: auto-remove and restart policies keep still. */
   manualRestart: boolean
+  /** A user has asked this run to stop. */
+  stopAsked: boolean
   /** Settles when restore has found out what became of it. */
   reconciled: Promise<void> | undefined
   readonly waiters: { stop: Set<Waiter>; removed: Set<Waiter> }

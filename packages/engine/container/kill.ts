@@ -6,7 +6,7 @@ import { cancelRestart } from './exit/exit.ts'
 import { notRunning } from './messages.ts'
 import { signalAndThaw } from './pause.ts'
 import { updateRow } from './rows.ts'
-import { parseSignal } from './plan/signals.ts'
+import { parseSignal, stopSignal } from './plan/signals.ts'
 import { isKnownSignal, SIGKILL } from './signals.ts'
 import { waitFor } from './wait.ts'
 
@@ -84,6 +84,7 @@ export async function sendSignal(
   const stops = !ownStop || signal === SIGKILL || parseSignal(ownStop) === signal
   if (stops) c.restart.cancelled = true
   if (o.manual) c.detail.manuallyStopped = true
+  if (o.manual && [SIGKILL, stopSignal(ownStop)].includes(signal)) c.stopAsked = true
   if (stops && c.state === 'restarting' && (await cancelRestart(ctx, c))) return undefined
   const send = async (): Promise<LiveContainer | undefined> => {
     const { live } = c

@@ -118,6 +118,7 @@ export function blankState(): BlankState {
     health: undefined,
     monitor: undefined,
     manualRestart: false,
+    stopAsked: false,
     reconciled: undefined,
     waiters: { stop: new Set(), removed: new Set() },
   }

@@ -12,7 +12,10 @@ test('the family: children of children, whatever their group, and nobody else', 
   const stats = Object.entries({ 2: 1, 3: 2, 4: 3, 5: 1, 6: 5, 7: 7 }).map(
     ([pid, parent]) => [Number(pid), { parent, started: '0' }] as const,
   )
-  assert.deepEqual([...familyOf(2, new Map(stats)).keys()].sort(), [3, 4])
+  assert.deepEqual(
+    [...familyOf(2, new Map(stats)).keys()].sort((a, b) => a - b),
+    [3, 4],
+  )
   assert.deepEqual([...familyOf(7, new Map(stats)).keys()], [7])
   assert.deepEqual([...familyOf(9, new Map(stats)).keys()], [])
 })

@@ -3,6 +3,7 @@ import type { Container } from '../container/container.ts'
 import { type Context, inBackground } from '../container/context.ts'
 import { containerEvent } from '../container/events.ts'
 import { parseStoredTime, saveHealth } from './health-rows.ts'
+import { restartsOnUnhealthy, restartUnhealthy } from './on-unhealthy.ts'
 import { type HealthCheck, healthCheckOf, intervalOf, judge } from './health.ts'
 
 /** Exists while a container is probed: one timer, or one probe under way. */
@@ -96,6 +97,8 @@ async function probe(
   // The next one is due from the end of this one, whatever the disk takes to note it.
   schedule(ctx, c, monitor, check, nextIntervalNs(ctx, c, check))
   await ctx.events.commit(saveHealth(c), events)
+  if (status !== before && status === 'unhealthy' && restartsOnUnhealthy(c.hostConfig))
+    inBackground(ctx, c.id, 'restart of an unhealthy container', restartUnhealthy(ctx, c))
 }
 
 function nextIntervalNs(ctx: Context, c: Container, check: HealthCheck): number {

@@ -143,6 +143,51 @@ test('what a probe has put into sessions of their own goes with it', async () =>
   await remove(id)
 })
 
+const RESTART = { 'tdocker.health-on-failure': 'restart' }
+
+test('an annotation has it restarted when it is unhealthy', async () => {
+  const id = await run(
+    { Test: ['CMD-SHELL', 'test $(wc -l < /runs) -ge 3'], Retries: 2 },
+    {
+      Cmd: ['sh', '-c', 'echo >> /runs; sleep 1000'],
+      StopTimeout: 0,
+      HostConfig: { NetworkMode: 'none', Annotations: RESTART },
+    },
+  )
+  await healthIs(id, 'healthy')
+  const { body } = await daemon.api.get<{ RestartCount: number }>(`/containers/${id}/json`)
+  assert.equal(body.RestartCount, 2)
+  const actions = (await actionsOf(id)).filter((action) => !action.startsWith('exec_'))
+  assert.equal(actions.filter((action) => action === 'restart').length, 2, actions.join())
+  assert.equal(actions.filter((action) => action === 'health_status: unhealthy').length, 2)
+  await remove(id)
+})
+
+test('a user who stops it meanwhile has the last word; other actions are refused', async () => {
+  const id = await run(
+    { Test: ['CMD', 'false'], Retries: 1 },
+    {
+      Cmd: ['sh', '-c', 'trap : TERM; while :; do sleep 0.1; done'],
+      StopTimeout: 3600,
+      HostConfig: { NetworkMode: 'none', Annotations: RESTART },
+    },
+  )
+  await until('the stop of the restart', async () => (await actionsOf(id)).includes('kill'))
+  await daemon.api.post(`/containers/${id}/stop?t=0`)
+  assert.equal((await stateOf(id)).Status, 'exited')
+  // Whoever starts it again finds it as it was.
+  await daemon.api.post(`/containers/${id}/start`)
+  assert.equal((await stateOf(id)).Status, 'running')
+  await remove(id)
+  const Annotations = { 'tdocker.health-on-failure': 'pray' }
+  const answer = await daemon.api.post<{ message: string }>('/containers/create', {
+    Image: 'busybox',
+    HostConfig: { Annotations },
+  })
+  assert.equal(answer.status, 400)
+  assert.match(answer.body.message, /unknown action 'pray'/)
+})
+
 test('a probe that cannot run has exit code -1 and the reason', async () => {
   const id = await run({ Test: ['CMD', 'nowhere'], Retries: 1 })
   await healthIs(id, 'unhealthy')

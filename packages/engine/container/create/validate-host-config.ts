@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { ContainerConfig, HostConfig } from '@tdocker/api'
 import { invalidParameter } from '../../base/errors.ts'
+import { validateOnUnhealthy } from '../../health/on-unhealthy.ts'
 import { validateCapabilities } from '../plan/capability-set.ts'
 import type { HostFacts } from '../plan/plan-input.ts'
 import { checkHostPort, checkPortKey } from './ports.ts'
@@ -31,6 +32,7 @@ export function validateHostConfig(host: HostConfig, facts: Pick<HostFacts, 'cap
     throw invalidParameter(
       'invalid Annotations: the empty string is not permitted as an annotation key',
     )
+  validateOnUnhealthy(host)
 }
 
 export function validateRestartPolicy(policy: HostConfig['RestartPolicy']): void {

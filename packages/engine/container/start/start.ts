@@ -307,6 +307,7 @@ function enterRunning(
   c.oomKilled = false
   c.startedNs = ctx.clock.nowNs()
   c.manualRestart = false
+  c.stopAsked = false
   c.detail.startedBefore = true
   c.detail.endpoints = network.joinFd === undefined ? network.endpoints : {}
   c.detail.ports = network.ports
