@@ -1,15 +1,27 @@
-/** Where tdocker answers otherwise than dockerd 29.7, and why that is right. */
+/** Where tdocker answers otherwise than dockerd 29.7 (or 20.10), and why that is right. */
 export interface Explanation {
   /** Matches `group / call`. */
   readonly call: RegExp
   /** Matches the place of the difference. */
   readonly where: RegExp
   readonly why: string
+  /** Versions of dockerd it is about, where not 29. */
+  readonly peer?: RegExp
+}
+
+/**
+ * How the requests of these groups end is the same since Docker 20.10, which Debian has; their words
+ * and fields are not.
+ */
+export const sinceOld: Readonly<Record<'peer' | 'groups' | 'where', RegExp>> = {
+  peer: /^20\./,
+  groups: /^(?!create refused|old |lists|nobody there|bridge|no such plugin)/,
+  where: /^(status|text|head\.x-docker-container-path-stat)$/,
 }
 
 export const explained: readonly Explanation[] = [
   {
-    call: /image|inspect|created|running|stopped|healthy|clash/,
+    call: /image|inspect|newest|created|running|stopped|healthy|clash/,
     where: /^GraphDriver\.Data\./,
     why: 'layers and containers lie elsewhere, and nothing is mounted on the host',
   },
@@ -134,5 +146,27 @@ export const explained: readonly Explanation[] = [
     call: /image reads \/ pull without name/,
     where: /./,
     why: 'a pull of nothing is refused before any registry is asked',
+  },
+  {
+    call: /subpath$/,
+    where: /./,
+    why: 'a part of a volume is not mounted yet',
+  },
+  {
+    call: /^old .* \/ events/,
+    where: /^(volume old-v|container <o-subpath>)$/,
+    why: 'as above',
+  },
+  {
+    peer: /^20\./,
+    call: /signal 99|bad since|since=2020|until=nope|put (into|read)|untils?$|bad time|without body|tag badly|enable nothing|resize ended/,
+    where: /^status$/,
+    why: 'since then known for bad requests: 400 instead of 500',
+  },
+  {
+    peer: /^20\./,
+    call: /wait with nonsense|exec \/ (start )?nobody|update \/ kernel memory|list until/,
+    where: /^status$/,
+    why: 'since then other wishes are known',
   },
 ]

@@ -96,6 +96,6 @@ test('ports are sorted by private port, then address', () => {
   assert.deepEqual(portSummaries(WEB), [
     { IP: '0.0.0.0', PrivatePort: 80, Type: 'tcp', PublicPort: 8080 },
     { IP: '::', PrivatePort: 80, Type: 'tcp', PublicPort: 8080 },
-    { PrivatePort: 443, Type: 'tcp' },
+    { IP: '', PrivatePort: 443, Type: 'tcp' },
   ])
 })

@@ -6,12 +6,13 @@ export function portSummaries(c: Container): PortSummary[] {
   const ports: PortSummary[] = []
   for (const [key, bindings] of Object.entries(c.detail.ports)) {
     const [number = '', type = 'tcp'] = key.split('/')
-    const common = { PrivatePort: Number(number), Type: type as PortSummary['Type'] }
+    // Also one that is not published has the field, if empty.
+    const common = { IP: '', PrivatePort: Number(number), Type: type as PortSummary['Type'] }
     if (!bindings || bindings.length === 0) ports.push(common)
     for (const binding of bindings ?? [])
       ports.push({
-        ...(binding.HostIp ? { IP: binding.HostIp } : {}),
         ...common,
+        IP: binding.HostIp ?? '',
         PublicPort: Number(binding.HostPort),
       })
   }
