@@ -159,7 +159,7 @@ export const explained: readonly Explanation[] = [
   },
   {
     peer: /^20\./,
-    call: /signal 99|bad since|since=2020|until=nope|put (into|read)|untils?$|bad time|without body|tag badly|enable nothing|resize ended/,
+    call: /signal 99|bad since|since=2020|until=nope|put (into|read)|untils?$|bad time|without body|tag badly|enable nothing/,
     where: /^status$/,
     why: 'since then known for bad requests: 400 instead of 500',
   },

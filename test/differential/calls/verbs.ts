@@ -23,7 +23,6 @@ export const verbs: readonly Group[] = [
       post('start', '/exec/{x}/start', { Detach: true }),
       get('inspect ended', '/exec/{x}/json', undefined, { until: /"Running":false/ }),
       post('start again', '/exec/{x}/start', { Detach: true }),
-      post('resize ended', '/exec/{x}/resize?h=1&w=1'),
       post(
         'tty',
         '/containers/ee/exec',

@@ -169,6 +169,11 @@ test('detached; started twice; what cannot be started', async () => {
   process.kill((await inspect(id)).Pid, 'SIGKILL')
   await until('its end', async () => (await inspect(id)).ExitCode === 137)
   await refused(start, 409, `exec command ${id} has already run`)
+  await refused(
+    ['POST', `/exec/${id}/resize?h=1&w=1`],
+    404,
+    `NotFound: process does not exist ${id}: not found`,
+  )
   const missing = await create({ ...OUT, Cmd: ['/none'] })
   const { socket, head } = await daemon.api.upgrade(`/exec/${missing}/start`, {})
   const text = unframe(await drain(socket, head))
