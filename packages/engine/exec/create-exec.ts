@@ -5,6 +5,7 @@ import { type Context, inBackground } from '../container/context.ts'
 import { parseDetachKeys } from '../container/detach-keys.ts'
 import { containerEvent } from '../container/events.ts'
 import { newId } from '../container/id.ts'
+import { ofLiving } from '../container/living.ts'
 import { execPaused, isRestarting, notRunning } from '../container/messages.ts'
 import type { ResolvedUser } from '../container/plan/plan-input.ts'
 import { resolveUser } from '../container/plan/user.ts'
@@ -102,7 +103,7 @@ export async function lookUp(
 /** init may be gone before its end is known here. */
 function openLiveRoot(ctx: Context, c: Container, live: LiveContainer): number {
   try {
-    return ctx.native.openRoot(`/proc/${live.shim.pid}/root`)
+    return ofLiving(ctx, c, live, ctx.native.openRoot(`/proc/${live.shim.pid}/root`))
   } catch (error) {
     const { code } = error as { code?: string }
     if (code === 'ENOENT' || code === 'ESRCH') throw notRunning(c.id)

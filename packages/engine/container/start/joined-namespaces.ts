@@ -1,6 +1,7 @@
 import { EngineError, invalidParameter, system } from '../../base/errors.ts'
 import { type Container, isRunning, joinedContainer } from '../container.ts'
 import type { Context } from '../context.ts'
+import { openNamespace } from '../living.ts'
 import { isRestarting, notRunning } from '../messages.ts'
 import type { NamespaceFds, SharedWithHost } from '../plan/plan-input.ts'
 import type { FdScope } from './fd-scope.ts'
@@ -20,13 +21,13 @@ export async function openJoinedNamespaces(
       throw invalidParameter(
         `failed to join IPC namespace: container ${ipcDonor}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
       )
-    join.ipc = fds.add(ctx.native.nsOpen(other.pid, 'ipc'))
-    const mntnsFd = fds.add(ctx.native.nsOpen(other.pid, 'mnt'))
+    join.ipc = fds.add(openNamespace(ctx, other, 'ipc'))
+    const mntnsFd = fds.add(openNamespace(ctx, other, 'mnt'))
     join.shm = fds.add(await ctx.native.mountClone({ mntnsFd, path: '/dev/shm' }))
   }
   const pidDonor = joinedContainer(c.hostConfig.PidMode)
   if (pidDonor !== undefined)
-    join.pid = fds.add(ctx.native.nsOpen(pidContainer(ctx, pidDonor).pid, 'pid'))
+    join.pid = fds.add(openNamespace(ctx, pidContainer(ctx, pidDonor), 'pid'))
   return join
 }
 

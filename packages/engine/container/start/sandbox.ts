@@ -1,6 +1,7 @@
 import { conflict, system } from '../../base/errors.ts'
 import { type Container, isRunning, joinedContainer } from '../container.ts'
 import type { Context } from '../context.ts'
+import { openNamespace } from '../living.ts'
 import { isRestarting } from '../messages.ts'
 import type { Sandbox, SandboxRequest } from '../needs.ts'
 import { containerDirs } from '../paths.ts'
@@ -76,7 +77,7 @@ function joinNetwork(ctx: Context, c: Container, reference: string, fds: FdScope
     throw system(`cannot join network namespace of container: ${isRestarting(reference).message}`)
   return {
     netnsFd: undefined,
-    joinFd: fds.add(ctx.native.nsOpen(other.pid, 'net')),
+    joinFd: fds.add(openNamespace(ctx, other, 'net')),
     hold: [],
     endpoints: {},
     ports: {},
