@@ -1,45 +1,11 @@
 /** The SDK most Node programs use. */
 import assert from 'node:assert/strict'
-import { createRequire } from 'node:module'
 import { once } from 'node:events'
-import { PassThrough, type Duplex } from 'node:stream'
+import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { TestDaemon, until } from '../lib/test-daemon.ts'
-
-/** As much of dockerode as is used here; it comes without types. */
-interface Docker {
-  modem: { demuxStream(from: NodeJS.ReadableStream, out: PassThrough, err: PassThrough): void }
-  createContainer(body: object): Promise<Container>
-  getContainer(id: string): Container
-  getImage(name: string): { inspect(): Promise<{ Id: string; RepoTags: string[] }> }
-  listContainers(options?: object): Promise<Array<{ Id: string; Names: string[]; State: string }>>
-  listImages(): Promise<Array<{ RepoTags: string[] }>>
-  getEvents(options?: object): Promise<NodeJS.ReadableStream & { destroy(): void }>
-  run(image: string, cmd: string[], out: PassThrough): Promise<[{ StatusCode: number }, Container]>
-  ping(): Promise<Buffer>
-}
-
-interface Container {
-  id: string
-  start(): Promise<unknown>
-  wait(): Promise<{ StatusCode: number }>
-  attach(options: object): Promise<Duplex>
-  exec(options: object): Promise<Exec>
-  logs(options: object): Promise<NodeJS.ReadableStream>
-  inspect(): Promise<{ State: { Running: boolean; ExitCode: number }; Name: string }>
-  kill(): Promise<unknown>
-  remove(options?: object): Promise<unknown>
-}
-
-interface Exec {
-  start(options: object): Promise<Duplex>
-  inspect(): Promise<{ ExitCode: number; Running: boolean }>
-}
-
-const Dockerode = createRequire(import.meta.url)('dockerode') as new (options: {
-  socketPath: string
-}) => Docker
+import { type Docker, Dockerode, demux } from './dockerode.ts'
 
 let daemon: TestDaemon
 let docker: Docker
@@ -48,19 +14,6 @@ before(async () => {
   docker = new Dockerode({ socketPath: daemon.socket })
 })
 after(() => daemon[Symbol.asyncDispose]())
-
-/** Reads both streams of a multiplexed one to their end. */
-async function demux(from: NodeJS.ReadableStream): Promise<{ out: string; err: string }> {
-  const out = new PassThrough()
-  const err = new PassThrough()
-  docker.modem.demuxStream(from, out, err)
-  from.once('end', () => {
-    out.end()
-    err.end()
-  })
-  const [outText, errText] = await Promise.all([text(out), text(err)])
-  return { out: outText, err: errText }
-}
 
 test('attach with demux, stdin, start, wait, inspect, remove', async () => {
   const container = await docker.createContainer({
@@ -72,7 +25,7 @@ test('attach with demux, stdin, start, wait, inspect, remove', async () => {
   const stream = await container.attach({
     ...{ stream: true, hijack: true, stdin: true, stdout: true, stderr: true },
   })
-  const output = demux(stream)
+  const output = demux(docker, stream)
   await container.start()
   const ended = container.wait()
   stream.end('through\n')
@@ -91,7 +44,7 @@ test('exec with hijack and stdin', async () => {
     ...{ AttachStdin: true, AttachStdout: true, AttachStderr: true },
   })
   const stream = await exec.start({ hijack: true, stdin: true })
-  const output = demux(stream)
+  const output = demux(docker, stream)
   stream.end('to exec\n')
   assert.deepEqual(await output, { out: 'to exec\n', err: 'err\n' })
   const { ExitCode, Running } = await exec.inspect()
@@ -104,7 +57,7 @@ test('logs follow until the end', async () => {
     await daemon.run({ Cmd: ['sh', '-c', 'for i in 1 2 3; do echo $i; sleep 0.1; done'] }),
   )
   const logs = await container.logs({ follow: true, stdout: true, stderr: true })
-  assert.deepEqual(await demux(logs), { out: '1\n2\n3\n', err: '' })
+  assert.deepEqual(await demux(docker, logs), { out: '1\n2\n3\n', err: '' })
   await container.remove({ force: true })
 })
 
