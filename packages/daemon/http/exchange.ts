@@ -189,10 +189,13 @@ function abortOnClose(request: IncomingMessage, response: ServerResponse): Abort
 
 async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  response.once('drain', resolve)
-  signal.addEventListener('abort', () => resolve(), { once: true })
+  const go = (): void => resolve()
+  response.once('drain', go)
+  signal.addEventListener('abort', go, { once: true })
   await promise
-  response.removeListener('drain', resolve)
+  // A stream may last for days, and its client be slow as often as there is something to say.
+  response.removeListener('drain', go)
+  signal.removeEventListener('abort', go)
 }
 
 /** The one operation that cannot do without its body has another sentence for an empty one. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { after, before, beforeEach, test } from 'node:test'
 import { notFound } from '@tdocker/engine/base/errors.ts'
@@ -230,6 +230,23 @@ test('events end when the client does, even with nothing to say', async () => {
   await readUntil(socket, '\r\n\r\n')
   socket.end()
   await ended
+})
+
+test('a client that is slow again and again leaves nothing each time', async () => {
+  let life: AbortSignal | undefined
+  using _stats = override(h.backend.containers, 'stats', async (_id, { signal }) => {
+    life = signal
+    return (async function* () {
+      for (let sample = 0; sample < 20; sample++) yield { id: 'x'.repeat(1 << 20) } as never
+      yield { id: `END${getEventListeners(signal, 'abort').length}` } as never
+    })()
+  })
+  const socket = await h.connect()
+  socket.write('GET /containers/x/stats HTTP/1.1\r\nHost: x\r\n\r\n')
+  const text = await readUntil(socket, 'END')
+  socket.destroy()
+  assert.ok(life)
+  assert.ok(Number(/END(\d+)/.exec(text)?.[1]) < 5, /END\d+/.exec(text)?.[0])
 })
 
 test('logs stream as they come, framed or raw', async () => {
