@@ -88,6 +88,7 @@ export const processFields: readonly Field[] = [
       {
         what: 'Docker’s own: PATH, HOSTNAME, HOME',
         set: [],
+        shown: null,
         config: { Hostname: 'h' },
         see: (x) => x.environment(),
         expect: [
@@ -117,6 +118,7 @@ export const processFields: readonly Field[] = [
       {
         what: 'TERM with a terminal',
         set: [],
+        shown: null,
         config: { Tty: true },
         see: (x) => x.variable('TERM'),
         expect: 'xterm',
@@ -124,6 +126,7 @@ export const processFields: readonly Field[] = [
       {
         what: 'HOME of the user',
         set: [],
+        shown: null,
         config: { User: 'daemon' },
         see: (x) => x.variable('HOME'),
         expect: '/usr/sbin',
