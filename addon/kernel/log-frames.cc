@@ -327,10 +327,12 @@ Failure Read(const Request& request, Result* result) {
 }
 
 // Sends what it can; the rest becomes the answer.
-Failure SendOrKeep(const Request& request, const char* data, size_t size, Result* result) {
+Failure SendOrKeep(const Request& request, const char* data, size_t size, Result* result,
+                   int wait_ms) {
   size_t done = 0;
   bool blocked = false;
-  if (Failure failure = SendSome(request.socket, data, size, &done, &blocked)) return failure;
+  if (Failure failure = SendSome(request.socket, data, size, &done, &blocked, wait_ms))
+    return failure;
   if (!blocked) return {};
   result->size = size - done;
   result->frames.reset(new char[result->size]);
@@ -344,8 +346,11 @@ constexpr size_t kChunkHead = 16;
 
 // Block after block as HTTP chunks, in memory that is touched once.
 Failure Send(const Request& request, Result* result) {
-  if (Failure failure = SendOrKeep(request, request.unsent.data(), request.unsent.size(), result))
+  // This thread is the pool's: many clients that take nothing must not have it wait for each.
+  if (Failure failure =
+          SendOrKeep(request, request.unsent.data(), request.unsent.size(), result, 0)) {
     return failure;
+  }
   if (result->size > 0) return {};
   std::unique_ptr<char[]> block(new char[request.length]);
   std::unique_ptr<char[]> chunk(new char[kChunkHead + RoomFor(request) + 2]);
@@ -361,8 +366,10 @@ Failure Send(const Request& request, Result* result) {
       const int head_size = snprintf(head, sizeof head, "%zx\r\n", size);
       memcpy(frames - head_size, head, head_size);
       memcpy(frames + size, "\r\n", 2);
-      if (Failure failure = SendOrKeep(request, frames - head_size, head_size + size + 2, result))
+      if (Failure failure =
+              SendOrKeep(request, frames - head_size, head_size + size + 2, result, kSendWaitMs)) {
         return failure;
+      }
     }
     if (result->size > 0 || result->past_until || result->position == begin) return {};
     moved += filled;

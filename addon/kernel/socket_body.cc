@@ -131,7 +131,8 @@ Failure SocketBody::Decode(const Sink& sink) {
   return {};
 }
 
-Failure SendSome(int socket, const char* data, size_t size, size_t* done, bool* blocked) {
+Failure SendSome(int socket, const char* data, size_t size, size_t* done, bool* blocked,
+                 int wait_ms) {
   for (bool waited = false; *done < size;) {
     ssize_t n = Retry(
         [&] { return send(socket, data + *done, size - *done, MSG_DONTWAIT | MSG_NOSIGNAL); });
@@ -142,7 +143,7 @@ Failure SendSome(int socket, const char* data, size_t size, size_t* done, bool* 
     }
     if (errno != EAGAIN) return Fail("send");
     pollfd wait{socket, POLLOUT, 0};
-    if (waited || poll(&wait, 1, kWaitMs) <= 0) {
+    if (waited || poll(&wait, 1, wait_ms) <= 0) {
       *blocked = true;
       return {};
     }

@@ -49,5 +49,7 @@ class SocketBody {
 };
 
 // Sends all of `data` on a non-blocking socket; `done` tells how much is sent. EPIPE, ECONNRESET
-// when the peer is gone. Waits a few milliseconds for a slow one, no longer.
-Failure SendSome(int socket, const char* data, size_t size, size_t* done, bool* blocked);
+// when the peer is gone. Waits `wait_ms` for a slow one, no longer.
+constexpr int kSendWaitMs = 5;
+Failure SendSome(int socket, const char* data, size_t size, size_t* done, bool* blocked,
+                 int wait_ms = kSendWaitMs);

@@ -23,7 +23,8 @@ export async function containerLogs(
   return {
     tty,
     stream: ctx.readLog(options),
-    sendTo: (fd) => sendLog(options, ctx.native, fd),
+    // The client's end is not heard of while there is nothing to send.
+    ...(!o.follow && !o.details && { sendTo: (fd: number) => sendLog(options, ctx.native, fd) }),
   }
 }
 

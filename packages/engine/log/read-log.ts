@@ -1,12 +1,11 @@
 import { Readable } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Native } from '@tdocker/kernel/native.ts'
 import { Changes } from './changes.ts'
 import type { FrameOptions } from './frame-writer.ts'
 import type { LogFiles } from './log-files.ts'
 import { type LogReader, LogReaders } from './log-readers.ts'
 import { type Cursor, seekSince, seekTail } from './seek.ts'
-import { type LogDecoder, SegmentReader, SLOW_CLIENT_MS } from './segment-reader.ts'
+import { type LogDecoder, SegmentReader, sendUnsent } from './segment-reader.ts'
 import { openSegments, type Segment, segmentAfter } from './segments.ts'
 
 const BUFFERED = 1024 * 1024
@@ -66,13 +65,11 @@ export async function sendLog(
 }
 
 async function sendRest(o: ReadLogOptions, native: LogDecoder, socket: number): Promise<void> {
-  let unsent: Uint8Array = LAST_CHUNK
-  while (unsent.length > 0 && !o.signal.aborted) {
-    const request = { fd: socket, position: 0, end: 0, length: 1, socket, unsent }
-    const flags = { stdout: false, stderr: false, timestamps: false, tty: false }
-    unsent = (await native.logFrames({ ...request, ...flags })).frames
-    if (unsent.length > 0) await delay(SLOW_CLIENT_MS)
-  }
+  if (o.signal.aborted) return
+  const flags = { stdout: false, stderr: false, timestamps: false, tty: false }
+  const request = { fd: socket, position: 0, end: 0, length: 1, socket, ...flags }
+  const { frames } = await native.logFrames({ ...request, unsent: LAST_CHUNK })
+  await sendUnsent(native, request, frames, o.signal)
 }
 
 async function* chunks(o: ReadLogOptions, decoder?: LogDecoder): AsyncGenerator<Buffer> {

@@ -93,20 +93,33 @@ export class SegmentReader {
     decoder: LogDecoder,
     request: Parameters<LogDecoder['logFrames']>[0],
   ): Promise<Block> {
-    let block = await decoder.logFrames(request)
-    while (block.frames.length > 0 && !this.#options.signal.aborted) {
-      await delay(SLOW_CLIENT_MS)
-      // The same place: the block is decoded already, and only its rest has to go.
-      const { position, pastUntil } = block
-      const rest = { ...request, position, end: position, unsent: block.frames }
-      block = { ...(await decoder.logFrames(rest)), position, pastUntil }
-    }
+    const block = await decoder.logFrames(request)
+    // The same place: the block is decoded already, and only its rest has to go.
+    const rest = { ...request, position: block.position, end: block.position }
+    await sendUnsent(decoder, rest, block.frames, this.#options.signal)
     return { ...block, frames: NOTHING }
   }
 }
 
-/** A slow client is asked again after this long. */
-export const SLOW_CLIENT_MS = 10
+/** A slow client is asked again after so long, one that takes nothing less and less often. */
+const SLOW_CLIENT_MS = { first: 10, longest: 1000 }
+
+/** Until the client has all of it or is gone. */
+export async function sendUnsent(
+  decoder: LogDecoder,
+  request: Parameters<LogDecoder['logFrames']>[0],
+  unsent: Uint8Array,
+  signal: AbortSignal,
+): Promise<void> {
+  let waitMs = SLOW_CLIENT_MS.first
+  while (unsent.length > 0 && !signal.aborted) {
+    await delay(waitMs)
+    const { frames } = await decoder.logFrames({ ...request, unsent })
+    if (frames.length < unsent.length) waitMs = SLOW_CLIENT_MS.first
+    else waitMs = Math.min(waitMs * 2, SLOW_CLIENT_MS.longest)
+    unsent = frames
+  }
+}
 
 function decodeBlock(block: Buffer, position: number, o: ReadLogOptions): Block {
   const out = new FrameWriter(block.length, o)
