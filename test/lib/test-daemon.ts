@@ -117,7 +117,7 @@ export class TestDaemon implements AsyncDisposable {
     child.on('exit', () => (exited = true))
     while (!(await this.answers())) {
       if (exited) throw new Error(`tdockerd did not start:\n${this.log}`)
-      await delay(5)
+      await delay(5 * patience)
     }
   }
 
@@ -257,7 +257,7 @@ export async function until(what: string, test: () => unknown, timeoutMs = 20_00
   const end = Date.now() + limit
   while (!(await test())) {
     if (Date.now() > end) throw new Error(`waited ${limit} ms for ${what}`)
-    await delay(10)
+    await delay(10 * patience)
   }
 }
 

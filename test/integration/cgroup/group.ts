@@ -78,6 +78,6 @@ export async function eventually(holds: () => boolean | Promise<boolean>): Promi
   const end = Date.now() + 10_000 * patience
   while (!(await holds())) {
     if (Date.now() > end) throw new Error('did not come true in time')
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setTimeout(resolve, 5 * patience))
   }
 }

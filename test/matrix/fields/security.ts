@@ -189,6 +189,19 @@ export const securityFields: readonly Field[] = [
         expect: 'sleep',
         unless: () => lsm(),
       },
+      {
+        what: 'AppArmor’s profile of Docker, where the kernel has it',
+        set: [],
+        see: (x) => x.proc('attr/apparmor/current'),
+        expect: 'docker-default (enforce)\n',
+        unless: withoutAppArmor,
+      },
+      {
+        set: ['apparmor=unconfined'],
+        see: (x) => x.proc('attr/apparmor/current'),
+        expect: 'unconfined\n',
+        unless: withoutAppArmor,
+      },
     ],
     [
       { set: ['x'], status: 500, says: 'invalid --security-opt 1: "x"' },
@@ -240,6 +253,10 @@ export const securityFields: readonly Field[] = [
     },
   ]),
 ]
+
+function withoutAppArmor(): string | undefined {
+  return lsm()?.includes('apparmor') ? undefined : 'the kernel has no AppArmor'
+}
 
 /** Why a kernel cannot show what happens on one without security modules. */
 function lsm(): string | undefined {

@@ -74,12 +74,10 @@ function parseBool(value: string, option: string): boolean {
 }
 
 /**
- * A profile or label that this kernel would enforce but nobody here can set is refused at start: it
- * must not be forgotten in silence.
+ * A label that this kernel would enforce but nobody here can set is refused at start: it must not be
+ * forgotten in silence.
  */
 export function refuseUnenforced(options: SecurityOptions, host: HostFacts): void {
-  if (host.apparmor && !['', 'unconfined', 'docker-default'].includes(options.apparmor))
-    throw system(`AppArmor profile ${quote(options.apparmor)} cannot be applied by this engine`)
   if (host.selinux && options.label.some((label) => label !== 'disable'))
     throw system('SELinux labels cannot be applied by this engine')
 }
