@@ -17,6 +17,7 @@ import type { Group } from './call.ts'
 import { creation, plugins } from './calls/create.ts'
 import { lifecycle } from './calls/lifecycle.ts'
 import { old } from './calls/old.ts'
+import { queries } from './calls/queries.ts'
 import { reads } from './calls/reads.ts'
 import { objects, verbs } from './calls/verbs.ts'
 import { Normaliser } from './compare.ts'
@@ -31,6 +32,7 @@ const groups: readonly Group[] = [
   ...verbs,
   ...objects,
   ...reads,
+  ...queries,
   ...old,
   ...plugins,
 ].filter(({ name }) => only.test(name))

@@ -21,7 +21,7 @@ export const sinceOld: Readonly<Record<'peer' | 'groups' | 'where', RegExp>> = {
 
 export const explained: readonly Explanation[] = [
   {
-    call: /image|inspect|newest|created|running|stopped|healthy|clash/,
+    call: /image|inspect|killed|newest|created|running|stopped|healthy|clash/,
     where: /^GraphDriver\.Data\./,
     why: 'layers and containers lie elsewhere, and nothing is mounted on the host',
   },
@@ -67,7 +67,7 @@ export const explained: readonly Explanation[] = [
     why: 'what is refused is never made, so it is not destroyed either',
   },
   {
-    call: /refused \/ events/,
+    call: /(refused|joined) \/ events/,
     where: /^network /,
     why: 'a start that is refused may have connected the network already; dockerd tells only the end of it',
   },
@@ -156,6 +156,16 @@ export const explained: readonly Explanation[] = [
     call: /^old .* \/ events/,
     where: /^(volume old-v|container <o-subpath>)$/,
     why: 'as above',
+  },
+  {
+    call: /signals \/ restart\?t=x/,
+    where: /^status$/,
+    why: 'a number that is none is the client’s mistake, as in stop',
+  },
+  {
+    call: /names \/ inspect (with slash|escaped)/,
+    where: /^(status|head\..*)$/,
+    why: 'Go’s router redirects to the path without the slash first; clients follow',
   },
   {
     peer: /^20\./,

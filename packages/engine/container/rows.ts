@@ -30,6 +30,10 @@ export function updateHostConfigRow(id: string, hostConfig: HostConfig): Stateme
   return sql`UPDATE container SET host_config_json = ${JSON.stringify(hostConfig)} WHERE id = ${id}`
 }
 
+export function updateConfigRow(c: Container): Statement {
+  return sql`UPDATE container SET config_json = ${JSON.stringify(c.config)} WHERE id = ${c.id}`
+}
+
 export function deleteRow(id: string): Statement {
   return sql`DELETE FROM container WHERE id = ${id}`
 }

@@ -1,4 +1,4 @@
-import { EngineError } from '../base/errors.ts'
+import { system } from '../base/errors.ts'
 import type { StopOptions } from '../backend-types.ts'
 import { type Container, isRunning } from './container.ts'
 import { type Context } from './context.ts'
@@ -22,12 +22,8 @@ export async function stopContainer(
   try {
     await stopAndWait(ctx, c, o)
   } catch (error) {
-    const kind = error instanceof EngineError ? error.kind : 'system'
-    throw new EngineError(
-      kind === 'invalidParameter' ? kind : 'system',
-      `cannot stop container: ${reference}: ${(error as Error).message}`,
-      { cause: error },
-    )
+    // Whatever it was, even a signal that does not exist: moby's 500.
+    throw system(`cannot stop container: ${reference}: ${(error as Error).message}`, error)
   }
 }
 

@@ -121,7 +121,13 @@ test('networks none, host and container', async () => {
     ),
     /^[0-9a-f]{12}$/,
   )
-  await docker('rm', '-f', 'owner')
+  const joined = ['--network', 'container:owner', '--name', 'guest', 'busybox', 'hostname']
+  const name = await docker('inspect', '--format', '{{.Config.Hostname}}', 'owner')
+  assert.equal(await docker('run', ...joined), name, 'one network, one name')
+  await daemon.crash()
+  await daemon.boot()
+  assert.equal(await docker('inspect', '--format', '{{.Config.Hostname}}', 'guest'), name)
+  await docker('rm', '-f', 'owner', 'guest')
   const unknown = await daemon.docker('run', '--rm', '--network', 'nowhere', 'busybox', 'true')
   assert.equal(unknown.status, 125)
   assert.match(unknown.stderr, /network nowhere not found/)

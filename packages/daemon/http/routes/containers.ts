@@ -44,6 +44,8 @@ export function containerRoutes(containers: ContainerBackend): Routes {
     },
     ContainerStart: async (x) => {
       refuseBody(x)
+      if (text(x.query, 'checkpoint'))
+        throw new InvalidRequest('checkpoint is only supported in experimental mode')
       const detachKeys = optionalText(x.query, 'detachKeys')
       await containers.start(x.param('id'), { ...(detachKeys && { detachKeys }) })
       x.empty(204)

@@ -75,6 +75,9 @@ function joinNetwork(ctx: Context, c: Container, reference: string, fds: FdScope
     )
   if (other.state === 'restarting')
     throw system(`cannot join network namespace of container: ${isRestarting(reference).message}`)
+  // One network, one name: inside and in what inspect tells.
+  c.config.Hostname = other.config.Hostname ?? ''
+  c.config.Domainname = other.config.Domainname ?? ''
   return {
     netnsFd: undefined,
     joinFd: fds.add(openNamespace(ctx, other, 'net')),

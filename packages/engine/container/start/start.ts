@@ -24,7 +24,7 @@ import type { BuiltPlan, ContainerPaths, PlanCgroup, ResolvedUser } from '../pla
 import { cgroupResources } from '../plan/resources.ts'
 import { resolveUser } from '../plan/user.ts'
 import { removeContainer } from '../remove.ts'
-import { updateRow } from '../rows.ts'
+import { updateConfigRow, updateRow } from '../rows.ts'
 import { checkRuntime } from './check-runtime.ts'
 import { FdScope } from './fd-scope.ts'
 import { initProgram } from './init-program.ts'
@@ -140,7 +140,9 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   const live = enterRunning(ctx, c, shim, cgroup, network, o)
   scope.undo('leave running', () => leaveRunning(ctx, c, live.live))
   beginHealth(c)
-  const rows = [updateRow(c, ctx.config.bootId), ...saveHealth(c)]
+  // Who joins a network takes the name over that is known there.
+  const renamed = network.joinFd === undefined ? [] : [updateConfigRow(c)]
+  const rows = [updateRow(c, ctx.config.bootId), ...saveHealth(c), ...renamed]
   await ctx.events.commit(rows, [...volumeEvents(c, 'mount'), containerEvent(c, 'start')])
   scope.release()
   tellParents(ctx, c)
