@@ -52,8 +52,9 @@ export async function runDaemon(config: Config, flags: Flags): Promise<void> {
   notifyReady((error) => log.warn({ err: error }, 'systemd was not told'))
   log.info({ addresses: listeners.addresses, version: ENGINE_VERSION }, 'API listen')
   const restored = restore(engine, log)
-  void warm(api)
+  const warming = setTimeout(() => void warm(api), WARM_AFTER_MS)
   await aborted(ended)
+  clearTimeout(warming)
   log.info('shutting down')
   // Waits for containers to stop are the kernel's and keep no event loop alive.
   const alive = setInterval(() => {}, 2 ** 30)
@@ -88,6 +89,9 @@ async function restore(engine: Engine, log: Log): Promise<void> {
     log.error({ err: error }, 'not everything could be restored')
   }
 }
+
+/** Who waits for the daemon asks for `_ping` again and again: that is answered first. */
+const WARM_AFTER_MS = 100
 
 /** Loads what the first requests need, and keeps its compiled code for the next start. */
 async function warm(api: Api): Promise<void> {
