@@ -78,6 +78,9 @@ void RunTask(Task* task) {
   Tell(task);
 }
 
+// Whatever the daemon's own limit is: a container makes its trees as deep as paths are long.
+constexpr size_t kStack = 8 << 20;
+
 // Signals are for the main thread: a throw-away thread takes none.
 int StartDetached(Task* task) {
   sigset_t all, old;
@@ -86,6 +89,7 @@ int StartDetached(Task* task) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, kStack);
   pthread_t thread;
   int error = pthread_create(&thread, &attributes, ThreadMain, task);
   pthread_attr_destroy(&attributes);

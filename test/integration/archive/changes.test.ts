@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { patience } from '../../lib/patience.ts'
 import { TestDaemon } from '../../lib/test-daemon.ts'
 import { makeTar } from '../kernel/tar-maker.ts'
-import { create, download, entriesOf, put, remove } from './archive-rig.ts'
+import { create, download, entriesOf, get, put, remove } from './archive-rig.ts'
 
 let daemon: TestDaemon
 before(async () => (daemon = await TestDaemon.start()))
@@ -130,5 +130,15 @@ test('export: events, and containers that are not there', async () => {
   const missing = await daemon.api.get<{ message: string }>('/containers/nobody/export')
   assert.equal(missing.status, 404)
   assert.equal(missing.body.message, 'No such container: nobody')
+  await remove(daemon, id)
+})
+
+test('a tree as deep as a path can be is walked', async () => {
+  const depth = 1900
+  const id = await ran(`i=0; while [ $i -lt ${depth} ]; do mkdir d; cd d; i=$((i+1)); done`)
+  const told = await changes(id)
+  assert.equal(told?.length, depth)
+  assert.equal(told?.at(-1), `A ${'/d'.repeat(depth)}`)
+  assert.equal((await get(daemon, id, '/d')).length, depth)
   await remove(daemon, id)
 })
