@@ -23,6 +23,15 @@ import type {
 /** Parsed `filters=`: key → values. */
 export type Filters = ReadonlyMap<string, readonly string[]>
 
+export interface TakeOptions {
+  multiplexed: boolean
+  /**
+   * Resolve when the client has read the head, as far as that can be known: for output that follows
+   * at once. Not for one who next starts the container on another connection: it would overtake.
+   */
+  headRead?: boolean
+}
+
 /**
  * The client's end of a hijacked connection, offered to the engine after the 101/200 head is
  * decided but before it is written.
@@ -34,7 +43,7 @@ export interface Hijack {
    * read: the client's own descriptor, or with TLS one end of a pair that is pumped. The caller owns
    * the descriptor. Call at most once; errors before it become ordinary answers.
    */
-  take(o: { multiplexed: boolean }): Promise<{ fd: number; head: Buffer }>
+  take(o: TakeOptions): Promise<{ fd: number; head: Buffer }>
   /** Aborted when the client goes away before `take`. */
   readonly signal: AbortSignal
 }

@@ -25,6 +25,7 @@ export type {
   LogsOptions,
   SocketBody,
   TarSource,
+  TakeOptions,
 } from '@tdocker/engine/backend-types.ts'
 export type { ImageBackend, ProgressMessage } from '@tdocker/engine/image/image-backend.ts'
 export type { NetworkBackend } from '@tdocker/engine/network/network-backend.ts'

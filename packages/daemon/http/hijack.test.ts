@@ -32,8 +32,8 @@ const execStart = (body: string, extra = upgrade): string =>
   `POST /exec/e/start HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n${extra}${body}`
 
 /** The engine's part: greets, then sends back what comes, until the client ends its side. */
-async function echo(hijack: Hijack, multiplexed = true): Promise<void> {
-  const { fd, head } = await hijack.take({ multiplexed })
+async function echo(hijack: Hijack, multiplexed = true, headRead = false): Promise<void> {
+  const { fd, head } = await hijack.take({ multiplexed, headRead })
   const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true })
   socket.on('error', () => {})
   socket.write(`hello<${head.toString()}>`)
@@ -56,7 +56,7 @@ test('an upgraded attach: 101, the client’s own descriptor, half-close, output
 })
 
 test('output does not follow before the client has read the answer', async () => {
-  h.backend.onHijack = (hijack) => echo(hijack)
+  h.backend.onHijack = (hijack) => echo(hijack, true, true)
   const socket = await h.connect()
   socket.pause()
   socket.write(attach(upgrade))
@@ -69,7 +69,7 @@ test('output does not follow before the client has read the answer', async () =>
 
 test('nor is it kept for ever from one who does not read', async () => {
   const { promise: taken, resolve } = Promise.withResolvers<void>()
-  h.backend.onHijack = (hijack) => echo(hijack).then(resolve)
+  h.backend.onHijack = (hijack) => echo(hijack, true, true).then(resolve)
   const socket = await h.connect()
   socket.pause()
   socket.write(attach(upgrade))

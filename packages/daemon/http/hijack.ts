@@ -14,7 +14,7 @@ import { Socket } from 'node:net'
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { TLSSocket } from 'node:tls'
 import { since } from '@tdocker/api/versions.ts'
-import type { Hijack } from './backend.ts'
+import type { Hijack, TakeOptions } from './backend.ts'
 import { readAll } from './body.ts'
 import { BulkConnection, isBulk } from './bulk.ts'
 import { HttpError } from './errors.ts'
@@ -78,8 +78,8 @@ export class Connection {
   }
 
   hijack(version: string): Hijack {
-    return this.#offer(({ multiplexed }) =>
-      this.#take(multiplexed && since(version, 'multiplexedStream')),
+    return this.#offer(({ multiplexed, headRead = false }) =>
+      this.#take({ multiplexed: multiplexed && since(version, 'multiplexedStream'), headRead }),
     )
   }
 
@@ -110,13 +110,13 @@ export class Connection {
     await this.#raw?.read(64 << 10)
   }
 
-  async #take(multiplexed: boolean): Promise<{ fd: number; head: Buffer }> {
+  async #take(o: Required<TakeOptions>): Promise<{ fd: number; head: Buffer }> {
     const socket = this.#detach()
-    const answer = this.#head(multiplexed)
+    const answer = this.#head(o.multiplexed)
     const kernel = await this.#descriptors()
     return socket instanceof TLSSocket
       ? this.#bridge(socket, answer, kernel)
-      : this.#handOver(socket, answer, kernel)
+      : this.#handOver({ socket, answer, kernel, headRead: o.headRead })
   }
 
   async #takeWebSocket(
@@ -144,11 +144,13 @@ export class Connection {
   }
 
   /** UNIX and plain TCP: the client's own descriptor. */
-  async #handOver(
-    socket: Socket,
-    answer: string,
-    kernel: Descriptors,
-  ): Promise<{ fd: number; head: Buffer }> {
+  async #handOver(o: {
+    socket: Socket
+    answer: string
+    kernel: Descriptors
+    headRead: boolean
+  }): Promise<{ fd: number; head: Buffer }> {
+    const { socket, answer, kernel } = o
     const handle = handleOf(socket)
     socket.pause()
     handle.readStop()
@@ -158,7 +160,7 @@ export class Connection {
     const isUnix = socket.remoteAddress === undefined
     // close(2) without shutdown(2): the duplicate goes on.
     socket.destroy()
-    if (isUnix) await answerRead(fd, kernel)
+    if (o.headRead && isUnix) await answerRead(fd, kernel)
     return { fd, head }
   }
 

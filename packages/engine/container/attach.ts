@@ -28,7 +28,8 @@ export async function attachContainer(
   await c.reconciled
   checkAttachable(c, reference)
   if (o.logs) requireReadableLog(c)
-  const { fd, head } = await hijack.take({ multiplexed: !c.config.Tty })
+  const headRead = o.logs && !o.stream
+  const { fd, head } = await hijack.take({ multiplexed: !c.config.Tty, headRead })
   const client: ClientConnection = {
     fd,
     stdin: o.stdin && (c.config.OpenStdin ?? false),

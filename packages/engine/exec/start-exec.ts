@@ -85,7 +85,7 @@ async function takeClient(
   if (!hijack) return undefined
   const { spec } = exec
   const framed = isFramed(body)
-  const { fd, head } = await hijack.take({ multiplexed: framed })
+  const { fd, head } = await hijack.take({ multiplexed: framed, headRead: true })
   return {
     fd,
     stdin: spec.openStdin,
