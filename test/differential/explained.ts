@@ -15,7 +15,8 @@ export interface Explanation {
  */
 export const sinceOld: Readonly<Record<'peer' | 'groups' | 'where', RegExp>> = {
   peer: /^20\./,
-  groups: /^(?!create refused|old |lists|nobody there|bridge|no such plugin)/,
+  groups:
+    /^(?!create refused|old |signals|joined|archives in|lists|nobody there|bridge|no such plugin)/,
   where: /^(status|text|head\.x-docker-container-path-stat)$/,
 }
 
@@ -178,5 +179,11 @@ export const explained: readonly Explanation[] = [
     call: /wait with nonsense|exec \/ (start )?nobody|update \/ kernel memory|list until/,
     where: /^status$/,
     why: 'since then other wishes are known',
+  },
+  {
+    peer: /^20\./,
+    call: /run privileged/,
+    where: /^text$/,
+    why: 'its runc does not know all capabilities of this kernel',
   },
 ]
