@@ -8,7 +8,9 @@ import net from 'node:net'
 import { basename } from 'node:path'
 import type { ApiClient } from '../lib/api-client.ts'
 import { type ArchiveSamples, archiveRound } from './archive.ts'
-import { logCases } from './logs.ts'
+import { API, create, post, remove } from './containers.ts'
+import { logCases, tailCase } from './logs.ts'
+import { listCase, parallelCase } from './many.ts'
 import { now, type Results, timed } from './measure.ts'
 
 export interface Engine {
@@ -30,8 +32,6 @@ export interface BenchOptions {
 
 export type Case = (engine: Engine, results: Results, o: BenchOptions) => Promise<void>
 
-const API = '/v1.41'
-
 export const cases: Readonly<Record<string, Case>> = {
   // First: what an engine at rest costs, before other cases grow its heap.
   async memory(engine, results, o) {
@@ -44,6 +44,7 @@ export const cases: Readonly<Record<string, Case>> = {
       ids.push(id)
     }
     const after = engineMemory(engine)
+    results.add('daemon RSS, idle', 'MiB', engine.name, [before.daemonRss])
     results.add('daemon RSS, 20 containers', 'MiB', engine.name, [after.daemonRss])
     results.add('PSS per idle container', 'MiB', engine.name, [
       (after.monitorsPss - before.monitorsPss) / count,
@@ -140,6 +141,9 @@ export const cases: Readonly<Record<string, Case>> = {
     results.add('archive GET, 2,000 files', 'ms', engine.name, of('getMany'))
   },
   logs: logCases,
+  tail: tailCase,
+  list: listCase,
+  parallel: parallelCase,
 
   async pull(engine, results, o) {
     if (o.pullReference === undefined) return
@@ -197,21 +201,6 @@ async function lifecycle(
     results.add(`${step}, ${mode}`, 'ms', engine.name, samples)
 }
 
-async function create(
-  engine: Engine,
-  o: BenchOptions,
-  mode: string,
-  cmd: string[],
-): Promise<string> {
-  const { status, body, text } = await engine.api.post<{ Id: string }>(`${API}/containers/create`, {
-    Image: o.image,
-    Cmd: cmd,
-    HostConfig: { NetworkMode: mode },
-  })
-  if (status !== 201) throw new Error(`create: ${status} ${text}`)
-  return body.Id
-}
-
 async function execTrue(engine: Engine, id: string): Promise<void> {
   const created = await engine.api.post<{ Id: string }>(`${API}/containers/${id}/exec`, {
     Cmd: ['true'],
@@ -227,15 +216,6 @@ async function execTrue(engine: Engine, id: string): Promise<void> {
     `${API}/exec/${created.body.Id}/json`,
   )
   if (body.ExitCode !== 0) throw new Error(`exec ended with ${body.ExitCode}`)
-}
-
-async function post(engine: Engine, path: string, wanted: number): Promise<void> {
-  const { status, text } = await engine.api.post(`${API}${path}`)
-  if (status !== wanted) throw new Error(`${path}: ${status} ${text}`)
-}
-
-async function remove(engine: Engine, id: string): Promise<void> {
-  await engine.api.delete(`${API}/containers/${id}?force=1&v=1`)
 }
 
 /** Requests per second, one in flight on each of `connections`; raw sockets, to measure the engine. */

@@ -10,6 +10,7 @@ const LINE = 'x'.repeat(75)
 const PIECE = 76 * 13_796
 const PIECES = 200
 const MEGABYTES = (PIECE * PIECES) / 1e6
+const PIECES_OF_GIGABYTE = 1000
 
 /** Rates in MB of the container's own output. */
 export async function logCases(engine: Engine, results: Results, o: BenchOptions): Promise<void> {
@@ -28,13 +29,31 @@ export async function logCases(engine: Engine, results: Results, o: BenchOptions
     }
   }
   results.add('log write, nobody attached', 'MB/s', engine.name, samples.write)
-  results.add(`GET logs of ${MEGABYTES} MB`, 'MB/s', engine.name, samples.read)
-  results.add(`tail=100 of ${MEGABYTES} MB`, 'ms', engine.name, samples.tail)
+  results.add(`GET logs of ${Math.round(MEGABYTES)} MB`, 'MB/s', engine.name, samples.read)
+  results.add(`tail=100 of ${Math.round(MEGABYTES)} MB`, 'ms', engine.name, samples.tail)
   for (const driver of ['json-file', 'none']) {
     const rates: number[] = []
     for (let i = 0; i < rounds; i++) rates.push(await attached(engine.api, o, driver))
     results.add(`attach, log driver ${driver}`, 'MB/s', engine.name, rates)
   }
+}
+
+/** The log takes 1.4 GB of the data root, which is in memory. */
+export async function tailCase(engine: Engine, results: Results, o: BenchOptions): Promise<void> {
+  const { api } = engine
+  const samples: number[] = []
+  const id = await create(api, o, 'json-file', PIECES_OF_GIGABYTE)
+  try {
+    await runToEnd(api, id)
+    for (let i = 0; i < 20; i++) {
+      const begin = now()
+      await drain(api, `/containers/${id}/logs?stdout=1&tail=100`)
+      samples.push(now() - begin)
+    }
+  } finally {
+    await api.delete(`${API}/containers/${id}?force=1&v=1`)
+  }
+  results.add('tail=100 of 1 GB', 'ms', engine.name, samples)
 }
 
 /** `yes` and `head` take more time for a line than what is to be measured: a file is written again. */
