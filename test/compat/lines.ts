@@ -1,5 +1,6 @@
 /** The table of lines a user types. */
 import type { Line } from './line.ts'
+import { everyday } from './lines-everyday.ts'
 import { verbs } from './lines-verbs.ts'
 
 const running: Line[] = [
@@ -330,4 +331,5 @@ export const lines: readonly Line[] = [
   ...living,
   ...images,
   ...verbs,
+  ...everyday,
 ]
