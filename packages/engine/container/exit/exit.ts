@@ -165,7 +165,8 @@ export async function enterStopped(
   const recorded = await commitStopped(ctx, c, { durationNs, removes, before: end.before })
   wakeStopWaiters(c)
   if (decision.restart && !end.restartLater) scheduleRestart(ctx, c)
-  if (recorded) await removeRunDirectory(ctx, c)
+  // The removal takes it along.
+  if (recorded && !removes) await removeRunDirectory(ctx, c)
   return decision.restart ? 'restart' : removes ? 'remove' : 'rest'
 }
 
