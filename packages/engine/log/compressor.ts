@@ -117,11 +117,12 @@ async function compressOne(
     await using source = await open(file.path, 'r')
     const { ino: inode } = await source.stat({ bigint: true })
     if (job.readers.isAt(job.files, inode)) return 'read'
-    const writing = gzip(source, replacement, activity?.abort.signal)
+    // From here to the next `await` nobody else runs: who forgets the log waits for the writing.
+    activity?.abort.signal.throwIfAborted()
+    const writing = write(job.files, { source, path: file.path, replacement }, activity)
     if (activity) activity.writing = writing
     await writing
     if (job.files.naming === 'numbered') return await swap(job, { inode, replacement })
-    await replaceByCompressed(file.path, replacement)
   } catch (error) {
     await unlink(replacement).catch(() => {})
     // Rotated away meanwhile.
@@ -129,6 +130,16 @@ async function compressOne(
     return 'gone'
   }
   return 'done'
+}
+
+/** Makes the copy; a file that keeps its name is replaced as well. */
+async function write(
+  { naming }: LogFiles,
+  o: { source: FileHandle; path: string; replacement: string },
+  activity: Activity | undefined,
+): Promise<void> {
+  await gzip(o.source, o.replacement, activity?.abort.signal)
+  if (naming === 'segments') await replaceByCompressed(o.path, o.replacement)
 }
 
 async function swap(

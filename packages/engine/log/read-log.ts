@@ -93,7 +93,7 @@ async function* chunks(o: ReadLogOptions, decoder?: LogDecoder): AsyncGenerator<
       if (segment.compressed) await segment[Symbol.asyncDispose]()
     }
     if (o.follow && o.endOffset === undefined)
-      yield* follow(last, o, { opened, reader, ...(decoder && { decoder }) })
+      yield* follow(last, o, { opened, reader, readers, ...(decoder && { decoder }) })
   } finally {
     for (const segment of opened) await segment[Symbol.asyncDispose]()
   }
@@ -115,11 +115,19 @@ async function seek(segments: readonly Segment[], o: ReadLogOptions): Promise<Cu
   return later ? byTail : bySince
 }
 
+interface Followed {
+  decoder?: LogDecoder
+  /** Of which the last is being read; the follower adds and closes. */
+  opened: Segment[]
+  reader: LogReader
+  readers: LogReaders
+}
+
 /** Waits for more of the log and yields it until the writer ended or the reader went away. */
 async function* follow(
   last: SegmentReader | undefined,
   o: ReadLogOptions,
-  { decoder, opened, reader }: { decoder?: LogDecoder; opened: Segment[]; reader: LogReader },
+  { decoder, opened, reader, readers }: Followed,
 ): AsyncGenerator<Buffer> {
   using changes = new FollowedChanges(o)
   let current = last
@@ -128,12 +136,16 @@ async function* follow(
     const { ended } = changes
     if (current) yield* current.toEnd()
     if (current?.pastUntil || o.signal.aborted) return
-    const next = await nextSegment(o.files, current?.segment)
+    // No file is replaced by its compressed copy between being found and being known as read.
+    const next = await readers.exclusive(o.files, async () => {
+      const found = await nextSegment(o.files, current?.segment)
+      if (found) reader.inode = found.inode
+      return found
+    })
     if (next) {
       // Lines may have come between the last read and the rotation.
       if (current) yield* current.toEnd()
       opened.push(next)
-      reader.inode = next.inode
       while (opened.length > 1) await opened.shift()![Symbol.asyncDispose]()
       current = new SegmentReader(next, 0, o, decoder)
       continue

@@ -216,7 +216,8 @@ test('a container goes while its log is being compressed', async () => {
       script('while :; do seq 1 1000; usleep 1000; done', { Type, Config }),
     )
     await until('compression', () => filesOf(id).some((name) => name.endsWith('.gz')))
-    assert.equal((await daemon.api.delete(`/containers/${id}?force=1`)).status, 204)
+    const removed = await daemon.api.delete(`/containers/${id}?force=1`)
+    assert.equal(removed.status, 204, removed.text)
     assert.ok(!existsSync(join(daemon.dataRoot, 'containers', id)))
   }
 })
