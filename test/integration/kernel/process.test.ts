@@ -210,7 +210,8 @@ test('waits neither leak descriptors nor keep a process alive', async (t) => {
     native.closeFd(write)
   }
   await closingPhase()
-  assert.equal(readdirSync('/proc/self/fd').length, before)
+  // Others may have been closing theirs meanwhile.
+  assert.ok(readdirSync('/proc/self/fd').length <= before)
 
   assert.deepEqual(await runNode(t, 'native.waitReadable(native.pipe()[0])'), [0, null])
 })
