@@ -1,14 +1,17 @@
-/** Processes that are over before their clients have drawn breath: nothing they say may be lost. */
+/** Ends: of processes over before their clients have drawn breath, of outputs larger than a pipe. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { TestDaemon } from '../lib/test-daemon.ts'
-import { type Client, clients } from './clients.ts'
+import { type Client, clients, runLines } from './clients.ts'
 
 const RUNS = 60
 
 let daemon: TestDaemon
 before(async () => (daemon = await TestDaemon.start()))
 after(() => daemon[Symbol.asyncDispose]())
+
+/** Size of what the first client exported. */
+let stock: string | undefined
 
 /** Several at a time; answers what was not as it should be. */
 async function repeat(client: Client, args: readonly string[]): Promise<string[]> {
@@ -37,5 +40,19 @@ for (const client of clients)
         HostConfig: { NetworkMode: 'none' },
       })
       assert.deepEqual(await repeat(client, ['exec', id, 'echo', 'hi']), [])
+    })
+
+    test('a large output reaches a slow reader whole', async () => {
+      const id = await daemon.run({ Cmd: ['true'], HostConfig: { NetworkMode: 'none' } })
+      await daemon.wait(id)
+      const lines = `set -e; for i in 1 2 3 4 5 6; do
+        docker export ${id} | tee /dev/null | (cat; sleep 0.05) | wc -c; done`
+      const { stdout, stderr } = await runLines(daemon, client, lines)
+      const sizes = stdout.trim().split('\n')
+      assert.equal(sizes.length, 6, stderr)
+      assert.equal(new Set(sizes).size, 1, stdout)
+      assert.equal(Number(sizes[0]) % 512, 0)
+      stock ??= sizes[0]
+      assert.equal(sizes[0]!.length, stock!.length)
     })
   })

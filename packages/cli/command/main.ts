@@ -32,7 +32,7 @@ function report(error: unknown): number {
 }
 
 function drain(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => void stream.write('', () => resolve()))
+  return new Promise((resolve) => void stream.end(() => resolve()))
 }
 
 async function runLine(args: readonly string[]): Promise<void> {
