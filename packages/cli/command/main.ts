@@ -31,8 +31,16 @@ function report(error: unknown): number {
   return error instanceof StatusError ? error.code : 1
 }
 
+/**
+ * Until what was written is written. Bun answers an empty write at once, whatever waits, so there it
+ * is the end that tells; Node's end would shut a socket down that others write to after us.
+ */
 function drain(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => void stream.end(() => resolve()))
+  const isBun = process.versions['bun'] !== undefined
+  return new Promise((resolve) => {
+    if (isBun) stream.end(() => resolve())
+    else stream.write('', () => resolve())
+  })
 }
 
 async function runLine(args: readonly string[]): Promise<void> {
