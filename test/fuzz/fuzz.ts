@@ -27,6 +27,8 @@ const CAUSES: readonly RegExp[] = [
   /ECONNREFUSED|connection refused|no such host/,
   // Docker's own.
   /^Conflict, cannot remove the default link name of the container$/,
+  // dockerd looks at the signal only when it stops.
+  /^cannot (stop|restart) container: .*: invalid signal: /s,
   /^Cannot (restart|update) container /,
   /^volume update only valid for cluster volumes, but swarm is unavailable$/,
   /^Container [0-9a-f]{64} is not (paused|running)$/,
