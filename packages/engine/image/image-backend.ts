@@ -32,6 +32,43 @@ export interface ImportOptions {
   progress: Progress
 }
 
+export interface PushOptions {
+  /** As the path says it: a name, maybe with a registry's host; never an id. */
+  name: string
+  /** Empty: all tags of the repository. */
+  tag: string
+  platform?: string
+  auth?: AuthConfig
+  signal: AbortSignal
+  progress: Progress
+}
+
+export interface LoadOptions {
+  /** docker-archive, OCI layout or both, plain or gzip, zstd, xz, bzip2. */
+  body: Readable
+  /** `os/arch[/variant]`; several take what they name and no more. */
+  platforms: readonly string[]
+  /** No progress bars, only what was loaded. */
+  quiet: boolean
+  signal: AbortSignal
+  progress: Progress
+}
+
+export interface SaveOptions {
+  names: readonly string[]
+  platforms: readonly string[]
+  signal: AbortSignal
+}
+
+export interface SearchOptions {
+  term: string
+  /** Undefined: the registry's own limit. */
+  limit?: number
+  filters: Filters
+  auth?: AuthConfig
+  signal: AbortSignal
+}
+
 export interface ListOptions {
   all: boolean
   filters: Filters

@@ -19,6 +19,8 @@ export interface ImageRecord {
   size: number
   /** Milliseconds since 1970; 0 when the config says none. */
   createdAt: number
+  /** Image it was made from on this machine. */
+  parentId: string | undefined
 }
 
 interface ImageRow {
@@ -29,6 +31,7 @@ interface ImageRow {
   variant: string
   size: number
   created_at: number
+  parent_id: string | null
 }
 
 export interface StoredDocument {
@@ -46,9 +49,11 @@ export interface NewImage {
   /** Bottom first. */
   layerKeys: readonly string[]
   size: number
+  /** Image it was made from on this machine (commit, build). */
+  parentId?: string | undefined
 }
 
-const COLUMNS = 'id, manifest_digest, os, architecture, variant, size, created_at'
+const COLUMNS = 'id, manifest_digest, os, architecture, variant, size, created_at, parent_id'
 
 export class ImageRecords {
   readonly #store: Store
@@ -211,6 +216,7 @@ function fromRow(row: ImageRow): ImageRecord {
     variant: row.variant,
     size: row.size,
     createdAt: row.created_at,
+    parentId: row.parent_id ?? undefined,
   }
 }
 
@@ -228,9 +234,11 @@ export function insertImage(image: NewImage): Statement[] {
       (d) => sql`INSERT INTO document (digest, media_type, body)
         VALUES (${d.digest}, ${d.mediaType}, ${d.body}) ON CONFLICT (digest) DO NOTHING`,
     ),
-    sql`INSERT INTO image (id, manifest_digest, os, architecture, variant, size, created_at, pulled_at, last_used_at)
+    sql`INSERT INTO image (id, manifest_digest, os, architecture, variant, size, created_at, pulled_at,
+                           last_used_at, parent_id)
         VALUES (${id}, ${image.manifestDigest ?? null}, ${config.os || 'linux'}, ${config.architecture},
-                ${config.variant ?? ''}, ${image.size}, ${createdAt(config)}, ${now}, ${now})
+                ${config.variant ?? ''}, ${image.size}, ${createdAt(config)}, ${now}, ${now},
+                ${image.parentId ?? null})
         ON CONFLICT (id) DO UPDATE SET removed = 0, pulled_at = excluded.pulled_at,
           manifest_digest = coalesce(image.manifest_digest, excluded.manifest_digest)`,
     ...image.layerKeys.map(

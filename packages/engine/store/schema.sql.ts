@@ -113,4 +113,19 @@ export const MIGRATIONS: readonly string[] = [
     container_id TEXT PRIMARY KEY REFERENCES container(id) ON DELETE CASCADE, confirmed INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- Image it was made from on this machine, by commit or build.
+  ALTER TABLE image ADD COLUMN parent_id TEXT;
+  CREATE INDEX image_parent ON image(parent_id);
+  -- Compressed forms of a layer that registries know, also when the bytes are no longer kept here.
+  CREATE TABLE layer_blob (
+    diff_id TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, media_type TEXT NOT NULL,
+    PRIMARY KEY (diff_id, digest)
+  ) STRICT;
+  -- Where a blob was seen, so that a push can mount it from there. repository: path on that host.
+  CREATE TABLE blob_location (
+    digest TEXT NOT NULL, host TEXT NOT NULL, repository TEXT NOT NULL, seen_at INTEGER NOT NULL,
+    PRIMARY KEY (digest, host, repository)
+  ) STRICT;
+  `,
 ]
