@@ -61,7 +61,7 @@ const EDGES: Readonly<Record<string, Readonly<Record<string, 'any' | 'type'>>>> 
   cli: { api: 'any' },
   daemon: { api: 'any', engine: 'any' },
   engine: { api: 'type', oci: 'any', kernel: 'any' },
-  kernel: {},
+  kernel: { oci: 'any' },
   oci: {},
   api: {},
 }

@@ -1,24 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CgroupFeatures } from '@tdocker/kernel/cgroup/driver.ts'
+import { ALL_FEATURES as all } from '@tdocker/kernel/cgroup/testing/features.ts'
 import { withoutCredentials } from './info.ts'
 import { exposureWarnings, limitWarnings, logWarnings } from './warnings.ts'
 
-const all: CgroupFeatures = {
-  memoryLimit: true,
-  swapLimit: true,
-  memoryReservation: true,
-  memorySwappiness: true,
-  oomKillDisable: true,
-  cpuShares: true,
-  cpuCfs: true,
-  cpuRealtime: true,
-  cpuset: true,
-  pidsLimit: true,
-  blkioWeight: true,
-  blkioWeightDevice: true,
-  blkioThrottle: true,
-}
 const none = Object.fromEntries(
   Object.keys(all).map((key) => [key, false]),
 ) as unknown as CgroupFeatures

@@ -1,49 +1,5 @@
 /** Numbers of the kernel's headers, by the names that the OCI runtime spec uses. */
-
-/** linux/capability.h, without `CAP_`; the index is the number. */
-const CAPABILITIES: readonly string[] = [
-  'CHOWN',
-  'DAC_OVERRIDE',
-  'DAC_READ_SEARCH',
-  'FOWNER',
-  'FSETID',
-  'KILL',
-  'SETGID',
-  'SETUID',
-  'SETPCAP',
-  'LINUX_IMMUTABLE',
-  'NET_BIND_SERVICE',
-  'NET_BROADCAST',
-  'NET_ADMIN',
-  'NET_RAW',
-  'IPC_LOCK',
-  'IPC_OWNER',
-  'SYS_MODULE',
-  'SYS_RAWIO',
-  'SYS_CHROOT',
-  'SYS_PTRACE',
-  'SYS_PACCT',
-  'SYS_ADMIN',
-  'SYS_BOOT',
-  'SYS_NICE',
-  'SYS_RESOURCE',
-  'SYS_TIME',
-  'SYS_TTY_CONFIG',
-  'MKNOD',
-  'LEASE',
-  'AUDIT_WRITE',
-  'AUDIT_CONTROL',
-  'SETFCAP',
-  'MAC_OVERRIDE',
-  'MAC_ADMIN',
-  'SYSLOG',
-  'WAKE_ALARM',
-  'BLOCK_SUSPEND',
-  'AUDIT_READ',
-  'PERFMON',
-  'BPF',
-  'CHECKPOINT_RESTORE',
-]
+import { allCapabilities } from '@tdocker/oci/capabilities.ts'
 
 /** asm-generic/resource.h, without `RLIMIT_`, lower case; the index is the number. */
 const RLIMITS: readonly string[] = [
@@ -71,7 +27,7 @@ export function capabilityMask(names: readonly string[]): bigint {
 }
 
 function capabilityNumber(name: string): number {
-  const number = CAPABILITIES.indexOf(name.replace(/^CAP_/, ''))
+  const number = allCapabilities.indexOf(name.replace(/^CAP_/, ''))
   if (number < 0) throw new RangeError(`unknown capability ${name}`)
   return number
 }

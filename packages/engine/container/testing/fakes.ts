@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { ContainerCreateRequest } from '@tdocker/api'
-import type { CgroupDriver, CgroupFeatures } from '@tdocker/kernel/cgroup/driver.ts'
+import type { CgroupDriver } from '@tdocker/kernel/cgroup/driver.ts'
 import type { CgroupStats } from '@tdocker/kernel/cgroup/stats.ts'
+import { ALL_FEATURES } from '@tdocker/kernel/cgroup/testing/features.ts'
 import type { ExitRecord, LaunchPlan } from '@tdocker/kernel/shim/plan.ts'
 import type { ShimLauncher, ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import type { ImageConfig } from '@tdocker/oci'
@@ -238,23 +239,6 @@ export class FakeEvents {
   get actions(): string[] {
     return this.events.map((event) => event.action)
   }
-}
-
-/** A machine that can limit everything. */
-export const ALL_FEATURES: CgroupFeatures = {
-  memoryLimit: true,
-  swapLimit: true,
-  memoryReservation: true,
-  memorySwappiness: true,
-  oomKillDisable: true,
-  cpuShares: true,
-  cpuCfs: true,
-  cpuRealtime: true,
-  cpuset: true,
-  pidsLimit: true,
-  blkioWeight: true,
-  blkioWeightDevice: true,
-  blkioThrottle: true,
 }
 
 /** Groups by path; what is frozen, and how many were OOM-killed, is the test's to say. */
