@@ -23,6 +23,7 @@ import { COMPATIBLE_VERSION, ENGINE_VERSION } from './version.ts'
 export async function runDaemon(config: Config, flags: Flags): Promise<void> {
   const log = createLog({ ...config, debug: config.engine.debug })
   for (const warning of config.warnings) log.warn(warning)
+  useProxies(config.proxies, log)
   using _pidfile = claimPidfile(config.pidfile)
   // A second daemon on the same data would break both, whatever its other flags say.
   using _owner = claimPidfile(join(config.engine.dataRoot, 'tdockerd.pid'))
@@ -63,6 +64,22 @@ export async function runDaemon(config: Config, flags: Flags): Promise<void> {
   await engine.close({ stopContainers: !current.config.liveRestore })
   await listeners.close()
   clearInterval(alive)
+}
+
+/** As dockerd: the environment is where proxies are looked for, and what was configured wins there. */
+function useProxies(proxies: Readonly<Record<string, string>>, log: Log): void {
+  for (const [name, value] of Object.entries(proxies)) {
+    for (const variable of [name, name.toLowerCase()]) {
+      const before = process.env[variable]
+      if (before !== undefined && before !== value) {
+        log.warn(
+          { name: variable },
+          'overriding existing proxy variable with value from configuration',
+        )
+      }
+      process.env[variable] = value
+    }
+  }
 }
 
 /** An engine that cannot be opened leaves no socket behind. */

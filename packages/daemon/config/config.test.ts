@@ -65,6 +65,7 @@ test('nothing given: the defaults', () => {
     logFormat: 'text',
     experimental: false,
     minimumVersion: '1.24',
+    proxies: {},
     warnings: [],
   })
 })
@@ -161,9 +162,9 @@ test('values that cannot be are refused', () => {
     [{ args: ['--label', 'a=1', '--label', 'a=2'] }, 'conflict labels for a=2 and a=1'],
     [
       { args: ['--registry-mirror', 'ftp://m'] },
-      'invalid mirror: unsupported scheme "ftp" in "ftp://m"',
+      `invalid mirror: unsupported scheme "ftp" in "ftp://m": must use either 'https://' or 'http://'`,
     ],
-    [{ args: ['--registry-mirror', 'http://u:p@m'] }, /username and password are not allowed/],
+    [{ args: ['--registry-mirror', 'http://u:p@m'] }, /username\/password not allowed in URI/],
     [
       { env: { DOCKER_MIN_API_VERSION: '1.10' } },
       'invalid DOCKER_MIN_API_VERSION: minimum supported API version is 1.24: 1.10',
@@ -177,6 +178,22 @@ test('values that cannot be are refused', () => {
   assert.equal(resolve({ file: { 'min-api-version': '1.40' } }).minimumVersion, '1.40')
   assert.deepEqual(resolve({ args: ['--registry-mirror', 'http://m'] }).engine.registryMirrors, [
     'http://m/',
+  ])
+})
+
+test('proxies of daemon.json and flags become variables', () => {
+  const { proxies } = resolve({
+    args: ['--no-proxy', 'a.test,10.0.0.0/8'],
+    file: { 'https-proxy': 'http://p:3128' },
+  })
+  assert.deepEqual(proxies, { HTTPS_PROXY: 'http://p:3128', NO_PROXY: 'a.test,10.0.0.0/8' })
+})
+
+test('mirrors may name the registry they are for', () => {
+  const file = { 'registry-mirrors': ['ghcr.io=https://m.test', 'http://hub.test/'] }
+  assert.deepEqual(resolve({ file }).engine.registryMirrors, [
+    'ghcr.io=https://m.test/',
+    'http://hub.test/',
   ])
 })
 

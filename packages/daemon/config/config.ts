@@ -1,6 +1,7 @@
 /** From flags, environment and daemon.json to one Config: pure, so that every rule has a test. */
 import { compareVersions, maxVersion, minVersion } from '@tdocker/api/versions.ts'
 import type { EngineConfig } from '@tdocker/engine/config.ts'
+import { mirrorText, parseMirror } from '@tdocker/engine/registry/mirror.ts'
 import { ConfigError, type Settings, type Ulimit } from './flags.ts'
 import { parseHost, type Host } from './hosts.ts'
 import { nameOf, options } from './options.ts'
@@ -21,6 +22,8 @@ export interface Config {
   experimental: boolean
   /** Oldest API version served. */
   minimumVersion: string
+  /** Proxies that daemon.json or flags set, by the environment variable they stand for. */
+  proxies: Readonly<Record<string, string>>
   /** Sentences for the log. */
   warnings: string[]
 }
@@ -69,6 +72,7 @@ export function resolveConfig(flags: Settings, file: Settings, around: Surroundi
     logFormat: of.oneOf('log-format', 'text', ['text', 'json'], 'invalid log format') as 'text',
     experimental,
     minimumVersion,
+    proxies: proxiesOf(of),
     warnings: unserved(of),
   }
 }
@@ -207,19 +211,18 @@ function labelsOf(given: readonly string[]): string[] {
   return [...labels].map(([key, value]) => `${key}=${value}`)
 }
 
+function proxiesOf(of: Reader): Record<string, string> {
+  const names = ['http-proxy', 'https-proxy', 'no-proxy']
+  const given = names.map((name) => [name.toUpperCase().replace('-', '_'), of.text(name, '')])
+  return Object.fromEntries(given.filter(([, value]) => value !== '')) as Record<string, string>
+}
+
 function mirrorOf(given: string): string {
-  const fail = (why: string): never => {
-    throw new ConfigError(`invalid mirror: ${why}`)
+  try {
+    return mirrorText(parseMirror(given))
+  } catch (error) {
+    throw new ConfigError((error as Error).message)
   }
-  const url = URL.parse(given)
-  if (!url) return fail(`${JSON.stringify(given)} is not a valid URI`)
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    return fail(`unsupported scheme "${url.protocol.slice(0, -1)}" in ${JSON.stringify(given)}`)
-  }
-  if (url.search || url.hash)
-    return fail(`query, or fragment at end of the URI ${JSON.stringify(given)}`)
-  if (url.username || url.password) return fail('username and password are not allowed in the URI')
-  return `${given.replace(/\/+$/, '')}/`
 }
 
 /** Options that were given and have no effect yet. */

@@ -6,7 +6,7 @@ import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Descriptor, DigestVerifier } from '@tdocker/oci'
 import { system } from '../base/errors.ts'
-import { NetworkError, isTransient } from '../registry/registry-error.ts'
+import { NetworkError, isTransient, retryDelay } from '../registry/registry-error.ts'
 import type { OpenBlob } from '../registry/repository.ts'
 import { type Response, networkError } from '../registry/transport.ts'
 import type { ContentPaths } from './content-paths.ts'
@@ -73,7 +73,7 @@ export class BlobDownload implements AsyncDisposable {
         failures = this.#received > before ? 1 : failures + 1
         if (this.#o.signal.aborted || failures >= this.#o.attempts || !isTransient(error))
           throw error
-        await this.#wait(failures)
+        await this.#wait(error, failures)
       }
     }
   }
@@ -127,8 +127,8 @@ export class BlobDownload implements AsyncDisposable {
     return piece
   }
 
-  async #wait(failures: number): Promise<void> {
-    const ms = this.#o.backoffMs * 2 ** (failures - 1)
+  async #wait(error: unknown, failures: number): Promise<void> {
+    const ms = retryDelay(error, failures, this.#o.backoffMs)
     this.#o.onRetry(Math.ceil(ms / 1000))
     await delay(ms, undefined, { signal: this.#o.signal })
   }

@@ -6,7 +6,12 @@ import { createHash } from 'node:crypto'
 import type { AuthConfig } from '@tdocker/api'
 import type { Challenge } from './challenge.ts'
 import { parseChallenges } from './challenge.ts'
-import { NoCredentials, errorOfResponse, UnexpectedResponse } from './registry-error.ts'
+import {
+  NoCredentials,
+  UnexpectedResponse,
+  errorOfResponse,
+  parseRetryAfter,
+} from './registry-error.ts'
 import { readBody } from './read-body.ts'
 import type { Response, Transport } from './transport.ts'
 
@@ -287,12 +292,17 @@ function textOf(value: unknown): string {
 
 /** The error of a response whose body was read. */
 export function responseError(response: Response, body: Buffer): Error {
-  const type = response.headers['content-type']
-  return errorOfResponse({
+  const header = (name: string): string => {
+    const value = response.headers[name]
+    return typeof value === 'string' ? value : ''
+  }
+  const error = errorOfResponse({
     status: response.status,
     statusText: response.statusText,
-    contentType: typeof type === 'string' ? type : '',
+    contentType: header('content-type'),
     body: body.toString(),
     challenges: parseChallenges(response.headers['www-authenticate']),
   })
+  error.retryAfterMs = parseRetryAfter(header('retry-after'))
+  return error
 }

@@ -2,13 +2,13 @@
 import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
 import { invalidParameter } from '../base/errors.ts'
+import { HUB, type Mirror, parseMirror } from './mirror.ts'
 
-export const HUB = 'docker.io'
 const HUB_INDEX = 'index.docker.io'
 const HUB_ENDPOINT = 'https://registry-1.docker.io/'
 
 export interface RegistryOptions {
-  /** `registry-mirrors` of daemon.json: mirrors of Docker Hub. */
+  /** `registry-mirrors` of daemon.json: `URL` for Docker Hub, `HOST=URL` for another registry. */
   registryMirrors: readonly string[]
   /** `insecure-registries`: host, host:port or CIDR. */
   insecureRegistries: readonly string[]
@@ -24,14 +24,14 @@ export interface Endpoint {
 
 /** Answers the endpoints of a registry as moby does (daemon/pkg/registry/service_v2.go). */
 export class RegistryConfig {
-  readonly mirrors: readonly string[]
+  readonly mirrors: readonly Mirror[]
   readonly insecureCidrs: readonly string[]
   readonly insecureHosts: readonly string[]
   readonly #insecure = new BlockList()
 
   /** Throws invalidParameter for mirrors and hosts that do not parse. */
   constructor(options: RegistryOptions) {
-    this.mirrors = [...new Set(options.registryMirrors.map(validateMirror))]
+    this.mirrors = unique(options.registryMirrors.map(parseMirror))
     const entries = options.insecureRegistries.map((entry) => entry.replace(/^https?:\/\//i, ''))
     const isCidr = (entry: string): boolean => parseCidr(entry) !== undefined
     this.insecureHosts = entries.filter((entry) => !isCidr(entry))
@@ -45,18 +45,25 @@ export class RegistryConfig {
 
   /** Mirrors first, then https, then http where the host is insecure. */
   async endpoints(domain: string, o: { mirrors: boolean }): Promise<Endpoint[]> {
-    if (domain === HUB || domain === HUB_INDEX) {
-      const mirrors = o.mirrors ? await Promise.all(this.mirrors.map((m) => this.#mirror(m))) : []
+    const host = domain === HUB_INDEX ? HUB : domain
+    const mirrors = o.mirrors ? await this.#mirrorsOf(host) : []
+    if (host === HUB) {
       return [...mirrors, { base: new URL(HUB_ENDPOINT), mirror: false, insecure: false }]
     }
-    const insecure = await this.isInsecure(domain)
-    const https = { base: baseOf(`https://${domain}/`), mirror: false, insecure }
-    return insecure ? [https, { ...https, base: baseOf(`http://${domain}/`) }] : [https]
+    const insecure = await this.isInsecure(host)
+    const https = { base: baseOf(`https://${host}/`), mirror: false, insecure }
+    const own = insecure ? [https, { ...https, base: baseOf(`http://${host}/`) }] : [https]
+    return [...mirrors, ...own]
   }
 
-  async #mirror(mirror: string): Promise<Endpoint> {
-    const base = new URL(mirror)
-    return { base, mirror: true, insecure: await this.isInsecure(base.host) }
+  #mirrorsOf(host: string): Promise<Endpoint[]> {
+    const of = this.mirrors.filter((mirror) => mirror.host === host)
+    return Promise.all(
+      of.map(async ({ url }) => {
+        const base = new URL(url)
+        return { base, mirror: true, insecure: await this.isInsecure(base.host) }
+      }),
+    )
   }
 
   /** Listed by name, or one of its addresses lies in a listed network (loopback always does). */
@@ -66,6 +73,12 @@ export class RegistryConfig {
     const addresses = isIP(host) ? [host] : await addressesOf(host)
     return addresses.some((address) => this.#insecure.check(address, familyOf(address)))
   }
+}
+
+function unique(mirrors: readonly Mirror[]): Mirror[] {
+  return mirrors.filter(
+    ({ host, url }, at) => mirrors.findIndex((m) => m.host === host && m.url === url) === at,
+  )
 }
 
 function baseOf(text: string): URL {
@@ -117,32 +130,4 @@ function validateHost(entry: string): void {
   if (Number(match?.[1] ?? 0) > 65535) {
     throw invalidParameter(`insecure registry ${entry} is not valid: invalid port "${match?.[1]}"`)
   }
-}
-
-/** Answers the mirror with one slash at its end. */
-export function validateMirror(mirror: string): string {
-  if (!/^.+:\/\//.test(mirror)) {
-    throw invalidParameter(
-      `invalid mirror: no scheme specified for "${mirror}": must use either 'https://' or 'http://'`,
-    )
-  }
-  let url: URL
-  try {
-    url = new URL(mirror)
-  } catch (error) {
-    throw invalidParameter(`invalid mirror: "${mirror}" is not a valid URI`, error)
-  }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw invalidParameter(
-      `invalid mirror: unsupported scheme "${url.protocol.slice(0, -1)}" in "${mirror}": must use either 'https://' or 'http://'`,
-    )
-  }
-  if (url.search !== '' || url.hash !== '') {
-    throw invalidParameter(`invalid mirror: query or fragment at end of the URI "${mirror}"`)
-  }
-  if (url.username !== '' || url.password !== '') {
-    url.password = 'xxxxx'
-    throw invalidParameter(`invalid mirror: username/password not allowed in URI "${url.href}"`)
-  }
-  return `${mirror.replace(/\/$/, '')}/`
 }

@@ -8,7 +8,9 @@ import {
   UnexpectedResponse,
   errorOfResponse,
   isTransient,
+  parseRetryAfter,
   pullError,
+  retryDelay,
 } from './registry-error.ts'
 
 function answer(
@@ -110,4 +112,27 @@ test('errors of a pull, as moby words them', () => {
   }
   const other = new Error('other')
   assert.equal(pullError(other, reference), other)
+})
+
+test('Retry-After is seconds or a date', () => {
+  const now = Date.parse('Wed, 21 Oct 2026 07:28:00 GMT')
+  assert.equal(parseRetryAfter('3'), 3000)
+  assert.equal(parseRetryAfter('Wed, 21 Oct 2026 07:28:30 GMT', now), 30_000)
+  assert.equal(parseRetryAfter('Wed, 21 Oct 2026 07:00:00 GMT', now), 0)
+  for (const text of ['', 'soon', '-1', '1.5']) assert.equal(parseRetryAfter(text), undefined, text)
+})
+
+test('what is worth another try, and when', () => {
+  const busy = new UnexpectedResponse('busy', 503)
+  assert.equal(isTransient(busy), true)
+  assert.equal(retryDelay(busy, 3, 100), 400)
+  busy.retryAfterMs = 2000
+  assert.equal(retryDelay(busy, 1, 100), 2000)
+  busy.retryAfterMs = 3_600_000
+  assert.equal(isTransient(busy), false)
+  const limited = new RegistryError('TOOMANYREQUESTS', 'too many', 429)
+  assert.equal(isTransient(limited), false)
+  limited.retryAfterMs = 1000
+  assert.equal(isTransient(limited), true)
+  assert.equal(isTransient(new RegistryError('DENIED', 'no', 403)), false)
 })

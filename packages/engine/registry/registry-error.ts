@@ -7,6 +7,8 @@ import type { Challenge } from './challenge.ts'
 export class RegistryError extends Error {
   readonly code: string
   readonly status: number
+  /** What `Retry-After` asks for. */
+  retryAfterMs: number | undefined
   constructor(code: string, detail: string, status: number) {
     super(`${code.toLowerCase().replaceAll('_', ' ')}: ${detail}`)
     this.name = 'RegistryError'
@@ -18,6 +20,7 @@ export class RegistryError extends Error {
 /** An answer that is no distribution error: a proxy's page, a 500, a body that does not parse. */
 export class UnexpectedResponse extends Error {
   readonly status: number
+  retryAfterMs: number | undefined
   constructor(message: string, status: number) {
     super(message)
     this.name = 'UnexpectedResponse'
@@ -163,13 +166,33 @@ function stringOr(value: unknown, otherwise: string): string {
   return typeof value === 'string' && value !== '' ? value : otherwise
 }
 
-/** Whether trying the same request again may help. */
+/** Waits longer than this are the user's to decide: a rate limit may last hours. */
+const MAX_RETRY_AFTER_MS = 60_000
+
+/**
+ * Whether trying the same request again may help. Too many requests do only where the registry says
+ * when to come again, and soon; else a rate limit would be asked to grow.
+ */
 export function isTransient(error: unknown): boolean {
   if (error instanceof NetworkError) return !error.permanent
-  return (
-    (error instanceof UnexpectedResponse || error instanceof RegistryError) &&
-    (error.status >= 500 || error.status === 408)
-  )
+  if (!(error instanceof UnexpectedResponse || error instanceof RegistryError)) return false
+  const { status, retryAfterMs } = error
+  if (retryAfterMs !== undefined && retryAfterMs > MAX_RETRY_AFTER_MS) return false
+  return status >= 500 || status === 408 || (status === 429 && retryAfterMs !== undefined)
+}
+
+/** Milliseconds before try number `tried + 1`: doubling, or what the registry asked for if that is more. */
+export function retryDelay(error: unknown, tried: number, backoffMs: number): number {
+  const asked =
+    error instanceof UnexpectedResponse || error instanceof RegistryError ? error.retryAfterMs : 0
+  return Math.max(backoffMs * 2 ** (tried - 1), asked ?? 0)
+}
+
+/** `Retry-After` (RFC 9110 section 10.2.3), seconds or a date; undefined when it is neither. */
+export function parseRetryAfter(header: string, now: number = Date.now()): number | undefined {
+  if (/^\d{1,9}$/.test(header)) return Number(header) * 1000
+  const at = /[a-z]/i.test(header) ? Date.parse(header) : NaN
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
 }
 
 /** The error of a whole pull, as moby words it (daemon/internal/distribution/errors.go). */

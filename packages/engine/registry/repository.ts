@@ -9,7 +9,7 @@ import {
 } from '@tdocker/oci'
 import { type Authorizer, responseError } from './authorizer.ts'
 import { readBody } from './read-body.ts'
-import { UnexpectedResponse, isTransient } from './registry-error.ts'
+import { UnexpectedResponse, isTransient, retryDelay } from './registry-error.ts'
 import type { Endpoint } from './registry-config.ts'
 import { type Response, type Transport, discard } from './transport.ts'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -71,13 +71,14 @@ export class Repository {
     return { digest, size, mediaType: headerOf(response, 'content-type').split(';')[0] ?? '' }
   }
 
-  /** Verified when `target` is a digest. Throws RegistryError MANIFEST_UNKNOWN and its kin. */
+  /** Verified by `target` when that is a digest, else by Docker-Content-Digest. Throws RegistryError MANIFEST_UNKNOWN and its kin. */
   async getManifest(target: string, signal: AbortSignal): Promise<FetchedManifest> {
     const response = await this.#retry(signal, () =>
       this.#get(`manifests/${target}`, signal, manifestHeaders()),
     )
     const bytes = await readBody(response, MAX_MANIFEST)
-    const wanted = isDigest(target) ? target : undefined
+    const told = headerOf(response, 'docker-content-digest')
+    const wanted = isDigest(target) ? target : isDigest(told) ? told : undefined
     const digest = digestOf(bytes, wanted === undefined ? 'sha256' : digestAlgorithm(wanted))
     if (wanted !== undefined && wanted !== digest) {
       throw new UnexpectedResponse(`manifest verification failed for digest ${wanted}`, 0)
@@ -187,7 +188,7 @@ export class Repository {
         return await attempt()
       } catch (error) {
         if (tried === ATTEMPTS || !this.answered || !isTransient(error)) throw error
-        await delay(this.#backoffMs * 2 ** (tried - 1), undefined, { signal })
+        await delay(retryDelay(error, tried, this.#backoffMs), undefined, { signal })
       }
     }
   }

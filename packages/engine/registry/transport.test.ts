@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type RequestListener, createServer } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { type AddressInfo, type Socket, connect, createServer as createTcpServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { NetworkError } from './registry-error.ts'
 import { type RequestOptions, Transport, networkError } from './transport.ts'
@@ -143,4 +143,69 @@ test('certificates nobody vouches for', () => {
     told.message,
     'Get "https://r.test/v2/": tls: failed to verify certificate: x509: certificate signed by unknown authority',
   )
+})
+
+/** A proxy that remembers what it was asked for; tunnels end at `target`. */
+async function proxy(t: TestContext, target?: string): Promise<{ url: string; seen: string[] }> {
+  const seen: string[] = []
+  const server = createServer((request, response) => {
+    seen.push(`${request.method} ${request.url} ${request.headers['proxy-authorization'] ?? ''}`)
+    response.end('by proxy')
+  })
+  server.on('connect', (request, socket: Socket) => {
+    seen.push(`CONNECT ${request.url} ${request.headers.authorization ?? ''}`)
+    if (target === undefined) return void socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')
+    const { port } = new URL(target)
+    const inner = connect(Number(port), '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n')
+      inner.pipe(socket).pipe(inner)
+    })
+    inner.on('error', () => socket.destroy())
+    socket.on('error', () => inner.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { url: `http://u:p@127.0.0.1:${(server.address() as AddressInfo).port}`, seen }
+}
+
+function setEnvironment(t: TestContext, name: string, value: string): void {
+  const before = process.env[name]
+  process.env[name] = value
+  t.after(() => {
+    if (before === undefined) delete process.env[name]
+    else process.env[name] = before
+  })
+}
+
+test('plain requests go through the proxy, those for TLS through a tunnel', async (t) => {
+  const plain = await serve(t, (_request, response) => response.end())
+  const through = await proxy(t, plain)
+  setEnvironment(t, 'HTTP_PROXY', through.url)
+  setEnvironment(t, 'HTTPS_PROXY', through.url)
+  const sender = transport(t)
+  const headers = { authorization: 'Basic secret' }
+  const answer = await sender.send(ask('http://registry.invalid/v2/', { local: false, headers }))
+  assert.equal(answer.status, 200)
+  answer.body.resume()
+  await assert.rejects(
+    sender.send(ask('https://registry.invalid/v2/', { local: false, headers })),
+    /server gave HTTP response to HTTPS client/,
+  )
+  assert.deepEqual(through.seen, [
+    `GET http://registry.invalid/v2/ Basic ${Buffer.from('u:p').toString('base64')}`,
+    // What is meant for the registry is not for the proxy.
+    'CONNECT registry.invalid:443 ',
+  ])
+})
+
+test('a proxy that refuses is told as Go tells it', async (t) => {
+  const refusing = await proxy(t)
+  setEnvironment(t, 'HTTPS_PROXY', refusing.url)
+  await assert.rejects(transport(t).send(ask('https://registry.invalid/v2/', { local: false })), {
+    message: 'Get "https://registry.invalid/v2/": Forbidden',
+  })
 })

@@ -4,6 +4,7 @@
  * `authorization` never goes to another origin, https never becomes http, and a public registry
  * cannot send us to loopback or link-local addresses.
  */
+import { STATUS_CODES } from 'node:http'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { lookup as dnsLookup } from 'node:dns'
 import type { Readable } from 'node:stream'
@@ -12,6 +13,7 @@ import type { Dispatcher } from 'undici'
 import { EngineError } from '../base/errors.ts'
 import { type HostCertificates, readHostCertificates } from './host-certificates.ts'
 import { NetworkError, goMethod } from './registry-error.ts'
+import { proxyFor } from './proxy.ts'
 import { hostOf } from './registry-config.ts'
 
 export const USER_AGENT = 'tdocker/0.1.0 (linux)'
@@ -114,21 +116,21 @@ export class Transport {
       }
     } catch (error) {
       o.signal.throwIfAborted()
-      if (error instanceof EngineError) throw error
+      if (error instanceof EngineError || error instanceof NetworkError) throw error
       throw networkError(error, o.named === undefined ? o.method : 'GET', o.named ?? url.href, url)
     }
   }
 
   /** One agent for hosts of the same trust; a host with certificates of its own has its own. */
   async #agent(undici: Undici, url: URL, o: RequestOptions): Promise<Dispatcher> {
-    const proxied = usesProxy(url)
+    const proxy = proxyOf(o, url)
     const tls = url.protocol === 'https:'
     const certificates = tls ? await this.#certificates(url.host) : undefined
     const host = certificates ? url.host : ''
-    const key = `${url.protocol}${o.insecure}${o.local}${proxied}${host}`
+    const key = `${url.protocol}${o.insecure}${o.local}${proxy?.href ?? ''} ${host}`
     let agent = this.#agents.get(key)
     if (!agent) {
-      agent = makeAgent(undici, { ...o, ...this.#options, proxied, tls, certificates })
+      agent = makeAgent(undici, { ...o, ...this.#options, proxy, tls, certificates })
       this.#agents.set(key, agent)
     }
     return agent
@@ -146,34 +148,53 @@ export class Transport {
 }
 
 function makeAgent(
-  { Agent, EnvHttpProxyAgent }: Undici,
+  { Agent, ProxyAgent }: Undici,
   o: {
     insecure: boolean
     local: boolean
-    proxied: boolean
+    proxy: URL | undefined
     tls: boolean
     certificates: HostCertificates | undefined
   } & TransportOptions,
 ): Dispatcher {
   const stall = o.stallTimeoutMs ?? 60_000
+  const timeout = o.connectTimeoutMs ?? 30_000
   const options = {
     headersTimeout: stall,
     bodyTimeout: stall,
     keepAliveTimeout: 15_000,
     connections: 16,
     maxHeaderSize: 64 * 1024,
-    connect: {
-      timeout: o.connectTimeoutMs ?? 30_000,
-      rejectUnauthorized: !o.insecure,
-      ...(o.tls && !o.insecure && { ca: [...systemCertificates(), ...(o.certificates?.ca ?? [])] }),
-      ...(o.certificates && {
-        cert: o.certificates.client.map((pair) => pair.cert),
-        key: o.certificates.client.map((pair) => pair.key),
-      }),
-      ...(!o.local && !o.proxied && { lookup: publicLookup }),
-    },
   }
-  return o.proxied ? new EnvHttpProxyAgent(options) : new Agent(options)
+  const registryTls = {
+    rejectUnauthorized: !o.insecure,
+    ...(o.tls && !o.insecure && { ca: [...systemCertificates(), ...(o.certificates?.ca ?? [])] }),
+    ...(o.certificates && {
+      cert: o.certificates.client.map((pair) => pair.cert),
+      key: o.certificates.client.map((pair) => pair.key),
+    }),
+  }
+  if (o.proxy === undefined) {
+    const lookup = o.local ? {} : { lookup: publicLookup }
+    return new Agent({ ...options, connect: { timeout, ...registryTls, ...lookup } })
+  }
+  return new ProxyAgent({
+    ...options,
+    uri: o.proxy.href,
+    connectTimeout: timeout,
+    // As Go: plain requests are passed on by the proxy, only TLS goes through a tunnel.
+    proxyTunnel: false,
+    requestTls: registryTls,
+    proxyTls: { ca: systemCertificates() },
+  })
+}
+
+function proxyOf(o: RequestOptions, url: URL): URL | undefined {
+  try {
+    return proxyFor(url, process.env)
+  } catch {
+    throw fail(o, url, 'invalid proxy address in the environment')
+  }
 }
 
 let certificates: string[] | undefined
@@ -188,20 +209,6 @@ function systemCertificates(): string[] {
   ]
   return certificates
 }
-
-/** As Go's ProxyFromEnvironment: loopback never goes through the proxy. */
-function usesProxy(url: URL): boolean {
-  const { env } = process
-  const host = hostOf(url.host)
-  if (host === 'localhost' || (isIP(host) && LOOPBACK.check(host, family(host)))) return false
-  return url.protocol === 'https:'
-    ? Boolean(env['HTTPS_PROXY'] ?? env['https_proxy'])
-    : Boolean(env['HTTP_PROXY'] ?? env['http_proxy'])
-}
-
-const LOOPBACK = new BlockList()
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
-LOOPBACK.addAddress('::1', 'ipv6')
 
 /** Loopback, link-local (cloud metadata lives there), unspecified and multicast addresses. */
 const FORBIDDEN = new BlockList()
@@ -339,8 +346,16 @@ function plainReason(error: unknown, code: string, url: URL): string {
     case 'UND_ERR_SOCKET':
       return 'EOF'
     default:
-      return error instanceof Error ? error.message : String(error)
+      return proxyRefusal(error) ?? (error instanceof Error ? error.message : String(error))
   }
+}
+
+/** Go says a proxy's refusal by its status text alone. */
+function proxyRefusal(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const status = /^Proxy response \((\d+)\)/.exec(error.message)?.[1]
+  if (error.message.startsWith('Proxy Authentication Required')) return STATUS_CODES[407]
+  return status === undefined ? undefined : (STATUS_CODES[status] ?? `status code ${status}`)
 }
 
 function errorCode(error: unknown): string {

@@ -4,6 +4,7 @@ import type { Runtime, SystemInfo } from '@tdocker/api'
 import type { CgroupDriver } from '@tdocker/kernel'
 import type { EngineConfig } from '../config.ts'
 import { type HostFacts, isForwardingOn } from './host.ts'
+import { registryConfig } from './registry-info.ts'
 import { DEFAULT_RUNTIME, RUNTIMES } from './runtimes.ts'
 import { COMPATIBLE_VERSION } from './version.ts'
 import { exposureWarnings, limitWarnings } from './warnings.ts'
@@ -134,30 +135,6 @@ function driverStatus(dataRoot: string): Array<[string, string]> {
     ['Native Overlay Diff', 'true'],
     ['userxattr', 'false'],
   ]
-}
-
-function registryConfig(config: EngineConfig): SystemInfo['RegistryConfig'] {
-  const insecure = config.insecureRegistries.filter((entry) => !entry.includes('/'))
-  const official = {
-    Name: 'docker.io',
-    Mirrors: [...config.registryMirrors],
-    Secure: true,
-    Official: true,
-  }
-  return {
-    InsecureRegistryCIDRs: [
-      '::1/128',
-      '127.0.0.0/8',
-      ...config.insecureRegistries.filter((entry) => entry.includes('/')),
-    ],
-    IndexConfigs: {
-      'docker.io': official,
-      ...Object.fromEntries(
-        insecure.map((Name) => [Name, { Name, Mirrors: [], Secure: false, Official: false }]),
-      ),
-    },
-    Mirrors: [...config.registryMirrors],
-  }
 }
 
 function profileWarnings(host: HostFacts, { seccompProfile }: EngineConfig): string[] {
