@@ -110,17 +110,23 @@ export class Authorizer {
       url: string
     },
   ): Promise<string | undefined> {
-    if (!response.sameOrigin) return undefined
-    const challenges = parseChallenges(response.headers['www-authenticate'])
-    const challenge =
-      challenges.find((c) => c.scheme === 'bearer') ?? challenges.find((c) => c.scheme === 'basic')
+    const challenge = this.learn(response)
     if (!challenge || this.#o.credentials.registrytoken) return undefined
     if (challenge.scheme === 'bearer' && o.sent !== undefined) {
       this.#o.cache.delete(this.#key(challenge, o.scope))
     }
-    this.#challenge = challenge
     const header = await this.#answer(challenge, o.scope, o)
     return header === o.sent ? undefined : header
+  }
+
+  /** Takes a 401's challenge for the requests to come. */
+  learn(response: Response): Challenge | undefined {
+    if (!response.sameOrigin) return undefined
+    const challenges = parseChallenges(response.headers['www-authenticate'])
+    const challenge =
+      challenges.find((c) => c.scheme === 'bearer') ?? challenges.find((c) => c.scheme === 'basic')
+    if (challenge && !this.#o.credentials.registrytoken) this.#challenge = challenge
+    return challenge
   }
 
   async #answer(
@@ -215,8 +221,9 @@ export class Authorizer {
     const url = new URL(realm)
     const basic = this.#basic()
     if (o.service) url.searchParams.append('service', o.service)
-    if (o.scope) url.searchParams.append('scope', o.scope)
-    else {
+    // Several scopes are several parameters here, one with spaces in a form (RFC 6749 section 3.3).
+    for (const scope of o.scope.split(' ').filter(Boolean)) url.searchParams.append('scope', scope)
+    if (!o.scope) {
       // A login, which has no scope, may trade the password for a token to keep.
       url.searchParams.append('offline_token', 'true')
       url.searchParams.append('client_id', CLIENT_ID)

@@ -10,6 +10,7 @@ import {
   RegistryError,
   UnexpectedResponse,
   pullError,
+  pushError,
 } from './registry-error.ts'
 import { type Endpoint, RegistryConfig, type RegistryOptions } from './registry-config.ts'
 import { Repository } from './repository.ts'
@@ -44,30 +45,63 @@ export class RegistryClient {
   ): Promise<T> {
     if (familiarName(reference) === 'scratch') throw forbidden("'scratch' is a reserved name")
     const endpoints = await this.config.endpoints(reference.domain, { mirrors: true })
+    try {
+      return await this.#visitFirst(reference, endpoints, { ...o, actions: 'pull' }, visit)
+    } catch (error) {
+      throw pullError(error, reference)
+    }
+  }
+
+  /** As `withRepository` to write to: mirrors are left out, and who answers is found by a ping. */
+  async withPushRepository<T>(
+    reference: Reference,
+    o: { auth: AuthConfig | undefined; signal: AbortSignal },
+    visit: (repository: Repository) => Promise<T>,
+  ): Promise<T> {
+    const endpoints = await this.config.endpoints(reference.domain, { mirrors: false })
+    try {
+      return await this.#visitFirst(
+        reference,
+        endpoints,
+        { ...o, actions: 'pull,push' },
+        async (repository) => {
+          await repository.ping(o.signal)
+          return visit(repository)
+        },
+      )
+    } catch (error) {
+      throw pushError(error)
+    }
+  }
+
+  async #visitFirst<T>(
+    reference: Reference,
+    endpoints: readonly Endpoint[],
+    o: { auth: AuthConfig | undefined; signal: AbortSignal; actions: 'pull' | 'pull,push' },
+    visit: (repository: Repository) => Promise<T>,
+  ): Promise<T> {
     const tlsHosts = new Set<string>()
     let last: unknown = system(`no endpoints found for ${familiarString(reference)}`)
     for (const endpoint of endpoints) {
       if (endpoint.base.protocol === 'http:' && tlsHosts.has(endpoint.base.host)) continue
-      const repository = await this.#repository(endpoint, reference, o.auth)
+      const repository = await this.#repository(endpoint, reference, o)
       try {
         return await visit(repository)
       } catch (error) {
-        if (o.signal.aborted || !mayFallBack(error, endpoint, repository)) {
-          throw pullError(error, reference)
-        }
+        if (o.signal.aborted || !mayFallBack(error, endpoint, repository)) throw error
         if (repository.answered && endpoint.base.protocol === 'https:') {
           tlsHosts.add(endpoint.base.host)
         }
         last = error
       }
     }
-    throw pullError(last, reference)
+    throw last
   }
 
   async #repository(
     endpoint: Endpoint,
     reference: Reference,
-    auth: AuthConfig | undefined,
+    o: { auth: AuthConfig | undefined; actions: 'pull' | 'pull,push' },
   ): Promise<Repository> {
     const local = await this.#isLocal(endpoint)
     return new Repository({
@@ -75,9 +109,10 @@ export class RegistryClient {
       path: reference.path,
       transport: this.#transport,
       // A mirror is another host: the credentials of what it mirrors are not for it.
-      authorizer: this.#authorizer(endpoint, local, endpoint.mirror ? {} : (auth ?? {})),
+      authorizer: this.#authorizer(endpoint, local, endpoint.mirror ? {} : (o.auth ?? {})),
       local,
       backoffMs: this.#backoffMs,
+      actions: o.actions,
     })
   }
 

@@ -1,6 +1,6 @@
 /** What registries answer when they refuse, and the sentences that Docker makes of it. */
 import { type Reference, familiarName, familiarString } from '@tdocker/oci'
-import { EngineError, notFound, system, unauthorized } from '../base/errors.ts'
+import { EngineError, forbidden, notFound, system, unauthorized } from '../base/errors.ts'
 import type { Challenge } from './challenge.ts'
 
 /** One entry of a distribution error body (distribution-spec, "Error codes"). */
@@ -224,6 +224,19 @@ export function pullError(error: unknown, reference: Reference): unknown {
     error instanceof UnexpectedResponse ||
     error instanceof NoCredentials
   ) {
+    return system(error.message, error)
+  }
+  return error
+}
+
+/** The error of a whole push: moby passes on what the registry says. */
+export function pushError(error: unknown): unknown {
+  if (error instanceof NoCredentials) return unauthorized('no basic auth credentials', error)
+  if (error instanceof RegistryError) {
+    const make = error.status === 401 ? unauthorized : error.status === 403 ? forbidden : system
+    return make(error.message, error)
+  }
+  if (error instanceof NetworkError || error instanceof UnexpectedResponse) {
     return system(error.message, error)
   }
   return error

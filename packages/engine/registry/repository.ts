@@ -11,7 +11,13 @@ import { type Authorizer, responseError } from './authorizer.ts'
 import { readBody } from './read-body.ts'
 import { UnexpectedResponse, isTransient, retryDelay } from './registry-error.ts'
 import type { Endpoint } from './registry-config.ts'
-import { type Response, type Transport, discard } from './transport.ts'
+import {
+  type Method,
+  type RequestBody,
+  type Response,
+  type Transport,
+  discard,
+} from './transport.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 
 export const MAX_MANIFEST: number = 4 * 1024 * 1024
@@ -41,6 +47,7 @@ export class Repository {
   readonly #authorizer: Authorizer
   readonly #local: boolean
   readonly #backoffMs: number
+  readonly #scope: string
   /** The endpoint answered in its own protocol, so an error is no reason to try it without TLS. */
   answered = false
 
@@ -51,6 +58,8 @@ export class Repository {
     authorizer: Authorizer
     local: boolean
     backoffMs: number
+    /** What tokens are asked for. */
+    actions?: 'pull' | 'pull,push'
   }) {
     this.#endpoint = o.endpoint
     this.#path = o.path
@@ -58,6 +67,7 @@ export class Repository {
     this.#authorizer = o.authorizer
     this.#local = o.local
     this.#backoffMs = o.backoffMs
+    this.#scope = scopeOf(o.path, o.actions ?? 'pull')
   }
 
   /** What a tag or digest names; undefined when the server does not say it without a body. */
@@ -73,7 +83,7 @@ export class Repository {
 
   /** Verified by `target` when that is a digest, else by Docker-Content-Digest. Throws RegistryError MANIFEST_UNKNOWN and its kin. */
   async getManifest(target: string, signal: AbortSignal): Promise<FetchedManifest> {
-    const response = await this.#retry(signal, () =>
+    const response = await this.retry(signal, () =>
       this.#get(`manifests/${target}`, signal, manifestHeaders()),
     )
     const bytes = await readBody(response, MAX_MANIFEST)
@@ -92,7 +102,7 @@ export class Repository {
       throw new UnexpectedResponse(`blob ${descriptor.digest} is larger than ${max} bytes`, 0)
     }
     const path = `blobs/${parseDigest(descriptor.digest)}`
-    return this.#retry(signal, async () => {
+    return this.retry(signal, async () => {
       const bytes = await readBody(await this.#get(path, signal, {}), descriptor.size)
       if (digestOf(bytes, digestAlgorithm(descriptor.digest)) !== descriptor.digest) {
         throw new UnexpectedResponse(
@@ -147,23 +157,45 @@ export class Repository {
     throw await failure(response)
   }
 
-  /** Sends, and once more when a challenge can be answered. */
-  async #send(
+  #send(
     method: 'GET' | 'HEAD',
     path: string | URL,
     signal: AbortSignal,
     headers: Readonly<Record<string, string>>,
   ): Promise<Response> {
+    return this.request({ method, path, signal, headers })
+  }
+
+  /**
+   * Sends, and once more when a challenge can be answered. `path` is below the repository, or a URL
+   * that the registry named: one of another origin never sees credentials. Any status is an answer.
+   */
+  async request(o: {
+    method: Method
+    path: string | URL
+    signal: AbortSignal
+    headers?: Readonly<Record<string, string>>
+    body?: RequestBody
+    answerTimeoutMs?: number
+    /** Another repository that is read from as well. */
+    from?: string
+  }): Promise<Response> {
     const { base, insecure } = this.#endpoint
+    const { method, path, signal, headers } = o
     const url = path instanceof URL ? path : new URL(`v2/${this.#path}/${path}`, base)
+    if (base.protocol === 'https:' && url.protocol === 'http:') {
+      throw new UnexpectedResponse(`refusing to go from https to ${url.origin}`, 0)
+    }
     // The host could not be reached at all: Docker names the ping that it sends first.
     const named = this.answered ? undefined : { named: new URL('v2/', base).href }
-    const scope = `repository:${this.#path}:pull`
+    const scope = o.from === undefined ? this.#scope : `${this.#scope} ${scopeOf(o.from, 'pull')}`
     const once = async (authorization: string | undefined): Promise<Response> => {
       const response = await this.#transport.send({
         method,
         url,
         headers: { ...headers, ...(authorization !== undefined && { authorization }) },
+        ...(o.body !== undefined && { body: o.body }),
+        ...(o.answerTimeoutMs !== undefined && { answerTimeoutMs: o.answerTimeoutMs }),
         insecure,
         local: this.#local,
         signal,
@@ -172,6 +204,7 @@ export class Repository {
       this.answered = true
       return response
     }
+    if (url.origin !== base.origin) return once(undefined)
     const sent = await this.#authorizer.header(scope, signal)
     const response = await once(sent)
     if (response.status !== 401) return response
@@ -182,7 +215,19 @@ export class Repository {
     return once(header)
   }
 
-  async #retry<T>(signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
+  /** `GET /v2/`: whether it is a registry at all, and its challenge, before any body is sent. */
+  async ping(signal: AbortSignal): Promise<void> {
+    const { base, insecure } = this.#endpoint
+    const url = new URL('v2/', base)
+    const asked = { method: 'GET', url, headers: {}, signal } as const
+    const response = await this.#transport.send({ ...asked, insecure, local: this.#local })
+    this.answered = true
+    if (response.status === 401) this.#authorizer.learn(response)
+    discard(response.body)
+  }
+
+  /** Tries again, with growing waits, what another time may do. */
+  async retry<T>(signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
     for (let tried = 1; ; tried++) {
       try {
         return await attempt()
@@ -194,15 +239,20 @@ export class Repository {
   }
 }
 
+function scopeOf(path: string, actions: string): string {
+  return `repository:${path}:${actions}`
+}
+
 function manifestHeaders(): Record<string, string> {
   return { accept: MANIFEST_ACCEPT.join(', ') }
 }
 
-async function failure(response: Response): Promise<Error> {
+/** The error of a response that is none of those expected; reads its body. */
+export async function failure(response: Response): Promise<Error> {
   return responseError(response, await readBody(response, MAX_ERROR))
 }
 
-function headerOf(response: Response, name: string): string {
+export function headerOf(response: Response, name: string): string {
   const value = response.headers[name]
   return typeof value === 'string' ? value : (value?.[0] ?? '')
 }

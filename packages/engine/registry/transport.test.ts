@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type RequestListener, createServer } from 'node:http'
 import { type AddressInfo, type Socket, connect, createServer as createTcpServer } from 'node:net'
+import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { NetworkError } from './registry-error.ts'
 import { type RequestOptions, Transport, networkError } from './transport.ts'
@@ -208,4 +209,31 @@ test('a proxy that refuses is told as Go tells it', async (t) => {
   await assert.rejects(transport(t).send(ask('https://registry.invalid/v2/', { local: false })), {
     message: 'Get "https://registry.invalid/v2/": Forbidden',
   })
+})
+
+test('a body is sent anew where a redirect keeps the method, and not at all where it does not', async (t) => {
+  const seen: Array<[string, string, string | undefined]> = []
+  const other = await serve(t, async (request, response) => {
+    const body = Buffer.concat(await request.toArray()).toString()
+    seen.push([request.method ?? '', body, request.headers.authorization])
+    response.writeHead(201).end()
+  })
+  const first = await serve(t, async (request, response) => {
+    await request.toArray()
+    const status = request.url === '/keep' ? 307 : 302
+    response.writeHead(status, { location: `${other}/c` }).end()
+  })
+  const options = {
+    method: 'PUT',
+    body: () => Readable.from([Buffer.from('one '), Buffer.from('two')]),
+    headers: { authorization: 'Basic secret', 'content-length': '7' },
+  } as const
+  const kept = await transport(t).send(ask(`${first}/keep`, options))
+  kept.body.resume()
+  assert.equal(kept.status, 201)
+  assert.deepEqual(seen, [['PUT', 'one two', undefined]])
+  const changed = await transport(t).send(ask(`${first}/change`, options))
+  changed.body.resume()
+  assert.equal(changed.status, 302)
+  assert.equal(seen.length, 1)
 })

@@ -7,7 +7,7 @@
 import { STATUS_CODES } from 'node:http'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { lookup as dnsLookup } from 'node:dns'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { getCACertificates } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import { EngineError } from '../base/errors.ts'
@@ -40,11 +40,18 @@ export interface TransportOptions {
   certsDir?: string
 }
 
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** A stream is opened anew for each attempt: a redirect or a challenge may ask for it once more. */
+export type RequestBody = string | Uint8Array | (() => Readable)
+
 export interface RequestOptions {
-  method: 'GET' | 'HEAD' | 'POST'
+  method: Method
   url: URL
   headers: Readonly<Record<string, string>>
-  body?: string
+  body?: RequestBody
+  /** How long an answer may take after the last byte was sent; otherwise the stall timeout. */
+  answerTimeoutMs?: number
   /** Certificates are not checked. */
   insecure: boolean
   /** May also reach loopback and link-local addresses: the registry itself is such a host. */
@@ -77,7 +84,7 @@ export class Transport {
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const response = await this.#once(o, url, headers)
       const location = response.headers['location']
-      if (!isRedirect(response.status) || typeof location !== 'string') return response
+      if (!isRedirect(o, response.status) || typeof location !== 'string') return response
       discard(response.body)
       const next = resolveRedirect(o, url, location)
       if (next.origin !== url.origin) headers = withoutCredentials(headers)
@@ -94,15 +101,19 @@ export class Transport {
     if (!o.local && isIP(hostOf(url.host)) && isForbidden(hostOf(url.host))) {
       throw fail(o, url, `refusing to connect to ${url.hostname}`)
     }
+    let body: string | Uint8Array | Readable | undefined
     try {
       const undici = await loadUndici()
+      const dispatcher = await this.#agent(undici, url, o)
+      body = typeof o.body === 'function' ? o.body() : o.body
       const answer = await undici.request(url, {
         method: o.method,
         headers,
-        body: o.body ?? null,
+        body: body ?? null,
         signal: o.signal,
         highWaterMark: READ_AHEAD,
-        dispatcher: await this.#agent(undici, url, o),
+        ...(o.answerTimeoutMs !== undefined && { headersTimeout: o.answerTimeoutMs }),
+        dispatcher,
       })
       // An aborted or broken body is told by reading it; without a listener it would be uncaught.
       answer.body.on('error', () => {})
@@ -118,6 +129,9 @@ export class Transport {
       o.signal.throwIfAborted()
       if (error instanceof EngineError || error instanceof NetworkError) throw error
       throw networkError(error, o.named === undefined ? o.method : 'GET', o.named ?? url.href, url)
+    } finally {
+      // An answer that came before the body was sent leaves the rest of it unread.
+      if (body instanceof Readable) body.destroy()
     }
   }
 
@@ -249,8 +263,11 @@ const publicLookup: LookupFunction = (host, options, callback) => {
   })
 }
 
-function isRedirect(status: number): boolean {
-  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
+/** What is sent with a body goes elsewhere only where the status says that its method stays. */
+function isRedirect(o: RequestOptions, status: number): boolean {
+  if (status === 307 || status === 308) return true
+  if (typeof o.body === 'function') return false
+  return status === 301 || status === 302 || status === 303
 }
 
 function resolveRedirect(o: RequestOptions, from: URL, location: string): URL {
