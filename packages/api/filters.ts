@@ -13,7 +13,7 @@ export const filterKeys = {
     'ancestor before exited expose health id isolation is-task label name network publish since status volume',
   ContainerPrune: 'label label! until',
   ImageList: 'before dangling label label! reference since until',
-  ImagePrune: 'dangling label label! until',
+  ImagePrune: 'dangling label label! until unused-for',
   NetworkList: 'dangling driver id label name scope type',
   NetworkPrune: 'label label! until',
   VolumeList: 'dangling driver label name',

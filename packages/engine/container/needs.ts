@@ -7,9 +7,16 @@ import type { Statement } from '../store/store.ts'
 export interface ImageSource {
   /**
    * By name, tag, digest, id or unique id prefix. Throws notFound `No such image: busybox:latest`
-   * (familiar name as Docker prints it).
+   * (familiar name as Docker prints it). `hold` is called in the turn in which the image was seen
+   * to be there, by one who makes a container of it: from then on it is to stay.
    */
-  resolve(reference: string, platform?: string): Promise<ResolvedImage>
+  resolve(
+    reference: string,
+    platform?: string,
+    hold?: (imageId: string) => void,
+  ): Promise<ResolvedImage>
+  /** A container of the image was started. */
+  used(imageId: string): void
 }
 
 export interface ResolvedImage {

@@ -2,59 +2,50 @@ import type { ImageSummary } from '@tdocker/api'
 import { canonicalName, canonicalString, familiarName, familiarString } from '@tdocker/oci'
 import type { Reference } from '@tdocker/oci'
 import { invalidParameter, system } from '../base/errors.ts'
-import { descriptorOf } from './image-inspect.ts'
 import type { Filters } from '../backend-types.ts'
 import type { ImageUsers, ListOptions } from './image-backend.ts'
 import type { ImageLookup } from './image-lookup.ts'
-import type { ImageRecord, ImageRecords } from './image-records.ts'
+import type { CatalogImage, ImageCatalog } from './image-catalog.ts'
+import type { ImageRecord } from './image-records.ts'
 import { globMatch } from './glob.ts'
 import { untilMoment } from './moment.ts'
 
 /** `GET /images/json`, newest first (moby: daemon/images/image_list.go). */
-export function listImages(
-  o: { records: ImageRecords; lookup: ImageLookup; users: ImageUsers },
+export async function listImages(
+  o: { catalog: ImageCatalog; lookup: ImageLookup; users: ImageUsers },
   options: ListOptions,
-): ImageSummary[] {
+): Promise<ImageSummary[]> {
   const { filters } = options
   const danglingOnly = booleanFilter(filters, 'dangling')
   const window = timeWindow(o.lookup, filters)
-  const use = options.sharedSize ? o.records.layerUse() : undefined
-  return o.records
-    .all()
-    .filter((image) => window(image) && labelsMatch(o.records, image, filters))
-    .map((image) => ({ image, references: o.records.references(image.id) }))
-    .map(({ image, references }) => ({ image, shown: byReference(references, filters) }))
+  const shared = options.sharedSize ? await o.catalog.sharedSizes() : undefined
+  const images = await o.catalog.images()
+  return images
+    .filter(({ record, labels }) => window(record) && labelsMatch(labels, filters))
+    .map((image) => ({ image, shown: byReference(image.references, filters) }))
     .filter(({ shown }) => isWanted(shown, danglingOnly, filters.has('reference')))
-    .toSorted((a, b) => b.image.createdAt - a.image.createdAt)
-    .map(({ image, shown }) => summary(o, image, shown, use))
+    .toSorted((a, b) => b.image.record.createdAt - a.image.record.createdAt)
+    .map(({ image, shown }) => summary(image, shown, o.users, shared))
 }
 
 function summary(
-  o: { records: ImageRecords; users: ImageUsers },
-  image: ImageRecord,
+  { record, labels, descriptor }: CatalogImage,
   references: readonly Reference[],
-  use: Map<string, number> | undefined,
+  users: ImageUsers,
+  shared: ReadonlyMap<string, number> | undefined,
 ): ImageSummary {
-  const descriptor = descriptorOf(o.records, image)
   return {
-    Id: image.id,
+    Id: record.id,
     ParentId: '',
     RepoTags: references.filter((r) => r.tag !== undefined).map(familiarString),
     RepoDigests: references.filter((r) => r.digest !== undefined).map(familiarString),
-    Created: Math.floor(image.createdAt / 1000),
-    Size: image.size,
-    SharedSize: use === undefined ? -1 : sharedSize(o.records, image.id, use),
-    Labels: o.records.config(image.id).config?.Labels ?? null,
-    Containers: o.users.usersOf(image.id).length,
+    Created: Math.floor(record.createdAt / 1000),
+    Size: record.size,
+    SharedSize: shared === undefined ? -1 : (shared.get(record.id) ?? 0),
+    Labels: labels === null ? null : { ...labels },
+    Containers: users.usersOf(record.id).length,
     ...(descriptor && { Descriptor: descriptor }),
   }
-}
-
-function sharedSize(records: ImageRecords, id: string, use: Map<string, number>): number {
-  return records
-    .layers(id)
-    .filter((layer) => (use.get(layer.key) ?? 0) > 1)
-    .reduce((sum, layer) => sum + layer.size, 0)
 }
 
 /** Without a name an image is listed too, unless names were asked for. */
@@ -99,11 +90,11 @@ function timeWindow(lookup: ImageLookup, filters: Filters): (image: ImageRecord)
   return (image) => image.createdAt < end && image.createdAt > begin
 }
 
-function labelsMatch(records: ImageRecords, image: ImageRecord, filters: Filters): boolean {
+function labelsMatch(given: CatalogImage['labels'], filters: Filters): boolean {
   const wanted = filters.get('label') ?? []
   const unwanted = filters.get('label!') ?? []
   if (wanted.length === 0 && unwanted.length === 0) return true
-  const labels = records.config(image.id).config?.Labels ?? {}
+  const labels = given ?? {}
   const has = (text: string): boolean => {
     const [key = '', ...rest] = text.split('=')
     const value = labels[key]

@@ -3,11 +3,15 @@ import type { ImageDeleteResponseItem } from '@tdocker/api'
 import type { Filters } from '../backend-types.ts'
 import { invalidParameter, isKind } from '../base/errors.ts'
 import type { ImagePruneReport } from './image-backend.ts'
-import type { ImageRecord, ImageRecords } from './image-records.ts'
+import type { CatalogImage, ImageCatalog } from './image-catalog.ts'
+import type { ImageRecords } from './image-records.ts'
 import { removeImage, type RemoveContext } from './image-remove.ts'
-import { untilMoment } from './moment.ts'
+import type { ImageUse } from './image-use.ts'
+import { parsePeriod, untilMoment } from './moment.ts'
 
 interface PruneContext extends RemoveContext {
+  catalog: ImageCatalog
+  use: ImageUse
   onError: (what: string, error: unknown) => void
 }
 
@@ -21,11 +25,16 @@ export async function pruneImages(
   locked: <T>(body: () => Promise<T>) => Promise<T>,
 ): Promise<ImagePruneReport> {
   const wish = parseWish(filters)
-  const chosen = o.records.all().filter((image) => isWanted(o.records, image, wish))
-  const sizes = layerSizes(o.records, chosen)
+  const used = wish.unusedSince === undefined ? undefined : o.use.all()
+  const chosen = (await o.catalog.images()).filter((image) => isWanted(image, wish, used))
   const deleted: ImageDeleteResponseItem[] = []
-  for (const { id } of chosen) deleted.push(...(await pruneImage(o, id, wish, locked)))
-  const reclaimed = deleted.reduce((sum, item) => sum + (sizes.get(item.Deleted ?? '') ?? 0), 0)
+  let reclaimed = 0
+  for (const { record } of chosen) {
+    const sizes = layerSizes(o.records, record.id)
+    const items = await pruneImage(o, record.id, wish, locked)
+    reclaimed += items.reduce((sum, item) => sum + (sizes.get(item.Deleted ?? '') ?? 0), 0)
+    deleted.push(...items)
+  }
   await o.events.commit(
     [],
     [{ type: 'image', action: 'prune', actorId: '', attributes: { reclaimed: String(reclaimed) } }],
@@ -38,6 +47,8 @@ interface Wish {
   dangling: boolean
   /** Milliseconds since 1970: only images made before. */
   until: number | undefined
+  /** The same of when an image was last used. */
+  unusedSince: number | undefined
   labels: readonly string[]
   unwantedLabels: readonly string[]
 }
@@ -45,7 +56,11 @@ interface Wish {
 function parseWish(filters: Filters): Wish {
   const until = filters.get('until') ?? []
   if (until.length > 1) throw invalidParameter('more than one until filter specified')
+  const unusedFor = filters.get('unused-for') ?? []
+  if (unusedFor.length > 1) throw invalidParameter('more than one unused-for filter specified')
   return {
+    unusedSince:
+      unusedFor[0] === undefined ? undefined : Date.now() - parsePeriod(unusedFor[0], 'unused-for'),
     dangling: danglingOf(filters.get('dangling')),
     until: until[0] === undefined ? undefined : untilMoment(until[0], Date.now()),
     labels: filters.get('label') ?? [],
@@ -62,11 +77,16 @@ function danglingOf(values: readonly string[] | undefined): boolean {
   throw invalidParameter(`invalid filter 'dangling${told}'`)
 }
 
-function isWanted(records: ImageRecords, image: ImageRecord, wish: Wish): boolean {
-  const { until } = wish
+function isWanted(
+  { record, labels: given }: CatalogImage,
+  wish: Wish,
+  used: ReadonlyMap<string, number> | undefined,
+): boolean {
+  const { until, unusedSince } = wish
   // Without a date nobody knows whether it is old enough.
-  if (until !== undefined && (image.createdAt === 0 || image.createdAt > until)) return false
-  const labels = records.config(image.id).config?.Labels ?? {}
+  if (until !== undefined && (record.createdAt === 0 || record.createdAt > until)) return false
+  if (unusedSince !== undefined && (used?.get(record.id) ?? Infinity) > unusedSince) return false
+  const labels = given ?? {}
   const has = (text: string): boolean => {
     const equals = text.indexOf('=')
     if (equals < 0) return Object.hasOwn(labels, text)
@@ -113,14 +133,10 @@ function shortNameOf(reference: string): string {
   }
 }
 
-/** Bytes of each layer by its chain ID, as removals name them. */
-function layerSizes(records: ImageRecords, images: readonly ImageRecord[]): Map<string, number> {
-  const sizes = new Map<string, number>()
-  for (const { id } of images) {
-    const layers = records.layers(id)
-    const chain = chainIds(records.config(id).rootfs.diff_ids)
-    for (const [position, chainId] of chain.entries())
-      sizes.set(chainId, layers[position]?.size ?? 0)
-  }
-  return sizes
+/** Bytes of each layer of an image by its chain ID, as removals name them; none when it is gone. */
+function layerSizes(records: ImageRecords, id: string): Map<string, number> {
+  const layers = records.layers(id)
+  if (layers.length === 0) return new Map()
+  const chain = chainIds(records.config(id).rootfs.diff_ids)
+  return new Map(chain.map((chainId, position) => [chainId, layers[position]?.size ?? 0]))
 }

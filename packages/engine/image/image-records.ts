@@ -23,7 +23,7 @@ export interface ImageRecord {
   parentId: string | undefined
 }
 
-interface ImageRow {
+export interface ImageRow {
   id: string
   manifest_digest: string | null
   os: string
@@ -53,7 +53,11 @@ export interface NewImage {
   parentId?: string | undefined
 }
 
-const COLUMNS = 'id, manifest_digest, os, architecture, variant, size, created_at, parent_id'
+export const IMAGE_COLUMNS =
+  'id, manifest_digest, os, architecture, variant, size, created_at, parent_id'
+
+/** Of digests that may be an image's id. */
+const ALGORITHMS = ['sha256', 'sha384', 'sha512']
 
 export class ImageRecords {
   readonly #store: Store
@@ -67,26 +71,36 @@ export class ImageRecords {
   /** By full id; images removed by force are found only when asked for. */
   find(id: string, o: { removed?: boolean } = {}): ImageRecord | undefined {
     const row = this.#store.get<ImageRow>(
-      `SELECT ${COLUMNS} FROM image WHERE id = ? AND removed <= ?`,
+      `SELECT ${IMAGE_COLUMNS} FROM image WHERE id = ? AND removed <= ?`,
       id,
       o.removed ? 1 : 0,
     )
-    return row && fromRow(row)
+    return row && fromImageRow(row)
   }
 
   all(): ImageRecord[] {
-    return this.#store.all<ImageRow>(`SELECT ${COLUMNS} FROM image WHERE removed = 0`).map(fromRow)
+    return this.#store
+      .all<ImageRow>(`SELECT ${IMAGE_COLUMNS} FROM image WHERE removed = 0`)
+      .map(fromImageRow)
+  }
+
+  count(): number {
+    return (
+      this.#store.get<{ n: number }>('SELECT count(*) AS n FROM image WHERE removed = 0')?.n ?? 0
+    )
   }
 
   /** Ids that begin with `hex`, two at most: enough to tell whether it is unique. */
   findByPrefix(hex: string): string[] {
-    return this.#store
-      .all<{ id: string }>(
-        `SELECT id FROM image WHERE removed = 0 AND substr(id, instr(id, ':') + 1, ?) = ? LIMIT 2`,
-        hex.length,
-        hex,
-      )
-      .map((row) => row.id)
+    const found = ALGORITHMS.flatMap((algorithm) =>
+      this.#store.all<{ id: string }>(
+        'SELECT id FROM image WHERE id >= ? AND id < ? AND removed = 0 LIMIT 2',
+        `${algorithm}:${hex}`,
+        // Behind every hex digit.
+        `${algorithm}:${hex}g`,
+      ),
+    )
+    return found.map((row) => row.id)
   }
 
   findTag(reference: Reference): string | undefined {
@@ -151,14 +165,6 @@ export class ImageRecords {
     return row?.bytes ?? 0
   }
 
-  /** How many images hold each layer. */
-  layerUse(): Map<string, number> {
-    const rows = this.#store.all<{ layer_key: string; n: number }>(
-      'SELECT layer_key, count(DISTINCT image_id) AS n FROM image_layer GROUP BY layer_key',
-    )
-    return new Map(rows.map((row) => [row.layer_key, row.n]))
-  }
-
   /** Layers that only this image holds. */
   ownLayers(id: string): string[] {
     return this.#store
@@ -186,6 +192,17 @@ export class ImageRecords {
       .map((row) => row.image_id)
   }
 
+  /** Digests of the documents that tell of an image: config, manifest, and what it was pulled by. */
+  documentsOf(id: string): string[] {
+    const names = this.#store.all<{ digest: string }>(
+      `SELECT digest FROM image_digest WHERE image_id = ?
+       UNION SELECT manifest_digest FROM image WHERE id = ? AND manifest_digest IS NOT NULL`,
+      id,
+      id,
+    )
+    return [id, ...names.map((row) => row.digest)]
+  }
+
   document(digest: string): StoredDocument | undefined {
     const row = this.#store.get<{ media_type: string; body: Uint8Array }>(
       'SELECT media_type, body FROM document WHERE digest = ?',
@@ -207,7 +224,7 @@ export class ImageRecords {
   }
 }
 
-function fromRow(row: ImageRow): ImageRecord {
+export function fromImageRow(row: ImageRow): ImageRecord {
   return {
     id: row.id,
     manifestDigest: row.manifest_digest ?? undefined,
@@ -235,11 +252,12 @@ export function insertImage(image: NewImage): Statement[] {
         VALUES (${d.digest}, ${d.mediaType}, ${d.body}) ON CONFLICT (digest) DO NOTHING`,
     ),
     sql`INSERT INTO image (id, manifest_digest, os, architecture, variant, size, created_at, pulled_at,
-                           last_used_at, parent_id)
+                           last_used_at, parent_id, labels_json)
         VALUES (${id}, ${image.manifestDigest ?? null}, ${config.os || 'linux'}, ${config.architecture},
                 ${config.variant ?? ''}, ${image.size}, ${createdAt(config)}, ${now}, ${now},
-                ${image.parentId ?? null})
+                ${image.parentId ?? null}, ${labelsJson(config)})
         ON CONFLICT (id) DO UPDATE SET removed = 0, pulled_at = excluded.pulled_at,
+          last_used_at = excluded.last_used_at,
           manifest_digest = coalesce(image.manifest_digest, excluded.manifest_digest)`,
     ...image.layerKeys.map(
       (key, position) => sql`INSERT INTO image_layer (image_id, position, layer_key)
@@ -260,22 +278,52 @@ export function addDigest(reference: Reference, digest: string, id: string): Sta
     VALUES (${canonicalName(reference)}, ${digest}, ${id}) ON CONFLICT DO NOTHING`
 }
 
-export function dropReference(reference: Reference, id: string): Statement {
-  const repository = canonicalName(reference)
-  return reference.digest === undefined
-    ? sql`DELETE FROM image_tag WHERE repository = ${repository} AND tag = ${reference.tag ?? ''}`
-    : sql`DELETE FROM image_digest WHERE repository = ${repository}
-          AND digest = ${reference.digest} AND image_id = ${id}`
+function labelsJson(config: ImageConfig): string | null {
+  const labels = config.config?.Labels
+  return labels ? JSON.stringify(labels) : null
 }
 
-export function dropImage(id: string): Statement[] {
+/** Takes a name away; the document of a digest goes with its last name. */
+export function dropReference(reference: Reference, id: string): Statement[] {
+  const { digest } = reference
+  const repository = canonicalName(reference)
+  if (digest === undefined) {
+    const tag = reference.tag ?? ''
+    return [sql`DELETE FROM image_tag WHERE repository = ${repository} AND tag = ${tag}`]
+  }
+  return [
+    sql`DELETE FROM image_digest WHERE repository = ${repository} AND digest = ${digest}
+        AND image_id = ${id}`,
+    dropDocument(digest),
+  ]
+}
+
+/** The rows of an image and the documents that nothing else names. */
+export function dropImage(records: ImageRecords, id: string): Statement[] {
   return [
     sql`DELETE FROM image_tag WHERE image_id = ${id}`,
     sql`DELETE FROM image WHERE id = ${id}`,
-    sql`DELETE FROM document WHERE digest NOT IN (
-          SELECT id FROM image UNION SELECT manifest_digest FROM image WHERE manifest_digest IS NOT NULL
-          UNION SELECT digest FROM image_digest)`,
+    ...records.documentsOf(id).map(dropDocument),
   ]
+}
+
+/** Reasons for a document to stay; `document` is the row in question. */
+const IS_ORPHAN = `NOT EXISTS (SELECT 1 FROM image WHERE id = document.digest)
+  AND NOT EXISTS (SELECT 1 FROM image WHERE manifest_digest = document.digest)
+  AND NOT EXISTS (SELECT 1 FROM image_digest WHERE digest = document.digest)`
+
+function dropDocument(digest: string): Statement {
+  return { sql: `DELETE FROM document WHERE digest = ? AND ${IS_ORPHAN}`, parameters: [digest] }
+}
+
+/** Documents that no image and no name speaks of. */
+export const DROP_ORPHAN_DOCUMENTS: Statement = {
+  sql: `DELETE FROM document WHERE ${IS_ORPHAN}`,
+  parameters: [],
+}
+
+export function orphanDocuments(store: Store): Array<{ digest: string; size: number }> {
+  return store.all(`SELECT digest, length(body) AS size FROM document WHERE ${IS_ORPHAN}`)
 }
 
 export function hideImage(id: string): Statement[] {

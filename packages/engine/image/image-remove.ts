@@ -24,6 +24,8 @@ export interface RemoveContext {
   layers: LayerStore
   events: EventLog
   users: ImageUsers
+  /** Images whose removal is being committed: nobody may begin to use them. */
+  going: Set<string>
 }
 
 /** What one removal will do, gathered before anything is done. */
@@ -78,7 +80,7 @@ function removeByName(
   if (left.some((r) => r.tag !== undefined && sameRepository(r))) return left
   const digests = left.filter(sameRepository)
   for (const reference of digests) {
-    removal.statements.push(dropReference(reference, id))
+    removal.statements.push(...dropReference(reference, id))
     removal.items.push({ Untagged: familiarString(reference) })
   }
   return left.filter((r) => !sameRepository(r))
@@ -91,7 +93,7 @@ function untag(
   references: readonly Reference[],
 ): void {
   for (const reference of references) {
-    removal.statements.push(dropReference(reference, id))
+    removal.statements.push(...dropReference(reference, id))
     removal.events.push(
       imageEvent('untag', { actorId: id, name: id, config: o.records.config(id) }),
     )
@@ -159,32 +161,39 @@ async function deleteImage(
   }
   const chain = chainIds(config.rootfs.diff_ids)
   const keys = o.records.layers(id).map((layer) => layer.key)
+  await dropWithLayers(o, id, removal, (freed) => {
+    for (const [position, chainId] of [...chain.entries()].toReversed()) {
+      if (freed.has(keys[position] ?? '')) removal.items.push({ Deleted: chainId })
+    }
+  })
+  return removal.items
+}
+
+/** Rows first: directories without them are garbage. From the first line on nobody gets the image. */
+async function dropWithLayers(
+  o: RemoveContext,
+  id: string,
+  { statements, events }: Pick<Removal, 'statements' | 'events'>,
+  tell?: (freed: ReadonlySet<string>) => void,
+): Promise<void> {
+  const drop = dropImage(o.records, id)
   const release = o.layers.release(o.records.ownLayers(id))
-  removal.statements.push(...dropImage(id), ...release.statements)
-  for (const [position, chainId] of [...chain.entries()].toReversed()) {
-    if (release.keys.includes(keys[position] ?? '')) removal.items.push({ Deleted: chainId })
-  }
+  o.going.add(id)
   let committed = false
   try {
-    await o.events.commit(removal.statements, removal.events)
+    tell?.(new Set(release.keys))
+    await o.events.commit([...statements, ...drop, ...release.statements], events)
     committed = true
   } finally {
+    o.going.delete(id)
     await release.finish(committed)
   }
-  return removal.items
 }
 
 /** Frees images that were removed by force, once no container uses them any more. */
 export async function sweepRemoved(o: RemoveContext): Promise<void> {
   for (const id of o.records.removed()) {
     if (o.users.usersOf(id).length > 0) continue
-    const release = o.layers.release(o.records.ownLayers(id))
-    let committed = false
-    try {
-      await o.events.commit([...dropImage(id), ...release.statements], [])
-      committed = true
-    } finally {
-      await release.finish(committed)
-    }
+    await dropWithLayers(o, id, { statements: [], events: [] })
   }
 }

@@ -1,11 +1,11 @@
 /** Images: pulled, imported, named, listed, removed, and resolved for containers. */
 import type { AuthConfig, AuthResponse } from '@tdocker/api'
 import type { Native } from '@tdocker/kernel'
-import { familiarName, familiarString, isDigest } from '@tdocker/oci'
+import { familiarName, familiarString } from '@tdocker/oci'
 import { EngineError, invalidParameter } from '../base/errors.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
 import { OneAtATime } from '../base/one-at-a-time.ts'
-import type { ImageSource, ResolvedImage } from '../container/needs.ts'
+import type { ImageSource } from '../container/needs.ts'
 import { ContentPaths } from '../content/content-paths.ts'
 import { collectContentGarbage, layersLostByReboot } from '../content/garbage.ts'
 import { LayerPuller } from '../content/layer-puller.ts'
@@ -15,6 +15,7 @@ import { RegistryClient, type RegistryClientOptions } from '../registry/registry
 import { RegistryConfig, type RegistryOptions } from '../registry/registry-config.ts'
 import type { Store } from '../store/store.ts'
 import type { ImageBackend, ImageUsers } from './image-backend.ts'
+import { ImageCatalog } from './image-catalog.ts'
 import { imageEvent } from './image-events.ts'
 import { importImage } from './image-import.ts'
 import { inspectImage } from './image-inspect.ts'
@@ -22,8 +23,10 @@ import { listImages } from './image-list.ts'
 import { ImageLookup } from './image-lookup.ts'
 import { pruneImages } from './image-prune.ts'
 import { IMAGES_LOCK, pullImage } from './image-pull.ts'
-import { type ImageRecord, ImageRecords, dropImage, setTag } from './image-records.ts'
+import { ImageRecords, dropImage, setTag } from './image-records.ts'
 import { removeImage, sweepRemoved } from './image-remove.ts'
+import { CachedImageSource } from './image-source.ts'
+import { ImageUse } from './image-use.ts'
 import { RemovedKeeper } from './removed-keeper.ts'
 import { messages } from './messages.ts'
 import { parsePlatformText, parseRepoTag } from './parse.ts'
@@ -67,6 +70,9 @@ export function createImages(o: ImagesOptions): Images {
   const lock = new KeyedLock()
   const records = new ImageRecords(store)
   const lookup = new ImageLookup(records)
+  const catalog = new ImageCatalog(store)
+  const use = new ImageUse(store)
+  const going = new Set<string>()
   const registry = new RegistryClient(o.config)
   const paths = new ContentPaths(o.config.dataRoot)
   const layers = new LayerStore({ paths, store, native, onError })
@@ -83,6 +89,9 @@ export function createImages(o: ImagesOptions): Images {
     native,
     records,
     lookup,
+    catalog,
+    use,
+    going,
     registry,
     layers,
     puller,
@@ -99,7 +108,7 @@ export function createImages(o: ImagesOptions): Images {
     backend: {
       pull: (options) => pullImage(context, options),
       import: (options) => importImage(context, options),
-      list: async (options) => listImages(context, options),
+      list: (options) => listImages(context, options),
       inspect: async (name, { platform }) =>
         inspectImage(context, lookup.get(name, parsePlatformText(platform))),
       tag: (name, target) => lock.run(IMAGES_LOCK, () => tagImage(context, name, target)),
@@ -113,14 +122,14 @@ export function createImages(o: ImagesOptions): Images {
           pruneImages(context, options.filters, (body) => lock.run(IMAGES_LOCK, body)),
         ),
     },
-    source: { resolve: async (reference, platform) => resolve(context, reference, platform) },
+    source: new CachedImageSource({ ...context, store }),
     auth: (config) =>
       registry.login(config, AbortSignal.any([closing.signal, AbortSignal.timeout(30_000)])),
     reload: (options) => {
       registry.config = new RegistryConfig(options)
       puller.reload(options)
     },
-    count: () => records.all().length,
+    count: () => records.count(),
     layersSize: () => records.layersSize(),
     collectGarbage: async () => {
       await dropLostLayers(context, store)
@@ -132,6 +141,7 @@ export function createImages(o: ImagesOptions): Images {
     close: async () => {
       closing.abort()
       await keeper.done()
+      await use.flush().catch((error: unknown) => onError('last use of images', error))
       await layers.close()
       await registry.close()
     },
@@ -144,15 +154,8 @@ interface Context {
   layers: LayerStore
   events: EventLog
   users: ImageUsers
+  use: ImageUse
   onError: (what: string, error: unknown) => void
-}
-
-/** A container holds on to its image by full id even when the image was removed by force. */
-function resolve(o: Context, reference: string, platform: string | undefined): ResolvedImage {
-  const kept = isDigest(reference) ? o.records.find(reference, { removed: true }) : undefined
-  const image: ImageRecord = kept ?? o.lookup.get(reference, parsePlatformText(platform))
-  const keys = o.records.layers(image.id).map((layer) => layer.key)
-  return { id: image.id, config: o.records.config(image.id), lowers: o.layers.lowers(keys) }
 }
 
 async function tagImage(
@@ -162,6 +165,7 @@ async function tagImage(
 ): Promise<void> {
   const reference = parseTarget(repo, tag)
   const { id } = o.lookup.get(name)
+  o.use.touch(id)
   await o.events.commit(
     [setTag(reference, id)],
     [
@@ -195,7 +199,7 @@ async function dropLostLayers(o: Context, store: Store): Promise<void> {
         o.onError(`layer ${key} of image ${id} may be damaged`, undefined)
         continue
       }
-      await store.write(dropImage(id))
+      await store.write(dropImage(o.records, id))
       o.onError(`image ${id} was not safe on disk when the machine went down`, undefined)
     }
   }

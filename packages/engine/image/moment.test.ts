@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseMoment } from './moment.ts'
+import { parseMoment, parsePeriod } from './moment.ts'
 
 const NOW = Date.parse('2024-05-06T07:08:09Z')
 
@@ -34,4 +34,13 @@ test('moments of filters', () => {
   ]
   for (const [text, message] of refused)
     assert.throws(() => parseMoment(text, NOW), { kind: 'invalidParameter', message }, text)
+})
+
+test('periods have days, and are never negative', () => {
+  const day = 24 * 3_600_000
+  assert.equal(parsePeriod('7d', 'unused-for'), 7 * day)
+  assert.equal(parsePeriod('1d12h30m', 'unused-for'), 1.5 * day + 1_800_000)
+  assert.equal(parsePeriod('0s', 'unused-for'), 0)
+  for (const bad of ['', '7', 'd', '-1h', '1w', '7d7d'])
+    assert.throws(() => parsePeriod(bad, 'unused-for'), { kind: 'invalidParameter' })
 })

@@ -39,6 +39,17 @@ export function untilMoment(text: string, now: number): number {
   }
 }
 
+/** A length of time as `7d`, `12h` or `1d12h30m`, in milliseconds; throws invalidParameter. */
+export function parsePeriod(text: string, filter: string): number {
+  const [, days, rest = ''] = /^(?:(\d+)d)?(.*)$/.exec(text) ?? []
+  const ms = rest === '' && days !== undefined ? 0 : parseDuration(rest)
+  if (ms === undefined || ms < 0 || text === '')
+    throw invalidParameter(
+      `invalid value for '${filter}' filter: ${JSON.stringify(text)} is no duration such as 7d or 12h`,
+    )
+  return Number(days ?? 0) * 24 * 3_600_000 + ms
+}
+
 function parseDuration(text: string): number | undefined {
   if (!/^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|h|m|s))+$/.test(text)) return undefined
   const parts = [...text.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|ms|h|m|s)/g)]

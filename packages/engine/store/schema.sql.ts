@@ -128,4 +128,18 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (digest, host, repository)
   ) STRICT;
   `,
+  `
+  -- What removals and lists look up, per image and not by reading all.
+  CREATE INDEX image_digest_image ON image_digest(image_id);
+  CREATE INDEX image_digest_digest ON image_digest(digest);
+  CREATE INDEX image_manifest ON image(manifest_digest);
+  CREATE INDEX layer_blob_kept ON layer(blob_digest);
+  CREATE INDEX layer_diff ON layer(diff_id);
+  CREATE INDEX layer_blob_digest ON layer_blob(digest);
+  -- Labels of the config, so that lists need not parse it; NULL for none.
+  ALTER TABLE image ADD COLUMN labels_json TEXT;
+  UPDATE image SET labels_json = (
+    SELECT json_extract(CAST(body AS TEXT), '$.config.Labels') FROM document
+    WHERE digest = image.id AND json_valid(CAST(body AS TEXT)));
+  `,
 ]

@@ -21,11 +21,12 @@ class SqliteStore implements Store {
   readonly #reader: Database.Database
   readonly #writer: Worker
   readonly #statements = new Map<string, Database.Statement>()
-  readonly #pending = new Map<number, PromiseWithResolvers<void>>()
+  readonly #pending = new Map<number, Pending>()
+  readonly #changes = new Map<string, number>()
   /** Of this turn, not sent yet. */
   #queued: WriteRequest[] = []
-  /** Texts the writer knows, by the order in which it got them. */
-  readonly #texts = new Map<string, number>()
+  /** Texts the writer knows, by the order in which it got them, and the table each one changes. */
+  readonly #texts = new Map<string, { number: number; table: string }>()
   #nextId = 1
   #closed = false
   #failure: StoreError | undefined
@@ -59,9 +60,10 @@ class SqliteStore implements Store {
     if (this.#closed) return Promise.reject(new StoreError('SQLITE_MISUSE', 'store is closed'))
     const id = this.#nextId++
     const settled = Promise.withResolvers<void>()
-    this.#pending.set(id, settled)
-    if (this.#pending.size === 1) this.#writer.ref()
+    if (this.#pending.size === 0) this.#writer.ref()
     this.#queued.push([id, statements.map((statement) => this.#short(statement))])
+    const tables = statements.map((statement) => this.#texts.get(statement.sql)?.table ?? '')
+    this.#pending.set(id, { ...settled, tables })
     // What one turn writes is one message and one commit: waking the writer is most of the price.
     if (this.#queued.length === 1) queueMicrotask(() => this.#send())
     return settled.promise
@@ -75,8 +77,14 @@ class SqliteStore implements Store {
 
   #short({ sql, parameters }: Statement): WriteRequest[1][number] {
     const known = this.#texts.get(sql)
-    if (known === undefined) this.#texts.set(sql, this.#texts.size)
-    return [known ?? sql, parameters]
+    if (known === undefined) {
+      this.#texts.set(sql, { number: this.#texts.size, table: tableOf(sql) })
+    }
+    return [known?.number ?? sql, parameters]
+  }
+
+  changes(table: string): number {
+    return this.#changes.get(table) ?? 0
   }
 
   async close(): Promise<void> {
@@ -103,6 +111,8 @@ class SqliteStore implements Store {
     const settled = this.#pending.get(answer.id)
     this.#pending.delete(answer.id)
     if (this.#pending.size === 0) this.#writer.unref()
+    // Before anybody is told that it is done.
+    for (const table of settled?.tables ?? []) this.#changes.set(table, this.changes(table) + 1)
     if (answer.error) settled?.reject(new StoreError(answer.error.code, answer.error.message))
     else settled?.resolve()
   }
@@ -112,6 +122,17 @@ class SqliteStore implements Store {
     for (const settled of this.#pending.values()) settled.reject(this.#failure)
     this.#pending.clear()
   }
+}
+
+interface Pending extends PromiseWithResolvers<void> {
+  tables: readonly string[]
+}
+
+const CHANGED_TABLE =
+  /^\s*(?:(?:INSERT|REPLACE)(?:\s+OR\s+\w+)?\s+INTO|UPDATE|DELETE\s+FROM)\s+(\w+)/i
+
+function tableOf(statement: string): string {
+  return CHANGED_TABLE.exec(statement)?.[1]?.toLowerCase() ?? ''
 }
 
 /** Integers that a double holds exactly become numbers, the others stay bigint. */

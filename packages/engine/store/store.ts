@@ -13,6 +13,11 @@ export interface Store {
    * nothing when one fails.
    */
   write(statements: readonly Statement[]): Promise<void>
+  /**
+   * Commits of this process that named the table in INSERT, UPDATE or DELETE: what was read at another
+   * number may be out of date. What a cascade changes counts for the table it begins at.
+   */
+  changes(table: string): number
   close(): Promise<void>
 }
 

@@ -43,9 +43,11 @@ export async function createContainer(
   ctx: Context,
   o: CreateOptions,
 ): Promise<ContainerCreateResponse> {
-  const request = await resolveRequest(ctx, o)
+  using holds = new DisposableStack()
+  const request = await resolveRequest(ctx, o, (id, imageId) => {
+    holds.use(ctx.registry.holdImage(id, imageId))
+  })
   const { id, image, wish } = request
-  using _hold = ctx.registry.holdImage(id, image.id)
   await using scope = rollback(ctx, o.name ?? '')
   const container = await planContainer(ctx, o, request, scope)
   const volumes = await acquireVolumes(ctx, wish.host, container.detail.mounts, scope)
@@ -70,16 +72,26 @@ export interface ResolvedRequest {
   wish: Wish
 }
 
-export async function resolveRequest(ctx: Context, o: CreateOptions): Promise<ResolvedRequest> {
+/** `hold` is told the container's id and its image's, by one who goes on to make it. */
+export async function resolveRequest(
+  ctx: Context,
+  o: CreateOptions,
+  hold?: (id: string, imageId: string) => void,
+): Promise<ResolvedRequest> {
   const wish = validateWish(ctx, o)
   // Docker makes a container of nothing where a command is given; we need an image's layers.
   if (!wish.config.Image && command(wish.config).length > 0)
     throw invalidParameter('invalid reference format')
   if (!wish.config.Image) throw invalidParameter('no command specified')
-  const image = await ctx.images.resolve(wish.config.Image, o.platform)
+  const id = newId()
+  const image = await ctx.images.resolve(
+    wish.config.Image,
+    o.platform,
+    hold && ((imageId) => hold(id, imageId)),
+  )
   const warning = o.platform === undefined ? platformWarning(image.config) : undefined
   if (warning !== undefined) wish.warnings.push(warning)
-  return { id: newId(), image, wish }
+  return { id, image, wish }
 }
 
 /**

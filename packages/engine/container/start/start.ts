@@ -166,6 +166,7 @@ async function openRoot(
   fds: FdScope,
 ): Promise<Root> {
   c.lowers ??= (await ctx.images.resolve(c.imageId)).lowers
+  ctx.images.used(c.imageId)
   // Containers that go away with their process need no durable upper directory. overlayfs marks
   // such a work directory and refuses it the next time, so a fresh one is made for a restart.
   await ctx.treeWriters.settle(c.id, WRITERS_GRACE_MS)

@@ -413,6 +413,7 @@ const EMPTY_STORE: Store = {
   all: () => [],
   get: () => undefined,
   write: () => Promise.resolve(),
+  changes: () => 0,
   close: () => Promise.resolve(),
 }
 
@@ -460,6 +461,7 @@ export function makeWorld(
     store: o.store ?? EMPTY_STORE,
     events,
     images: {
+      used: () => {},
       resolve: (name) =>
         name === 'busybox' || name === 'sha256:1'
           ? Promise.resolve({ id: 'sha256:1', config: image, lowers: ['/layers/1'] })
