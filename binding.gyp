@@ -23,6 +23,7 @@
         "addon/kernel/extractor.cc",
         "addon/kernel/layer_close.cc",
         "addon/kernel/tar_encode.cc",
+        "addon/kernel/layer_view.cc",
         "addon/kernel/tar_packer.cc",
         "addon/kernel/live_writer.cc",
         "addon/kernel/tree_assemble.cc",

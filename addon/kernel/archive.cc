@@ -137,6 +137,13 @@ Napi::Value TarPackerCall(const Napi::CallbackInfo& info) {
   UniqueFd pinned(fcntl(Int(o, "fd"), F_DUPFD_CLOEXEC, 3));
   if (!pinned) return Throw(env, Fail("fcntl"));
   auto packing = std::make_shared<Packing>(std::move(pinned), Str(o, "name"), !Has(o, "name"));
+  if (Has(o, "layer")) {
+    auto layer = o.Get("layer").As<Napi::Object>();
+    UniqueFd lower(fcntl(Int(layer, "lower"), F_DUPFD_CLOEXEC, 3));
+    if (!lower) return Throw(env, Fail("fcntl"));
+    packing->packer.PackLayer(
+        std::make_unique<LayerView>(std::move(lower), Strings(layer, "stubs")));
+  }
   Napi::Object result = Napi::Object::New(env);
   result["read"] = Napi::Function::New(
       env, [packing](const Napi::CallbackInfo& info) { return ReadPart(info, packing); });

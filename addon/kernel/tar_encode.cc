@@ -23,13 +23,25 @@ void AppendRecord(const std::string& key, const std::string& value, std::string*
   *out += std::to_string(length) + " " + key + "=" + value + "\n";
 }
 
+// Seconds as a decimal, as short as may be. The nanoseconds count forward also before 1970.
+std::string TimeText(const TarHeader& header) {
+  if (!header.mtime_ns) return std::to_string(header.mtime);
+  const bool before = header.mtime < 0;
+  int64_t seconds = before ? -(header.mtime + 1) : header.mtime;
+  int ns = before ? 1000000000 - header.mtime_ns : header.mtime_ns;
+  char fraction[16];
+  snprintf(fraction, sizeof(fraction), ".%09d", ns);
+  std::string text = (before ? "-" : "") + std::to_string(seconds) + fraction;
+  return text.substr(0, text.find_last_not_of('0') + 1);
+}
+
 std::string PaxRecordsOf(const TarHeader& header) {
   std::string records;
   for (auto& [name, value] : header.xattrs) AppendRecord("SCHILY.xattr." + name, value, &records);
   if (header.gid > kMaxId) AppendRecord("gid", std::to_string(header.gid), &records);
   if (!Fits(header.link)) AppendRecord("linkpath", header.link, &records);
-  if (header.mtime < 0 || header.mtime > kMaxSize) {
-    AppendRecord("mtime", std::to_string(header.mtime), &records);
+  if (header.mtime < 0 || header.mtime > kMaxSize || header.mtime_ns) {
+    AppendRecord("mtime", TimeText(header), &records);
   }
   if (!Fits(header.name)) AppendRecord("path", header.name, &records);
   if (header.size > kMaxSize) AppendRecord("size", std::to_string(header.size), &records);

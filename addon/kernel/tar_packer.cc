@@ -110,6 +110,7 @@ void TarPacker::Close() {
   file_.reset();
   dir_.reset();
   base_.reset();
+  layer_.reset();
 }
 
 void TarPacker::CopyPending(TarPart* part) {
@@ -146,7 +147,7 @@ Failure TarPacker::Start() {
   struct stat st;
   if (fstat(base_.get(), &st) < 0) return Fail("fstat");
   if (S_ISDIR(st.st_mode) && bare_) {
-    Enter(base_.get(), st);
+    Enter(base_.get(), st, {});
   } else {
     UniqueFd pinned(fcntl(base_.get(), F_DUPFD_CLOEXEC, 0));
     if (!pinned) return Fail("fcntl");
@@ -194,37 +195,69 @@ bool TarPacker::OpenLevel() {
 void TarPacker::Pack(UniqueFd pinned, const std::string& name) {
   struct stat st;
   if (fstat(pinned.get(), &st) < 0) return;
+  auto fate = layer_ ? layer_->Judge(name, pinned.get(), st) : LayerView::Fate::kPack;
+  if (fate == LayerView::Fate::kSkip) return;
   TarHeader header;
-  header.type = TypeOf(st.st_mode);
-  if (!header.type) return;
   header.name = name;
-  header.mode = st.st_mode & 07777;
-  header.uid = st.st_uid;
-  header.gid = st.st_gid;
-  // Whole seconds, as Docker's archives have them.
-  header.mtime = st.st_mtim.tv_sec;
-  if (header.type == '5') header.name += '/';
-  if (header.type == '3' || header.type == '4') {
-    header.dev_major = major(st.st_rdev);
-    header.dev_minor = minor(st.st_rdev);
-  }
-  if (header.type == '2') {
-    char target[4096];
-    ssize_t length = readlinkat(pinned.get(), "", target, sizeof(target));
-    if (length < 0) return;
-    header.link.assign(target, length);
-  }
-  bool linked = header.type != '5' && st.st_nlink > 1;
-  std::string first = linked ? links_[{st.st_dev, st.st_ino}] : "";
-  if (!first.empty()) {
-    header.type = '1';
-    header.link = first;
-  } else if (header.type == '0' && !PackFile(pinned.get(), st, &header)) {
+  if (!Describe(pinned.get(), st, &header)) return;
+  const bool directory = header.type == '5';
+  if (fate == LayerView::Fate::kHold) {
+    std::string held;
+    AppendTarHeader(header, &held);
+    Enter(pinned.get(), st, std::move(held));
     return;
   }
-  if (linked && first.empty()) links_[{st.st_dev, st.st_ino}] = header.name;
+  Emit(header);
+  if (!directory) return;
+  if (layer_ && LayerView::IsOpaque(pinned.get())) Emit(LayerView::OpaqueMark(header));
+  Enter(pinned.get(), st, {});
+}
+
+void TarPacker::Emit(const TarHeader& header) {
+  for (Level& level : levels_) pending_ += std::exchange(level.held, {});
   AppendTarHeader(header, &pending_);
-  if (header.type == '5') Enter(pinned.get(), st);
+}
+
+// False for what is left out.
+bool TarPacker::Describe(int pinned, const struct stat& st, TarHeader* header) {
+  header->type = TypeOf(st.st_mode);
+  if (!header->type) return false;
+  header->mode = st.st_mode & 07777;
+  header->uid = st.st_uid;
+  header->gid = st.st_gid;
+  // Whole seconds, as Docker's archives have them; a layer loses nothing.
+  header->mtime = st.st_mtim.tv_sec;
+  if (layer_) header->mtime_ns = static_cast<int32_t>(st.st_mtim.tv_nsec);
+  if (header->type == '5') {
+    header->name += '/';
+    if (layer_) LayerView::AddUserXattrs(pinned, header);
+    return true;
+  }
+  if (layer_ && LayerView::IsWhiteout(st)) {
+    // They are links of one file, which means nothing.
+    LayerView::SetWhiteout(header);
+    return true;
+  }
+  if (header->type == '3' || header->type == '4') {
+    header->dev_major = major(st.st_rdev);
+    header->dev_minor = minor(st.st_rdev);
+  }
+  if (header->type == '2') {
+    char target[4096];
+    ssize_t length = readlinkat(pinned, "", target, sizeof(target));
+    if (length < 0) return false;
+    header->link.assign(target, length);
+  }
+  const bool linked = st.st_nlink > 1;
+  std::string first = linked ? links_[{st.st_dev, st.st_ino}] : "";
+  if (!first.empty()) {
+    header->type = '1';
+    header->link = first;
+    return true;
+  }
+  if (header->type == '0' && !PackFile(pinned, st, header)) return false;
+  if (linked) links_[{st.st_dev, st.st_ino}] = header->name;
+  return true;
 }
 
 bool TarPacker::PackFile(int pinned, const struct stat& st, TarHeader* header) {
@@ -232,6 +265,7 @@ bool TarPacker::PackFile(int pinned, const struct stat& st, TarHeader* header) {
   file_.reset(Reopen(pinned, O_RDONLY | O_NOCTTY | O_NONBLOCK));
   if (!file_) return false;
   AddCapability(file_.get(), header);
+  if (layer_) LayerView::AddUserXattrs(pinned, header);
   header->size = st.st_size;
   file_left_ = st.st_size;
   zeros_ = TarPadding(st.st_size);
@@ -239,12 +273,12 @@ bool TarPacker::PackFile(int pinned, const struct stat& st, TarHeader* header) {
   return true;
 }
 
-void TarPacker::Enter(int pinned, const struct stat& st) {
+void TarPacker::Enter(int pinned, const struct stat& st, std::string held) {
   UniqueFd dir(openat(pinned, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!dir || IsPseudo(dir.get())) return;
   std::vector<DirEntry> entries;
   if (ListDir(dir.get(), &entries)) return;
-  Level level{{}, path_.size(), st.st_dev, st.st_ino};
+  Level level{{}, path_.size(), st.st_dev, st.st_ino, std::move(held)};
   level.names.reserve(entries.size());
   for (DirEntry& entry : entries) level.names.push_back(std::move(entry.name));
   std::sort(level.names.begin(), level.names.end(), std::greater<>());

@@ -13,6 +13,7 @@
 
 #include "common/errno_result.h"
 #include "common/unique_fd.h"
+#include "kernel/layer_view.h"
 
 // A part of an archive.
 struct TarPart {
@@ -33,6 +34,8 @@ class TarPacker {
 
   // Fills the part; nothing is added at the end of the archive.
   Failure Read(TarPart* part);
+  // The tree is a container's upper directory, and the archive is to be a layer.
+  void PackLayer(std::unique_ptr<LayerView> layer) { layer_ = std::move(layer); }
   // From any thread: a read ends soon, with ECANCELED.
   void Cancel() { cancelled_ = true; }
   // After a cancel: gives the descriptors back.
@@ -45,6 +48,8 @@ class TarPacker {
     size_t path_length;
     dev_t device;
     ino_t inode;
+    // The directory's header while nothing in it has been packed.
+    std::string held;
   };
 
   Failure Start();
@@ -52,12 +57,15 @@ class TarPacker {
   bool OpenLevel();
   // One entry from its O_PATH descriptor; `name` is its name in the archive.
   void Pack(UniqueFd pinned, const std::string& name);
+  bool Describe(int pinned, const struct stat& st, struct TarHeader* header);
+  void Emit(const struct TarHeader& header);
   bool PackFile(int pinned, const struct stat& st, struct TarHeader* header);
-  void Enter(int pinned, const struct stat& st);
+  void Enter(int pinned, const struct stat& st, std::string held);
   void CopyPending(TarPart* part);
   Failure CopyFile(TarPart* part);
   void FillZeros(TarPart* part);
 
+  std::unique_ptr<LayerView> layer_;
   UniqueFd base_;
   const std::string name_;
   const bool bare_;

@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream'
 import type {
+  ContainerConfig,
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerDryRun,
@@ -146,6 +147,21 @@ export interface LogSource {
   sendTo?(fd: number): Promise<void>
 }
 
+export interface CommitOptions {
+  /** Empty for no name. */
+  repo: string
+  tag: string
+  author: string
+  comment: string
+  /** Dockerfile instructions. */
+  changes: readonly string[]
+  /** Of the image, filled up from the container's; undefined: the container's. */
+  config?: ContainerConfig
+  /** Freeze a running container while its files are read. */
+  pause: boolean
+  signal: AbortSignal
+}
+
 export interface PruneReport {
   ContainersDeleted: string[] | null
   SpaceReclaimed: number
@@ -186,6 +202,8 @@ export interface ContainerBackend {
     o: { stream: boolean; oneShot: boolean; signal: AbortSignal },
   ): Promise<AsyncIterable<ContainerStatsResponse>>
   changes(id: string): Promise<FilesystemChange[]>
+  /** Makes an image of what the container has changed; answers its id. */
+  commit(id: string, o: CommitOptions): Promise<string>
   /** The root file system as a tar, without what is mounted over it. */
   export(id: string): Promise<TarSource>
   statPath(id: string, path: string): Promise<PathStat>

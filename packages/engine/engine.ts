@@ -121,6 +121,7 @@ class AssembledEngine implements Engine {
       store,
       events,
       images: images.source,
+      commits: images.commits,
       networks,
       volumes,
       sizes,

@@ -217,6 +217,10 @@ export const nativeChecks: NativeChecks = {
     options(o)
     fd(o.fd)
     optional(o.name, (value) => text(value, 'name'))
+    optional(o.layer, (layer) => {
+      fd(layer.lower, 'layer.lower')
+      list(layer.stubs, 'layer.stubs', absolute)
+    })
   },
   tarUnpacker(o) {
     options(o)

@@ -156,8 +156,16 @@ export interface Native {
    * A tar of what `fd` (O_PATH) pins, a directory with all below it, as Docker writes it. `name` is
    * its name in the archive; without one, a directory's entries stand alone. What vanishes on the
    * way is left out; kernel file systems (proc, sysfs, …) are packed as empty directories.
+   *
+   * With `layer`, `fd` is an overlay's upper directory above the tree `lower`, and the archive a layer
+   * as OCI has it: whiteouts, times to the nanosecond, xattrs of users. `stubs` are paths where mount
+   * points are made: what is only that is left out.
    */
-  tarPacker(o: { fd: number; name?: string }): TarPacker
+  tarPacker(o: {
+    fd: number
+    name?: string
+    layer?: { lower: number; stubs: readonly string[] }
+  }): TarPacker
   /**
    * Unpacks a tar into the directory `fd`. With `keepKind` directories are not replaced by others
    * nor the other way round: EISDIR, ENOTDIR of the system call `overwrite`. Names that lead out

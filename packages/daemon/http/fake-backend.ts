@@ -108,6 +108,10 @@ export function fakeBackend(): FakeBackend {
         await note('export')(...args)
         return tarSource()
       },
+      commit: async (name, { signal: _signal, ...o }) => {
+        await note('commit')(name, o)
+        return imageId
+      },
       statPath: async (...args) => {
         await note('statPath')(...args)
         return pathStat

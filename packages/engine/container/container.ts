@@ -31,6 +31,8 @@ export interface ContainerDetail {
   startedBefore: boolean
   /** Legacy links of the default bridge. */
   links?: LinkRecord[]
+  /** Paused by a commit, which is to end with it. */
+  pausedForCommit?: boolean
   /** What the image is called in `ps`. */
   os: string
 }

@@ -20,6 +20,7 @@ import { LogService } from '../log/log-service.ts'
 import { readLog } from '../log/read-log.ts'
 import { CachedLogUsage, type LogUsage } from '../log/usage.ts'
 import { attachContainer } from './attach.ts'
+import { commitContainer } from './commit/commit.ts'
 import { systemClock } from './clock.ts'
 import { logFilesOf } from './container-log.ts'
 import type { ContainersConfig } from './containers-config.ts'
@@ -170,6 +171,7 @@ function containerBackend(ctx: Context): ContainerBackend {
     stats: (id, o) => containerStats(ctx, collector, id, o),
     changes: (id) => containerChanges(ctx, id),
     export: (id) => exportContainer(ctx, id),
+    commit: (id, o) => commitContainer(ctx, id, o),
     statPath: (id, path) => statPath(ctx, id, path),
     getArchive: (id, path) => getArchive(ctx, id, path),
     putArchive: (id, o) => putArchive(ctx, id, o),

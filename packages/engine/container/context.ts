@@ -13,7 +13,13 @@ import type { Store } from '../store/store.ts'
 import type { TreeWriters } from './archive/tree-writers.ts'
 import type { Clock } from './clock.ts'
 import type { ContainersConfig } from './containers-config.ts'
-import type { DirectorySizes, ImageSource, NetworkSandboxes, Volumes } from './needs.ts'
+import type {
+  DirectorySizes,
+  ImageCommits,
+  ImageSource,
+  NetworkSandboxes,
+  Volumes,
+} from './needs.ts'
 import type { AppArmor } from './plan/apparmor.ts'
 import type { HostFacts } from './plan/plan-input.ts'
 import type { SeccompFilters } from './plan/seccomp-cache.ts'
@@ -29,6 +35,7 @@ export interface ContainerDeps {
   store: Store
   events: EventLog
   images: ImageSource
+  commits: ImageCommits
   networks: NetworkSandboxes
   volumes: Volumes
   sizes: DirectorySizes

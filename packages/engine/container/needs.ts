@@ -1,6 +1,7 @@
 /** What `container/` needs of the other rooms, declared by the consumer. */
-import type { EndpointSettings, NetworkingConfig, PortMap } from '@tdocker/api'
+import type { ContainerConfig, EndpointSettings, NetworkingConfig, PortMap } from '@tdocker/api'
 import type { ImageConfig } from '@tdocker/oci'
+import type { NewEvent } from '../event/event-log.ts'
 import type { Statement } from '../store/store.ts'
 
 /** image/ */
@@ -17,6 +18,43 @@ export interface ImageSource {
   ): Promise<ResolvedImage>
   /** A container of the image was started. */
   used(imageId: string): void
+}
+
+/** image/: images of what containers have changed. */
+export interface ImageCommits {
+  /**
+   * Name of an image to be made; undefined without `repo`. Throws invalidParameter for what is no
+   * name and for digests.
+   */
+  target(repo: string, tag: string): CommitTarget | undefined
+  /** Dockerfile instructions (`--change`) applied to a copy. Throws invalidParameter. */
+  applyChanges(config: ContainerConfig, changes: readonly string[]): ContainerConfig
+  /** Makes an image of `parentId` and one more layer, and answers its id. */
+  commit(o: ImageCommit): Promise<string>
+}
+
+export interface CommitTarget {
+  /** As people read it. */
+  readonly name: string
+}
+
+export interface ImageCommit {
+  /** Full id; the container that was made of it holds it. */
+  parentId: string
+  containerId: string
+  containerConfig: ContainerConfig
+  /** Of the new image. */
+  config: ContainerConfig
+  author: string
+  comment: string
+  target: CommitTarget | undefined
+  /** The layer's tar. */
+  diff: AsyncIterable<Uint8Array>
+  signal: AbortSignal
+  /** Asked when the tar is read, before anything is kept; throws when it is not to be. */
+  check(): void
+  /** Told last, in the transaction that makes the image. */
+  event(imageId: string): NewEvent
 }
 
 export interface ResolvedImage {

@@ -11,7 +11,35 @@ import { updateRow } from './rows.ts'
 export async function pauseContainer(ctx: Context, reference: string): Promise<void> {
   const c = ctx.registry.get(reference)
   await c.reconciled
-  await ctx.locks.run(c.id, () => pauseLocked(ctx, c, pausable(c)))
+  await ctx.locks.run(c.id, () => {
+    const live = pausable(c)
+    delete c.detail.pausedForCommit
+    return pauseLocked(ctx, c, live)
+  })
+}
+
+/**
+ * Freezes a running container until disposed, for one who reads its files; one that cannot be frozen,
+ * or is already, is left as it is. A daemon that ends meanwhile thaws it when it is back.
+ */
+export async function pausedMeanwhile(ctx: Context, c: Container): Promise<AsyncDisposable> {
+  await ctx.locks.run(c.id, async () => {
+    if (c.state !== 'running' || !c.live) return
+    c.detail.pausedForCommit = true
+    try {
+      await pauseLocked(ctx, c, c.live)
+    } catch (err) {
+      delete c.detail.pausedForCommit
+      ctx.log.warn({ container: c.id, err }, 'not paused')
+    }
+  })
+  return {
+    [Symbol.asyncDispose]: () =>
+      ctx.locks.run(c.id, async () => {
+        if (!c.detail.pausedForCommit || c.state !== 'paused' || !c.live) return
+        await unpauseLocked(ctx, c, c.live, { told: true })
+      }),
+  }
 }
 
 /** `POST /containers/{id}/unpause`. */
@@ -84,6 +112,7 @@ async function unpauseLocked(
     throw system(`Cannot unpause container ${c.id}: ${(error as Error).message}`, error)
   }
   c.state = 'running'
+  delete c.detail.pausedForCommit
   updateMonitor(ctx, c)
   try {
     const events = told ? [containerEvent(c, 'unpause')] : []

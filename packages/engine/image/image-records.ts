@@ -255,7 +255,7 @@ export function insertImage(image: NewImage): Statement[] {
                            last_used_at, parent_id, labels_json)
         VALUES (${id}, ${image.manifestDigest ?? null}, ${config.os || 'linux'}, ${config.architecture},
                 ${config.variant ?? ''}, ${image.size}, ${createdAt(config)}, ${now}, ${now},
-                ${image.parentId ?? null}, ${labelsJson(config)})
+                (SELECT id FROM image WHERE id = ${image.parentId ?? null} AND removed = 0), ${labelsJson(config)})
         ON CONFLICT (id) DO UPDATE SET removed = 0, pulled_at = excluded.pulled_at,
           last_used_at = excluded.last_used_at,
           manifest_digest = coalesce(image.manifest_digest, excluded.manifest_digest)`,
@@ -303,6 +303,7 @@ export function dropImage(records: ImageRecords, id: string): Statement[] {
   return [
     sql`DELETE FROM image_tag WHERE image_id = ${id}`,
     sql`DELETE FROM image WHERE id = ${id}`,
+    sql`UPDATE image SET parent_id = NULL WHERE parent_id = ${id}`,
     ...records.documentsOf(id).map(dropDocument),
   ]
 }

@@ -32,6 +32,8 @@ export interface ImageToStore {
   references: readonly Reference[]
   /** Image it was made from on this machine. */
   parentId?: string
+  /** Made on this machine: tells so first. */
+  created?: boolean
   /** Told after the events of its tags. */
   event?(id: string, config: ImageConfig): NewEvent
 }
@@ -57,6 +59,7 @@ export async function storeImage(o: StoreImageContext, image: ImageToStore): Pro
   const events = references.map((reference) =>
     imageEvent('tag', { actorId: id, name: familiarString(reference), config }),
   )
+  if (image.created) events.unshift(imageEvent('create', { actorId: id, name: id, config }))
   const last = image.event?.(id, config)
   await o.lock.run(IMAGES_LOCK, () =>
     o.events.commit(statements, last ? [...events, last] : events),

@@ -5,7 +5,7 @@ import { familiarName, familiarString } from '@tdocker/oci'
 import { EngineError, invalidParameter } from '../base/errors.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
 import { OneAtATime } from '../base/one-at-a-time.ts'
-import type { ImageSource } from '../container/needs.ts'
+import type { ImageCommits, ImageSource } from '../container/needs.ts'
 import { ContentPaths } from '../content/content-paths.ts'
 import { collectContentGarbage, layersLostByReboot } from '../content/garbage.ts'
 import { LayerPuller } from '../content/layer-puller.ts'
@@ -16,6 +16,7 @@ import { RegistryConfig, type RegistryOptions } from '../registry/registry-confi
 import type { Store } from '../store/store.ts'
 import type { ImageBackend, ImageUsers } from './image-backend.ts'
 import { ImageCatalog } from './image-catalog.ts'
+import { imageCommits } from './image-commit.ts'
 import { imageEvent } from './image-events.ts'
 import { importImage } from './image-import.ts'
 import { inspectImage } from './image-inspect.ts'
@@ -48,6 +49,7 @@ export interface ImagesOptions {
 export interface Images {
   backend: ImageBackend
   source: ImageSource
+  commits: ImageCommits
   /** `POST /auth` */
   auth(config: AuthConfig): Promise<AuthResponse>
   /** Takes over registries and limits for the next pull; throws as `createImages`. */
@@ -123,6 +125,7 @@ export function createImages(o: ImagesOptions): Images {
         ),
     },
     source: new CachedImageSource({ ...context, store }),
+    commits: imageCommits(context),
     auth: (config) =>
       registry.login(config, AbortSignal.any([closing.signal, AbortSignal.timeout(30_000)])),
     reload: (options) => {

@@ -18,7 +18,8 @@ export function imageSummaryFor(image: ImageSummary, version: string): ImageSumm
   return told
 }
 
-export function imageInspectFor(image: ImageInspect, version: string): ImageInspect {
+export function imageInspectFor(newest: ImageInspect, version: string): ImageInspect {
+  const { Container: container, ContainerConfig: containerConfig, ...image } = newest
   if (since(version, 'noLegacyFields')) return image
   const told: ImageInspect = {
     Parent: '',
@@ -37,14 +38,14 @@ export function imageInspectFor(image: ImageInspect, version: string): ImageInsp
     told.Created ||= zeroTime
   }
   if (!since(version, 'noContainerConfig')) {
-    told.Container ??= ''
-    told.ContainerConfig ??= emptyContainerConfig
+    told.Container = container ?? ''
+    told.ContainerConfig = { ...emptyContainerConfig, ...containerConfig }
   }
   if (!since(version, 'descriptor')) delete told.Descriptor
   return told
 }
 
-/** What made the image is not kept; clients of that age read its members without asking. */
+/** Clients of that age read its members without asking. */
 const emptyContainerConfig: NonNullable<ImageInspect['ContainerConfig']> = {
   Hostname: '',
   Domainname: '',

@@ -2,6 +2,7 @@ import type { Backend } from '../backend.ts'
 import type { Routes } from '../router.ts'
 import { attachRoutes } from './attach.ts'
 import { buildRoutes } from './build.ts'
+import { commitRoutes } from './commit.ts'
 import { archiveRoutes } from './archive.ts'
 import { containerRoutes } from './containers.ts'
 import { execRoutes } from './execs.ts'
@@ -21,6 +22,7 @@ export function allRoutes(backend: Backend): Routes {
     ...attachRoutes(backend.containers),
     ...containerRoutes(backend.containers),
     ...archiveRoutes(backend.containers),
+    ...commitRoutes(backend.containers),
     ...containerPruneRoutes(backend.containers),
     ...resourceRoutes(backend.containers),
     ...execRoutes(backend.execs),

@@ -4,7 +4,7 @@ import { noSuchContainer } from '../messages.ts'
 import { containerDirs } from '../paths.ts'
 
 /** What every container gets: mount points that runtimes make, not changes of anybody. */
-const INIT_LAYER: readonly string[] = [
+export const INIT_LAYER: readonly string[] = [
   '/.dockerenv',
   '/dev',
   '/dev/console',

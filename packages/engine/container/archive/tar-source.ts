@@ -38,7 +38,7 @@ async function send(packer: TarPacker, fd: number): Promise<true> {
 }
 
 /** One part is read ahead of the client, so memory stays at a few MiB. */
-function tarStream(packer: TarPacker, finish: (whole: boolean) => Promise<void>): Readable {
+export function tarStream(packer: TarPacker, finish: (whole: boolean) => Promise<void>): Readable {
   let ahead: Promise<Buffer | undefined> | undefined
   let whole = false
   const readAhead = (): Promise<Buffer | undefined> => {

@@ -6,9 +6,18 @@ type ImageDefaults = NonNullable<ImageConfig['config']>
 
 /**
  * The container's config: what the user said, filled up from the image where the user said nothing.
- * Throws `no command specified` when neither names one.
+ * `[""]` clears the entrypoint. Throws `no command specified` when neither names one.
  */
 export function mergeConfig(user: ContainerConfig, image: ImageDefaults): ContainerConfig {
+  const merged = fillConfig(user, image)
+  if (merged.Entrypoint?.length === 1 && merged.Entrypoint[0] === '') delete merged.Entrypoint
+  if (!merged.Entrypoint?.length && !merged.Cmd?.length)
+    throw invalidParameter('no command specified')
+  return merged
+}
+
+/** What one config says, filled up from another where it says nothing (moby: daemon/commit.go). */
+export function fillConfig(user: ContainerConfig, image: ImageDefaults): ContainerConfig {
   const { Entrypoint: _entrypoint, Cmd: _cmd, ...rest } = user
   const merged: ContainerConfig = {
     ...rest,
@@ -25,8 +34,6 @@ export function mergeConfig(user: ContainerConfig, image: ImageDefaults): Contai
   if (image.Healthcheck) merged.Healthcheck = mergeHealthcheck(user.Healthcheck, image.Healthcheck)
   const stopSignal = user.StopSignal || image.StopSignal
   if (stopSignal) merged.StopSignal = stopSignal
-  if (!merged.Entrypoint?.length && !merged.Cmd?.length)
-    throw invalidParameter('no command specified')
   return merged
 }
 
@@ -42,7 +49,7 @@ export function envName(entry: string): string {
 }
 
 /**
- * An entrypoint of the user's own drops the image's command; `[""]` clears the entrypoint.
+ * An entrypoint of the user's own drops the image's command.
  * An empty list is "not said" for the command and "none" for the entrypoint, as in Docker.
  */
 function mergeCommand(
@@ -55,7 +62,6 @@ function mergeCommand(
     if (!cmd?.length) cmd = image.Cmd
     entrypoint ??= image.Entrypoint
   }
-  if (entrypoint?.length === 1 && entrypoint[0] === '') entrypoint = undefined
   return {
     ...(cmd ? { Cmd: [...cmd] } : {}),
     ...(entrypoint ? { Entrypoint: [...entrypoint] } : {}),

@@ -186,6 +186,9 @@ async function goOn(ctx: Context, c: Container, shim: ShimProcess): Promise<void
 
 /** The daemon died between a freeze or a thaw and its commit, or somebody else did it. */
 async function matchFreezer(ctx: Context, c: Container): Promise<void> {
+  // The commit that had it paused ended with the daemon.
+  if (c.detail.pausedForCommit) await ctx.cgroups.freeze(cgroupPath(ctx, c), false)
+  delete c.detail.pausedForCommit
   const state = (await ctx.cgroups.isFrozen(cgroupPath(ctx, c))) ? 'paused' : 'running'
   if (c.state === state) return
   c.state = state

@@ -467,6 +467,11 @@ export function makeWorld(
           ? Promise.resolve({ id: 'sha256:1', config: image, lowers: ['/layers/1'] })
           : Promise.reject(notFound(`No such image: ${name}:latest`)),
     },
+    commits: {
+      target: (repo, tag) => (repo === '' ? undefined : { name: `${repo}:${tag || 'latest'}` }),
+      applyChanges: (config) => config,
+      commit: async () => 'sha256:2',
+    },
     networks,
     volumes,
     sizes: {
