@@ -272,6 +272,10 @@ void InitRootfs(Napi::Env env, Napi::Object exports) {
   exports["openRoot"] = Napi::Function::New<OpenRoot>(env);
   exports["mountClone"] = Napi::Function::New<MountClone>(env);
   exports["overlayOpen"] = Napi::Function::New<OverlayOpen>(env);
+  exports["volumeMount"] = Napi::Function::New<VolumeMount>(env);
+  exports["volumeTree"] = Napi::Function::New<VolumeTree>(env);
+  exports["projectOf"] = Napi::Function::New<ProjectOf>(env);
+  exports["projectQuota"] = Napi::Function::New<ProjectQuota>(env);
   exports["readFileIn"] = Napi::Function::New<ReadFileIn>(env);
   exports["statIn"] = Napi::Function::New<StatIn>(env);
   exports["mkdirIn"] = Napi::Function::New<MkdirIn>(env);

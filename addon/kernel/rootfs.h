@@ -8,6 +8,10 @@
 
 Napi::Value MountClone(const Napi::CallbackInfo& info);
 Napi::Value OverlayOpen(const Napi::CallbackInfo& info);
+Napi::Value VolumeMount(const Napi::CallbackInfo& info);
+Napi::Value VolumeTree(const Napi::CallbackInfo& info);
+Napi::Value ProjectOf(const Napi::CallbackInfo& info);
+Napi::Value ProjectQuota(const Napi::CallbackInfo& info);
 
 // A FileStat; `link` is told of symbolic links.
 Napi::Value StatObject(Napi::Env env, const struct stat& st, const std::string& link);

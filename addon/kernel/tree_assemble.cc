@@ -22,6 +22,8 @@ namespace {
 struct Bind {
   std::string source, target;
   bool readonly, recursive;
+  // In place of `source`.
+  UniqueFd fd;
 };
 
 struct Assembly {
@@ -59,7 +61,9 @@ Failure MakeTarget(int root, const std::string& target, bool directory) {
 
 Failure MountBind(Assembly* assembly, const Bind& bind) {
   unsigned recursive = bind.recursive ? AT_RECURSIVE : 0;
-  UniqueFd source(OpenTree(AT_FDCWD, bind.source.c_str(), OPEN_TREE_CLONE | recursive));
+  // A detached mount of another namespace's cannot be cloned here; it is used itself.
+  UniqueFd source(bind.fd ? fcntl(bind.fd.get(), F_DUPFD_CLOEXEC, 3)
+                          : OpenTree(AT_FDCWD, bind.source.c_str(), OPEN_TREE_CLONE | recursive));
   if (!source) return Fail("open_tree", bind.source);
   if (bind.readonly || assembly->readonly) {
     if (Failure failure = SetReadonly(source.get(), recursive)) return failure;
@@ -113,8 +117,10 @@ Napi::Value TreeAssemble(const Napi::CallbackInfo& info) {
   auto binds = o.Get("binds").As<Napi::Array>();
   for (uint32_t i = 0; i < binds.Length(); i++) {
     auto bind = binds.Get(i).As<Napi::Object>();
+    UniqueFd fd;
+    if (Has(bind, "fd")) fd.reset(fcntl(Int(bind, "fd"), F_DUPFD_CLOEXEC, 3));
     assembly->binds.push_back({Str(bind, "source"), Str(bind, "target"), Bool(bind, "readonly"),
-                               Bool(bind, "recursive")});
+                               Bool(bind, "recursive"), std::move(fd)});
   }
   return RunOnThread(
       info.Env(), [assembly] { return Assemble(assembly.get()); },

@@ -85,6 +85,8 @@ int AttachTree(Fields*);
 int MountFilesystem(Fields*);
 int SetLateReadonly(Fields*);
 int MoveMount(int mount, int target);
+// idmap.cc
+int MapIds(Fields*);
 // masks.cc
 int OpenMaskSource(Fields*);
 int MaskPath(Fields*);

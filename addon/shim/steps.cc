@@ -98,6 +98,7 @@ constexpr Entry kSteps[] = {
     {"socket", Listen, nullptr, false},
     // In the shim, for the process.
     {"tree", CloneTree, "mount", true},
+    {"idmap", MapIds, nullptr, true},
     {"cgroup", JoinCgroup, nullptr, true},
     {"time-namespace", NewTimeNamespace, "namespaces", false},
     {"create", CreateProcess, "namespaces", false},

@@ -1,3 +1,5 @@
+import type { PluginDirectories } from './volume/plugin/plugin-registry.ts'
+
 /** What the engine is told at its start; the daemon makes it of flags, environment and daemon.json. */
 export interface EngineConfig {
   /** `/var/lib/tdocker`: state.db, layers/, content/, containers/, volumes/. */
@@ -13,6 +15,8 @@ export interface EngineConfig {
   cgroupParent: string
   /** Name of the engine's nft table. */
   nftTable: string
+  /** Where legacy plugins are looked for. */
+  pluginDirectories: PluginDirectories
   registryMirrors: readonly string[]
   insecureRegistries: readonly string[]
   maxConcurrentDownloads: number

@@ -31,7 +31,8 @@ import { TreeSizes } from './system/tree-sizes.ts'
 import { LARGE_LOG, logWarnings } from './system/warnings.ts'
 import type { VolumeBackend } from './volume/volume-backend.ts'
 import { VolumeVerbs } from './volume/volume-verbs.ts'
-import { LocalVolumes } from './volume/volumes.ts'
+import { VolumePlugins } from './volume/plugin/volume-plugins.ts'
+import { EngineVolumes } from './volume/volumes.ts'
 
 /** The whole engine: what the daemon's routes call, and its life. */
 export interface Engine {
@@ -69,7 +70,7 @@ class AssembledEngine implements Engine {
   readonly #store: Store
   readonly #events: SqliteEventLog
   readonly #networks: Networks
-  readonly #volumes: LocalVolumes
+  readonly #volumes: EngineVolumes
   readonly #images: Images
   readonly #containers: Containers
   readonly #cgroups: CgroupDriver
@@ -94,11 +95,14 @@ class AssembledEngine implements Engine {
       config: networksConfig(config),
       log,
     })
-    const volumes = new LocalVolumes({
+    const logVolumes = (what: string, err?: unknown): void => log.warn({ err, what }, 'volumes')
+    const volumes = new EngineVolumes({
       native,
       store,
       events,
       root: join(config.dataRoot, 'volumes'),
+      plugins: new VolumePlugins({ directories: config.pluginDirectories, log: logVolumes }),
+      log: logVolumes,
     })
     const images = createImages({
       native,
@@ -150,7 +154,7 @@ class AssembledEngine implements Engine {
       events,
       native,
       sizes,
-      log: (what, err) => log.warn({ err, what }, 'volumes'),
+      log: logVolumes,
     })
     this.volumes = volumeVerbs
     this.networks = new NetworkVerbs({

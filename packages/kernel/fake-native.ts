@@ -131,6 +131,10 @@ export class FakeNative {
       openRoot: this.#sync('openRoot', open),
       overlayOpen: this.#async('overlayOpen', open),
       mountClone: this.#async('mountClone', open),
+      volumeMount: this.#async('volumeMount', open),
+      volumeTree: this.#async('volumeTree', () => ({ fd: open(), directory: true })),
+      projectOf: this.#async('projectOf', () => 0),
+      projectQuota: this.#async('projectQuota', nothing),
       readFileIn: this.#async('readFileIn', ({ path }: { path: string }) => {
         throw new KernelError('ENOENT', 2, 'openat2', path)
       }),

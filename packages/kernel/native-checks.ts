@@ -147,6 +147,28 @@ export const nativeChecks: NativeChecks = {
     fd(o.mntnsFd, 'mntnsFd')
     absolute(o.path, 'path')
   },
+  volumeMount(o) {
+    options(o)
+    text(o.device, 'device')
+    absolute(o.target, 'target')
+    text(o.type, 'type')
+    integer(o.flags, 'flags', 0, 0xffffffff)
+    text(o.data, 'data')
+  },
+  volumeTree(o) {
+    options(o)
+    optional(o.mntnsFd, (value) => fd(value, 'mntnsFd'))
+    absolute(o.base, 'base')
+    optional(o.subpath, (value) => text(value, 'subpath'))
+    flag(o.recursive, 'recursive')
+  },
+  projectOf: (dir) => absolute(dir, 'dir'),
+  projectQuota(o) {
+    options(o)
+    absolute(o.dir, 'dir')
+    integer(o.project, 'project', 1, ID_MAX)
+    integer(o.bytes, 'bytes', 0, Number.MAX_SAFE_INTEGER)
+  },
   readFileIn(o) {
     inRoot(o)
     integer(o.max, 'max', 0, 1 << 30)
@@ -201,7 +223,8 @@ export const nativeChecks: NativeChecks = {
     optional(o.readonly, (value) => flag(value, 'readonly'))
     optional(o.create, (value) => flag(value, 'create'))
     list(o.binds, 'binds', (bind, name) => {
-      absolute(bind.source, `${name}.source`)
+      if (bind.fd === undefined) absolute(bind.source, `${name}.source`)
+      else fd(bind.fd, `${name}.fd`)
       absolute(bind.target, `${name}.target`)
       flag(bind.readonly, `${name}.readonly`)
       flag(bind.recursive, `${name}.recursive`)

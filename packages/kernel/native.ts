@@ -66,6 +66,32 @@ export interface Native {
    * e.g. the /dev/shm of a container whose IPC namespace is joined. The caller closes it.
    */
   mountClone(o: { mntnsFd: number; path: string }): Promise<number>
+  /**
+   * mount(2) in a mount namespace of its own, whose root the file system becomes; resolves with a
+   * descriptor of the namespace, which keeps it mounted. `target` is a directory, covered there only.
+   * `flags` are MS_*; the error's syscall is `mount` or, for a read-only bind, `remount-ro`.
+   */
+  volumeMount(o: {
+    device: string
+    target: string
+    type: string
+    flags: number
+    data: string
+  }): Promise<number>
+  /**
+   * A detached clone of the directory `base` (of the namespace, when one is given), or of `subpath`
+   * in it, where no link is followed and nothing leads out (EXDEV, ELOOP of `openat2`).
+   */
+  volumeTree(o: {
+    mntnsFd?: number
+    base: string
+    subpath?: string
+    recursive: boolean
+  }): Promise<{ fd: number; directory: boolean }>
+  /** Project id of a directory, 0 for none. */
+  projectOf(dir: string): Promise<number>
+  /** Limits what may lie below `dir` in bytes; ENOSYS, ESRCH and others where there are no quotas. */
+  projectQuota(o: { dir: string; project: number; bytes: number }): Promise<void>
   /** EFBIG when the file is larger than `max` bytes; only regular files (else EINVAL). */
   readFileIn(o: { root: number; path: string; max: number }): Promise<Buffer>
   /** undefined when nothing is there. Does not follow the last component unless `follow`. */
@@ -136,8 +162,10 @@ export interface Native {
     base: number
     readonly?: boolean
     create?: boolean
+    /** `fd`: a detached mount in place of the path `source`; attached itself, so of use once. */
     binds: ReadonlyArray<{
-      source: string
+      source?: string
+      fd?: number
       target: string
       readonly: boolean
       recursive: boolean

@@ -98,6 +98,7 @@ export class TestDaemon implements AsyncDisposable {
       ...['-H', `unix://${this.socket}`],
       ...['--data-root', this.dataRoot, '--exec-root', this.execRoot],
       ...['--pidfile', join(this.directory, 'pid')],
+      ...['--plugin-root', join(this.directory, 'plugins')],
       ...['--bridge', this.bridge, '--cgroup-parent', `/${this.id}`],
       ...['--config-file', existsSync(config) ? config : '/dev/null'],
       ...(this.#options.flags ?? []),

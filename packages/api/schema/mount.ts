@@ -18,6 +18,8 @@ export const Mount = Type.Object(
           CreateMountpoint: Type.Optional(Type.Boolean()),
           ReadOnlyNonRecursive: Type.Optional(Type.Boolean()),
           ReadOnlyForceRecursive: Type.Optional(Type.Boolean()),
+          /** Not Docker's: how ids of the source's files are seen, e.g. `uids=0-1000-1;gids=0-1000-1`. */
+          IDMap: Type.Optional(Type.String()),
         },
         { go: 'mount.BindOptions' },
       ),

@@ -28,6 +28,10 @@ test('nothing given: the defaults', () => {
       bridge: 'tdocker0',
       cgroupParent: '/tdocker',
       nftTable: 'tdocker',
+      pluginDirectories: {
+        sockets: '/run/docker/plugins',
+        specs: ['/etc/docker/plugins', '/usr/lib/docker/plugins'],
+      },
       registryMirrors: [],
       insecureRegistries: [],
       maxConcurrentDownloads: 3,

@@ -1,4 +1,5 @@
 /** From flags, environment and daemon.json to one Config: pure, so that every rule has a test. */
+import { join } from 'node:path'
 import { compareVersions, maxVersion, minVersion } from '@tdocker/api/versions.ts'
 import type { EngineConfig } from '@tdocker/engine/config.ts'
 import { mirrorText, parseMirror } from '@tdocker/engine/registry/mirror.ts'
@@ -103,6 +104,7 @@ function engineOf(
       'nft-table',
       bridge === defaultBridge ? 'tdocker' : `tdocker_${word(bridge)}`,
     ),
+    pluginDirectories: pluginDirectories(of.text('plugin-root', '/')),
     registryMirrors: of.list('registry-mirrors').map(mirrorOf),
     insecureRegistries: of.list('insecure-registries'),
     maxConcurrentDownloads: of.natural(
@@ -131,6 +133,15 @@ function engineOf(
     liveRestore: of.flag('live-restore', true),
     shutdownTimeout: of.value<number>('shutdown-timeout') ?? 15,
     debug: of.flag('debug', false),
+  }
+}
+
+/** As moby has them; below another root for tests. */
+function pluginDirectories(root: string): EngineConfig['pluginDirectories'] {
+  const below = (path: string): string => join(root, path)
+  return {
+    sockets: below('run/docker/plugins'),
+    specs: [below('etc/docker/plugins'), below('usr/lib/docker/plugins')],
   }
 }
 

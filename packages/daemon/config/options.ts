@@ -100,6 +100,7 @@ export const options: readonly Option[] = [
   { flag: 'node-generic-resource', key: 'node-generic-resources', kind: 'list', help: 'Advertise user-defined resource' },
   { flag: 'nri-opts', kind: 'any', word: 'nri-opts', help: 'Node Resource Interface configuration' },
   { flag: 'pidfile', short: 'p', kind: 'string', served: true, fallback: '/run/tdocker.pid', help: 'Path to use for daemon PID file' },
+  { flag: 'plugin-root', key: false, kind: 'string', served: true, hidden: true, help: 'Directory below which legacy plugins are looked for' },
   { flag: 'raw-logs', kind: 'bool', help: 'Full timestamps without ANSI coloring' },
   { flag: 'registry-mirror', key: 'registry-mirrors', kind: 'list', served: true, help: 'Preferred registry mirror' },
   { flag: 'rootless', kind: 'bool', help: 'Enable rootless mode; typically used with RootlessKit' },

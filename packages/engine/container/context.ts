@@ -68,6 +68,7 @@ export type ContainerNative = Pick<
   | 'treeChanges'
   | 'openRoot'
   | 'overlayOpen'
+  | 'pidfdGetFd'
   | 'pidfdOpen'
   | 'pidfdSendSignal'
   | 'readFileIn'

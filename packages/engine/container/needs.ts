@@ -130,12 +130,35 @@ export interface Volumes {
     options: Record<string, string>
   }): Promise<VolumeHandle>
   use(name: string, containerId: string): Statement
-  /** Fills an empty volume from the image's directory (copy-up), once. */
-  populate(volume: VolumeHandle, from: { root: number; path: string }): Promise<void>
+  /** Fills an empty volume, or `subpath` of it, from the image's directory (copy-up), once. */
+  populate(
+    volume: VolumeHandle,
+    from: { root: number; path: string },
+    subpath: string,
+  ): Promise<void>
+  /**
+   * Makes a volume ready for `user`, a container or whoever looks into one, until its `unmount`.
+   * `subpath`: '' for all of it.
+   */
+  mount(o: { name: string; subpath: string; user: string }): Promise<VolumeTree>
+  unmount(user: string, names: Iterable<string>): Promise<void>
+  /** Of `names`, those whose `VolumeTree` has a keeper; in the order in which a shim holds them. */
+  keptMounted(names: Iterable<string>): string[]
+  /** Takes over a keeper that a shim held while there was no daemon. */
+  adopt(o: { name: string; user: string; keeper: number }): void
   /** Host directory of the volume's data. */
   mountpoint(name: string): string
   /** `rm -v`: removes the anonymous volumes of a container that nothing else uses. */
   removeAnonymousOf(containerId: string, names: readonly string[]): Promise<void>
+}
+
+/** What is to be mounted of a volume. */
+export interface VolumeTree {
+  /** A path of the host's, or a detached mount, which is the caller's to close. */
+  source: { path: string } | { fd: number }
+  directory: boolean
+  /** Keeps the volume mounted as long as it is open; not the caller's. */
+  keeper?: number
 }
 
 export interface VolumeHandle {

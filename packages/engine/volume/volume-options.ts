@@ -1,4 +1,9 @@
-import { invalidParameter, notImplemented } from '../base/errors.ts'
+import { invalidParameter } from '../base/errors.ts'
+
+/** The driver of volumes that lie here. */
+export const LOCAL = 'local'
+
+type Options = Readonly<Record<string, string>>
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
 const KNOWN = ['type', 'o', 'device', 'size']
@@ -12,39 +17,44 @@ const NEEDED: ReadonlyArray<[option: string, others: readonly string[]]> = [
 export function checkVolumeName(name: string): void {
   if (name.length === 1)
     throw invalidParameter(
-      `create ${name}: volume name is too short, names should be at least two alphanumeric characters`,
+      'volume name is too short, names should be at least two alphanumeric characters',
     )
   if (!NAME.test(name))
     throw invalidParameter(
-      `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+      `"${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
     )
 }
 
-/**
- * Options of the `local` driver (daemon/volume/local/local_unix.go: validateOpts). Those that ask
- * for a mount are refused: a plain directory in its place would be somebody's data in the wrong place.
- */
-export function checkVolumeOptions(name: string, options: Readonly<Record<string, string>>): void {
-  const fail = (why: string): never => {
-    throw invalidParameter(`create ${name}: ${why}`)
-  }
+/** Options of the driver `local` (daemon/volume/local/local_unix.go: validateOpts). */
+export async function checkVolumeOptions(
+  options: Options,
+  quota: { check(): Promise<void> },
+): Promise<void> {
   for (const key of Object.keys(options))
-    if (!KNOWN.includes(key)) fail(`invalid option: ${JSON.stringify(key)}`)
-  const size = options['size']
-  if (size !== undefined) checkSize(size, fail)
+    if (!KNOWN.includes(key)) throw invalidParameter(`invalid option: ${JSON.stringify(key)}`)
+  if (options['type'] === 'cifs' && /^[^/]*\/\/[^/]*:\d+(\/|$)/.test(options['device'] ?? ''))
+    throw invalidParameter("port not allowed in CIFS device URL, include 'port' in 'o='")
+  if (sizeOf(options) > 0) await quota.check()
   for (const [option, others] of NEEDED) {
     const missing = option in options ? others.find((other) => !(other in options)) : undefined
-    if (missing !== undefined) fail(`missing required option: ${JSON.stringify(missing)}`)
+    if (missing !== undefined)
+      throw invalidParameter(`missing required option: ${JSON.stringify(missing)}`)
   }
-  if (options['type'] || options['device'])
-    throw notImplemented(
-      `create ${name}: the volume options type, device and o are not supported by tdocker yet`,
-    )
 }
 
-/** Quotas need a file system that has them; as in moby a size of zero asks for nothing. */
-function checkSize(text: string, fail: (why: string) => never): void {
+/** Whether something is to be mounted on its directory while it is used. */
+export function needsMount(options: Options): boolean {
+  return Boolean(options['type']) || Boolean(options['device'])
+}
+
+const UNITS = 'bkmgtp'
+
+/** Bytes, 0 for no limit. Throws invalidParameter for what is no size. */
+export function sizeOf(options: Options): number {
+  const text = options['size']
+  if (text === undefined) return 0
   const match = /^(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?$/i.exec(text)
-  if (!match) fail(`invalid size: '${text}'`)
-  if (Number(match?.[1]) > 0) fail('quota size requested but no quota support')
+  if (!match) throw invalidParameter(`invalid size: '${text}'`)
+  const unit = UNITS.indexOf(match[2]?.toLowerCase() || 'b')
+  return Math.floor(Number(match[1]) * 1024 ** unit)
 }

@@ -86,6 +86,24 @@ export function volumeOf(record: VolumeRecord, mountpoint: string): Volume {
   }
 }
 
+/** A plugin's, with the labels and options that we keep for it. */
+export function pluginVolumeOf(
+  record: VolumeRecord,
+  found: {
+    mountpoint: string
+    createdAt: string
+    scope: 'local' | 'global'
+    status: Record<string, unknown>
+  },
+): Volume {
+  return {
+    ...volumeOf(record, found.mountpoint),
+    CreatedAt: found.createdAt || '0001-01-01T00:00:00Z',
+    Scope: found.scope,
+    ...(Object.keys(found.status).length > 0 ? { Status: found.status } : {}),
+  }
+}
+
 /** Go's nil map, which is what moby has where nothing was given. */
 function orNull(map: Readonly<Record<string, string>>): Record<string, string> | null {
   return Object.keys(map).length === 0 ? null : { ...map }

@@ -1,19 +1,26 @@
-import { randomBytes } from 'node:crypto'
 import type { Volume, VolumeCreateRequest, VolumeListResponse } from '@tdocker/api'
 import type { Native } from '@tdocker/kernel'
 import type { Filters } from '../backend-types.ts'
-import { isKind, notFound } from '../base/errors.ts'
+import { EngineError, isKind, notFound, system } from '../base/errors.ts'
 import { OneAtATime } from '../base/one-at-a-time.ts'
 import type { DirectorySizes } from '../container/needs.ts'
 import type { EventLog } from '../event/event-log.ts'
 import type { Store } from '../store/store.ts'
+import type { PluginVolume, VolumePlugin } from './plugin/volume-plugin.ts'
 import type { VolumeBackend, VolumePruneReport } from './volume-backend.ts'
 import { pruneMatcher, volumeMatcher } from './volume-filters.ts'
-import { findVolumeRecord, listVolumeRecords, volumeOf } from './volume-records.ts'
-import type { LocalVolumes } from './volumes.ts'
+import { LOCAL } from './volume-options.ts'
+import {
+  findVolumeRecord,
+  listVolumeRecords,
+  pluginVolumeOf,
+  volumeOf,
+  type VolumeRecord,
+} from './volume-records.ts'
+import type { EngineVolumes } from './volumes.ts'
 
 export interface VolumeVerbsOptions {
-  volumes: LocalVolumes
+  volumes: EngineVolumes
   store: Store
   events: EventLog
   native: Pick<Native, 'treeSize'>
@@ -33,11 +40,14 @@ export class VolumeVerbs implements VolumeBackend {
   async list(o: { filters: Filters }): Promise<VolumeListResponse> {
     const matches = volumeMatcher(o.filters)
     const { store, volumes } = this.#o
+    const records = listVolumeRecords(store)
+    const local = records
+      .filter((record) => record.driver === LOCAL && matches(record))
+      .map((record) => volumeOf(record, volumes.mountpoint(record.name)))
+    const foreign = await this.#listForeign(records, matches)
     return {
-      Volumes: listVolumeRecords(store)
-        .filter(matches)
-        .map((record) => volumeOf(record, volumes.mountpoint(record.name))),
-      Warnings: null,
+      Volumes: [...local, ...foreign.volumes].sort((a, b) => (a.Name < b.Name ? -1 : 1)),
+      Warnings: foreign.warnings.length === 0 ? null : foreign.warnings,
     }
   }
 
@@ -48,7 +58,7 @@ export class VolumeVerbs implements VolumeBackend {
   async listWithUsage(waitMs: number): Promise<Volume[]> {
     const { store, volumes, sizes } = this.#o
     const records = listVolumeRecords(store).filter(
-      ({ driver, options }) => driver === 'local' && Object.keys(options).length === 0,
+      ({ driver, options }) => driver === LOCAL && Object.keys(options).length === 0,
     )
     const mountpoints = records.map(({ name }) => volumes.mountpoint(name))
     const known = await sizes.within(mountpoints, waitMs)
@@ -60,25 +70,28 @@ export class VolumeVerbs implements VolumeBackend {
   }
 
   async inspect(name: string): Promise<Volume> {
-    return this.#get(name)
+    const { store, volumes } = this.#o
+    const record = findVolumeRecord(store, name)
+    if (record?.driver === LOCAL) return volumeOf(record, volumes.mountpoint(name))
+    const plugin = record ? await this.#pluginOf(record) : await volumes.probe(name)
+    const found = plugin && (await volumes.findIn(plugin, name))
+    if (plugin && found) return this.#foreign(plugin, found, record, true)
+    if (record) await volumes.forget(name)
+    throw notFound(`get ${name}: no such volume`)
   }
 
   async create(body: VolumeCreateRequest): Promise<Volume> {
-    const driver = body.Driver || 'local'
-    if (driver !== 'local') {
-      const name = body.Name || randomBytes(32).toString('hex')
-      throw notFound(
-        `create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`,
-      )
-    }
     const handle = await this.#o.volumes.acquire({
       name: body.Name ?? '',
-      driver,
+      driver: body.Driver ?? '',
       labels: body.Labels ?? {},
       options: body.DriverOpts ?? {},
     })
     handle.release()
-    return this.#get(handle.name)
+    const made = await this.inspect(handle.name)
+    // Told by an inspect only.
+    delete made.Status
+    return made
   }
 
   async remove(name: string, o: { force: boolean }): Promise<void> {
@@ -115,11 +128,70 @@ export class VolumeVerbs implements VolumeBackend {
     return report
   }
 
-  #get(name: string): Volume {
-    const record = findVolumeRecord(this.#o.store, name)
-    if (!record) throw notFound(`get ${name}: no such volume`)
-    return volumeOf(record, this.#o.volumes.mountpoint(name))
+  /** Of all plugins, side by side. For one that fails, what we know of its volumes and a warning. */
+  async #listForeign(
+    records: readonly VolumeRecord[],
+    matches: (record: VolumeRecord) => boolean,
+  ): Promise<{ volumes: Volume[]; warnings: string[] }> {
+    const byName = new Map(records.map((record) => [record.name, record]))
+    const warnings: string[] = []
+    const lists = await Promise.all(
+      (await this.#o.volumes.plugins.all()).map(async (plugin) => {
+        try {
+          const told = (await plugin.list()).filter(({ name }) => {
+            const record = byName.get(name)
+            return (
+              (record?.driver ?? plugin.name) === plugin.name &&
+              matches(record ?? blankRecord(name, plugin.name))
+            )
+          })
+          const volumes = told.map((found) =>
+            this.#foreign(plugin, found, byName.get(found.name), false),
+          )
+          return await Promise.all(volumes)
+        } catch (error) {
+          warnings.push(`list ${plugin.name}: ${(error as Error).message}`)
+          return records
+            .filter((record) => record.driver === plugin.name && matches(record))
+            .map((record) => volumeOf(record, ''))
+        }
+      }),
+    )
+    return { volumes: lists.flat(), warnings }
   }
+
+  async #pluginOf({ name, driver }: VolumeRecord): Promise<VolumePlugin> {
+    try {
+      return await this.#o.volumes.plugins.get(driver)
+    } catch (error) {
+      const told = `get ${name}: error while checking if volume ${JSON.stringify(name)} exists in driver ${JSON.stringify(driver)}: ${(error as Error).message}`
+      throw error instanceof EngineError
+        ? new EngineError(error.kind, told, { cause: error })
+        : system(told, error)
+    }
+  }
+
+  async #foreign(
+    plugin: VolumePlugin,
+    found: PluginVolume,
+    record: VolumeRecord | undefined,
+    whole: boolean,
+  ): Promise<Volume> {
+    // A list asks no plugin where each of its volumes is.
+    const mountpoint =
+      found.mountpoint || (whole ? await plugin.path(found.name).catch(() => '') : '')
+    const scope = await plugin.scope()
+    return pluginVolumeOf(record ?? blankRecord(found.name, plugin.name), {
+      ...found,
+      mountpoint,
+      scope,
+      status: whole ? found.status : {},
+    })
+  }
+}
+
+function blankRecord(name: string, driver: string): VolumeRecord {
+  return { name, driver, anonymous: false, createdNs: 0n, labels: {}, options: {}, users: [] }
 }
 
 function pruned(bytes: number): Parameters<EventLog['commit']>[1][number] {

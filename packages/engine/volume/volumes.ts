@@ -2,59 +2,80 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Native } from '@tdocker/kernel'
-import { conflict, notFound } from '../base/errors.ts'
+import { conflict, EngineError, isKind, notFound, system } from '../base/errors.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
-import type { VolumeHandle, Volumes } from '../container/needs.ts'
+import type { VolumeHandle, Volumes, VolumeTree } from '../container/needs.ts'
 import type { EventLog, NewEvent } from '../event/event-log.ts'
 import { type Statement, sql, type Store } from '../store/store.ts'
-import { checkVolumeName, checkVolumeOptions } from './volume-options.ts'
-import { ANONYMOUS_LABEL, usersOf } from './volume-records.ts'
+import { LocalDriver } from './local-driver.ts'
+import { treeOf } from './mounted-volume.ts'
+import type { VolumePlugin } from './plugin/volume-plugin.ts'
+import type { VolumePlugins } from './plugin/volume-plugins.ts'
+import { checkVolumeName, checkVolumeOptions, LOCAL } from './volume-options.ts'
+import { ANONYMOUS_LABEL, findVolumeRecord, usersOf, type VolumeRecord } from './volume-records.ts'
 
-type VolumeNative = Pick<Native, 'openRoot' | 'closeFd' | 'copyTree' | 'statIn' | 'removeTree'>
+type VolumeNative = Pick<
+  Native,
+  | 'openRoot'
+  | 'closeFd'
+  | 'copyTree'
+  | 'statIn'
+  | 'removeTree'
+  | 'volumeMount'
+  | 'volumeTree'
+  | 'projectOf'
+  | 'projectQuota'
+>
 
-/** Volumes of the `local` driver: one directory each, `ROOT/NAME/_data`. */
-export class LocalVolumes implements Volumes {
-  readonly #native: VolumeNative
-  readonly #store: Store
-  readonly #events: EventLog
-  readonly #root: string
+export interface VolumeWish {
+  name: string
+  /** '' for that of the volume that is there, or `local`. */
+  driver: string
+  labels: Record<string, string>
+  options: Record<string, string>
+}
+
+export interface EngineVolumesOptions {
+  native: VolumeNative
+  store: Store
+  events: EventLog
+  root: string
+  plugins: VolumePlugins
+  log: (what: string, error: unknown) => void
+}
+
+/** Volumes as rows, and what their drivers do for containers. One call at a time for each name. */
+export class EngineVolumes implements Volumes {
+  readonly local: LocalDriver
+  readonly plugins: VolumePlugins
+  readonly #o: EngineVolumesOptions
   readonly #lock = new KeyedLock()
   /** Volumes of creates under way, whose use is not a row yet; how many creates for each. */
   readonly #holds = new Map<string, number>()
 
-  constructor(o: { native: VolumeNative; store: Store; events: EventLog; root: string }) {
-    this.#native = o.native
-    this.#store = o.store
-    this.#events = o.events
-    this.#root = o.root
+  constructor(o: EngineVolumesOptions) {
+    this.#o = o
+    this.plugins = o.plugins
+    this.local = new LocalDriver(o)
   }
 
-  acquire(o: {
-    name: string
-    driver: string
-    labels: Record<string, string>
-    options: Record<string, string>
-  }): Promise<VolumeHandle> {
-    const anonymous = o.name === ''
-    const name = anonymous ? randomBytes(32).toString('hex') : o.name
-    checkVolumeName(name)
-    const labels = anonymous ? { ...o.labels, [ANONYMOUS_LABEL]: '' } : o.labels
-    return this.#lock.run(name, () => this.#acquire({ ...o, labels, name, anonymous }))
+  acquire(wish: VolumeWish): Promise<VolumeHandle> {
+    if (wish.name !== '') return this.#lock.run(wish.name, () => this.#acquire(wish, false))
+    const name = randomBytes(32).toString('hex')
+    const labels = { ...wish.labels, [ANONYMOUS_LABEL]: '' }
+    const driver = wish.driver || LOCAL
+    return this.#lock.run(name, () => this.#acquire({ ...wish, name, driver, labels }, true))
   }
 
   /** Throws notFound, or conflict with the ids of those who use it. */
   remove(name: string): Promise<void> {
     return this.#lock.run(name, async () => {
-      const row = this.#store.get<{ driver: string }>(
-        'SELECT driver FROM volume WHERE name = ?',
-        name,
-      )
-      if (!row) throw notFound(`get ${name}: no such volume`)
-      const users = usersOf(this.#store, name)
-      if (users.length > 0)
-        throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`)
+      const record = findVolumeRecord(this.#o.store, name)
+      if (!record) return this.#removeUnknown(name)
+      if (record.users.length > 0)
+        throw conflict(`remove ${name}: volume is in use - [${record.users.join(', ')}]`)
       if (this.#holds.has(name)) throw conflict(`remove ${name}: volume is in use`)
-      await this.#remove(name, row.driver)
+      await this.#remove(name, record.driver)
     })
   }
 
@@ -62,28 +83,80 @@ export class LocalVolumes implements Volumes {
     return sql`INSERT OR IGNORE INTO volume_use(volume_name, container_id) VALUES (${name}, ${containerId})`
   }
 
-  populate(volume: VolumeHandle, from: { root: number; path: string }): Promise<void> {
-    return this.#lock.run(volume.name, async () => {
-      if ((await readdir(volume.mountpoint)).length > 0) return
-      const source = await this.#native.statIn({ ...from, follow: true })
-      if (source?.type !== 'directory') return
-      const dest = this.#native.openRoot(volume.mountpoint)
-      try {
-        await this.#native.copyTree({ ...from, dest })
-      } finally {
-        this.#native.closeFd(dest)
-      }
+  async populate(
+    volume: VolumeHandle,
+    from: { root: number; path: string },
+    subpath: string,
+  ): Promise<void> {
+    const source = await this.#o.native.statIn({ ...from, follow: true })
+    if (source?.type !== 'directory') return
+    const user = `populate-${randomBytes(8).toString('hex')}`
+    let tree: VolumeTree
+    try {
+      tree = await this.mount({ name: volume.name, subpath, user })
+    } catch (error) {
+      if (isKind(error, 'notFound')) return
+      throw prefixed('failed to populate volume', error)
+    }
+    try {
+      if (tree.directory) await this.#lock.run(volume.name, () => this.#fill(tree.source, from))
+    } finally {
+      if ('fd' in tree.source) this.#o.native.closeFd(tree.source.fd)
+      await this.unmount(user, [volume.name])
+    }
+  }
+
+  mount(o: { name: string; subpath: string; user: string }): Promise<VolumeTree> {
+    return this.#lock.run(o.name, async () => {
+      const record = findVolumeRecord(this.#o.store, o.name)
+      if (!record) throw notFound(`get ${o.name}: no such volume`)
+      if (record.driver !== LOCAL) return this.#mountByPlugin(record, o)
+      const { options } = record
+      await this.local.make(o.name, options)
+      return this.local.mount(o.name, { options, subpath: o.subpath, user: o.user })
     })
   }
 
+  /** Never fails: a plugin that does is a line in the log, as in moby. */
+  async unmount(user: string, names: Iterable<string>): Promise<void> {
+    // All take their turn now: a mount for the same user that is asked for later comes later.
+    await Promise.all(
+      [...new Set(names)].map((name) => this.#lock.run(name, () => this.#unmount(name, user))),
+    )
+  }
+
+  async #unmount(name: string, user: string): Promise<void> {
+    this.local.unmount(name, user)
+    const record = findVolumeRecord(this.#o.store, name)
+    if (!record || record.driver === LOCAL) return
+    try {
+      await (await this.plugins.get(record.driver)).unmount(name, user)
+    } catch (error) {
+      this.#o.log(`volume ${name} not unmounted by ${record.driver}`, error)
+    }
+  }
+
+  /** Names of those, in order of name, that a container's process keeps a descriptor for. */
+  keptMounted(names: Iterable<string>): string[] {
+    return [...new Set(names)].sort().filter((name) => {
+      const record = findVolumeRecord(this.#o.store, name)
+      return record !== undefined && this.local.keepsMounted(record)
+    })
+  }
+
+  adopt(o: { name: string; user: string; keeper: number }): void {
+    const options = findVolumeRecord(this.#o.store, o.name)?.options ?? {}
+    this.local.adopt(o.name, { ...o, options })
+  }
+
   mountpoint(name: string): string {
-    return join(this.#root, name, '_data')
+    return this.local.mountpoint(name)
   }
 
   async removeAnonymousOf(containerId: string, names: readonly string[]): Promise<void> {
     for (const name of names)
       await this.#lock.run(name, async () => {
-        const removable = this.#store.get<{ driver: string }>(
+        const removable = this.#o.store.get<{ driver: string }>(
           `SELECT driver FROM volume WHERE name = ? AND anonymous = 1 AND NOT EXISTS
              (SELECT 1 FROM volume_use WHERE volume_name = name AND container_id <> ?)`,
           name,
@@ -98,51 +171,157 @@ export class LocalVolumes implements Volumes {
    * make volumes meanwhile, row first: what is there before the rows are asked for has one.
    */
   async collectGarbage(): Promise<void> {
-    await mkdir(this.#root, { recursive: true, mode: 0o711 })
-    for (const name of await readdir(this.#root))
+    const { root, store, native } = this.#o
+    await mkdir(root, { recursive: true, mode: 0o711 })
+    for (const name of await readdir(root))
       await this.#lock.run(name, async () => {
-        const row = this.#store.get('SELECT 1 FROM volume WHERE name = ?', name)
-        if (!row) await this.#native.removeTree(join(this.#root, name))
+        const row = store.get('SELECT 1 FROM volume WHERE name = ?', name)
+        if (!row) await native.removeTree(join(root, name))
       })
   }
 
-  async #acquire(o: {
-    name: string
-    anonymous: boolean
-    driver: string
-    labels: Record<string, string>
-    options: Record<string, string>
-  }): Promise<VolumeHandle> {
-    const driver = o.driver === '' ? 'local' : o.driver
-    const known = this.#store.get<{ driver: string; anonymous: number }>(
-      'SELECT driver, anonymous FROM volume WHERE name = ?',
-      o.name,
-    )
-    if (known && known.driver !== driver)
-      throw conflict(`volume ${o.name} already exists but is not of driver ${driver}`)
-    if (driver !== 'local')
-      throw notFound(
-        `create ${o.name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`,
-      )
-    if (!known) {
-      checkVolumeOptions(o.name, o.options)
-      await this.#create({ ...o, driver })
+  /** A row whose plugin has forgotten the volume. */
+  async forget(name: string): Promise<void> {
+    if (usersOf(this.#o.store, name).length > 0) return
+    await this.#o.events.commit([sql`DELETE FROM volume WHERE name = ${name}`], [])
+  }
+
+  async #acquire(wish: VolumeWish, anonymous: boolean): Promise<VolumeHandle> {
+    try {
+      const known = await this.#known(wish)
+      const record = known ?? (await this.#create(wish, anonymous))
+      const mountpoint = await this.#ready(record)
+      return this.#handle(record, mountpoint, known === undefined)
+    } catch (error) {
+      throw prefixed(`create ${wish.name}`, error)
     }
-    const mountpoint = this.mountpoint(o.name)
-    // The row comes first: after a crash between the two the directory is made here.
-    await mkdir(mountpoint, { recursive: true, mode: 0o755 })
-    const release = this.#hold(o.name)
+  }
+
+  /** Throws conflict when another driver has it. A row that its plugin knows nothing of goes. */
+  async #known(wish: VolumeWish): Promise<VolumeRecord | undefined> {
+    const { name } = wish
+    const known = findVolumeRecord(this.#o.store, name)
+    if (!known) return undefined
+    const clashes = wish.driver !== '' && wish.driver !== known.driver
+    if (clashes && wish.driver !== LOCAL) await this.plugins.get(wish.driver)
+    const exists = known.driver === LOCAL || (await this.#existsIn(known))
+    if (exists && !clashes) return known
+    if (exists) throw nameConflict(`driver '${known.driver}' already has volume '${name}'`)
+    if (known.users.length > 0)
+      throw nameConflict(
+        `found references to volume '${name}' in driver '${known.driver}' but the volume was not found in the driver -- you may need to remove containers referencing this volume or force remove the volume to re-create it`,
+      )
+    await this.forget(name)
+    return undefined
+  }
+
+  async #existsIn({ name, driver }: VolumeRecord): Promise<boolean> {
+    try {
+      return (await this.findIn(await this.plugins.get(driver), name)) !== undefined
+    } catch (error) {
+      throw nameConflict(
+        `found reference to volume '${name}' in driver '${driver}', but got an error while checking the driver: ${(error as Error).message}`,
+      )
+    }
+  }
+
+  /** What a plugin knows of a volume. Its errors mean that it knows nothing, as in moby. */
+  async findIn(
+    plugin: VolumePlugin,
+    name: string,
+    once = false,
+  ): Promise<Awaited<ReturnType<VolumePlugin['get']>>> {
+    return plugin.get(name, once).catch((error: unknown) => {
+      this.#o.log(`volume ${name} not found in ${plugin.name}`, error)
+      return undefined
+    })
+  }
+
+  /** The plugin that has a volume we have no row for. */
+  async probe(name: string): Promise<VolumePlugin | undefined> {
+    for (const plugin of await this.plugins.all())
+      if (await this.findIn(plugin, name, true)) return plugin
+    return undefined
+  }
+
+  async #create(wish: VolumeWish, anonymous: boolean): Promise<VolumeRecord> {
+    const driver = wish.driver || (await this.probe(wish.name))?.name || LOCAL
+    if (driver === LOCAL) {
+      checkVolumeName(wish.name)
+      await checkVolumeOptions(wish.options, this.local.quota)
+    } else {
+      const plugin = await this.plugins.get(driver)
+      if (!(await this.findIn(plugin, wish.name))) await plugin.create(wish.name, wish.options)
+    }
+    const createdNs = BigInt(Date.now()) * 1_000_000n
+    await this.#o.events.commit(
+      [
+        sql`INSERT INTO volume(name, driver, anonymous, created_at, labels_json, options_json, last_used_at)
+            VALUES (${wish.name}, ${driver}, ${anonymous ? 1 : 0}, ${createdNs}, ${JSON.stringify(wish.labels)}, ${JSON.stringify(wish.options)}, ${createdNs})`,
+      ],
+      [event('create', wish.name, driver)],
+    )
+    return { ...wish, driver, anonymous, createdNs, users: [] }
+  }
+
+  /** Its mountpoint. The row comes first: after a crash between the two the directory is made here. */
+  async #ready({ name, driver, options }: VolumeRecord): Promise<string> {
+    if (driver === LOCAL) {
+      await this.local.make(name, options)
+      return this.mountpoint(name)
+    }
+    const plugin = await this.plugins.get(driver)
+    const mountpoint = (await this.findIn(plugin, name))?.mountpoint
+    return mountpoint || (await plugin.path(name).catch(() => ''))
+  }
+
+  #handle(record: VolumeRecord, mountpoint: string, created: boolean): VolumeHandle {
+    const { name, driver, anonymous } = record
+    const release = this.#hold(name)
     return {
-      name: o.name,
+      name,
       driver,
       mountpoint,
-      anonymous: known ? known.anonymous === 1 : o.anonymous,
-      created: !known,
+      anonymous,
+      created,
       release,
       discard: () => {
         release()
-        return this.#discard(o.name, driver, !known)
+        return this.#discard(name, driver, created)
       },
+    }
+  }
+
+  async #mountByPlugin(
+    { name, driver }: VolumeRecord,
+    o: { subpath: string; user: string },
+  ): Promise<VolumeTree> {
+    const plugin = await this.plugins.get(driver)
+    let path = ''
+    try {
+      path = await plugin.mount(name, o.user)
+      if (!path.startsWith('/')) throw system(`plugin ${driver} told no mountpoint`)
+    } catch (error) {
+      throw system(`error while mounting volume '${path}': ${(error as Error).message}`, error)
+    }
+    try {
+      return await treeOf(this.#o.native, { path, subpath: o.subpath })
+    } catch (error) {
+      await plugin.unmount(name, o.user).catch(() => {})
+      throw error
+    }
+  }
+
+  /** Only an empty one is filled. */
+  async #fill(to: VolumeTree['source'], from: { root: number; path: string }): Promise<void> {
+    const { native } = this.#o
+    const path = 'fd' in to ? `/proc/self/fd/${to.fd}` : to.path
+    if ((await readdir(path)).length > 0) return
+    const dest = 'fd' in to ? to.fd : native.openRoot(path)
+    try {
+      await native.copyTree({ ...from, dest })
+    } finally {
+      if (!('fd' in to)) native.closeFd(dest)
     }
   }
 
@@ -158,45 +337,57 @@ export class LocalVolumes implements Volumes {
     }
   }
 
-  async #create(o: {
-    name: string
-    anonymous: boolean
-    driver: string
-    labels: Record<string, string>
-    options: Record<string, string>
-  }): Promise<void> {
-    const now = BigInt(Date.now()) * 1_000_000n
-    await this.#events.commit(
-      [
-        sql`INSERT INTO volume(name, driver, anonymous, created_at, labels_json, options_json, last_used_at)
-            VALUES (${o.name}, ${o.driver}, ${o.anonymous ? 1 : 0}, ${now}, ${JSON.stringify(o.labels)}, ${JSON.stringify(o.options)}, ${now})`,
-      ],
-      [event('create', o.name, o.driver)],
-    )
-  }
-
   #discard(name: string, driver: string, created: boolean): Promise<void> {
     if (!created) return Promise.resolve()
     return this.#lock.run(name, async () => {
       // Somebody else may have found it meanwhile.
-      if (this.#holds.has(name) || usersOf(this.#store, name).length > 0) return
+      if (this.#holds.has(name) || usersOf(this.#o.store, name).length > 0) return
       await this.#remove(name, driver)
     })
   }
 
-  /** Row first: a directory without one is garbage, a row without its data would be a lie. */
+  /** Of a plugin, made by others. */
+  async #removeUnknown(name: string): Promise<void> {
+    const plugin = await this.probe(name)
+    if (!plugin) throw notFound(`get ${name}: no such volume`)
+    await this.#removeByPlugin(plugin, name)
+    await this.#o.events.commit([], [event('destroy', name, plugin.name)])
+  }
+
+  async #removeByPlugin(plugin: VolumePlugin, name: string): Promise<void> {
+    try {
+      await plugin.remove(name)
+    } catch (error) {
+      throw prefixed(`remove ${name}`, error)
+    }
+  }
+
+  /**
+   * A local one's row first: a directory without one is garbage, a row without its data would be a
+   * lie. A plugin keeps its own books, and may refuse.
+   */
   async #remove(name: string, driver: string): Promise<void> {
-    await this.#events.commit(
+    if (driver !== LOCAL) await this.#removeByPlugin(await this.plugins.get(driver), name)
+    await this.#o.events.commit(
       [
         sql`DELETE FROM volume_use WHERE volume_name = ${name}`,
         sql`DELETE FROM volume WHERE name = ${name}`,
       ],
       [event('destroy', name, driver)],
     )
-    await this.#native.removeTree(join(this.#root, name))
+    if (driver === LOCAL) await this.local.remove(name)
   }
 }
 
 function event(action: 'create' | 'destroy', name: string, driver: string): NewEvent {
   return { type: 'volume', action, actorId: name, attributes: { driver } }
+}
+
+function nameConflict(why: string): EngineError {
+  return conflict(`${why}: volume name must be unique`)
+}
+
+function prefixed(what: string, error: unknown): unknown {
+  if (!(error instanceof EngineError)) return error
+  return new EngineError(error.kind, `${what}: ${error.message}`, { cause: error })
 }

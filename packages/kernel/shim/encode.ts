@@ -119,6 +119,8 @@ function addTree(out: RecordWriter, mount: PlanMount & { type: 'bind' }): void {
     clear,
     propagation,
   ])
+  if (mount.idmap === undefined) return
+  out.add('idmap', [mount.target, mount.idmap.uids, mount.idmap.gids, mount.recursive])
 }
 
 function addMount(out: RecordWriter, mount: Exclude<PlanMount, { type: 'bind' }>): void {

@@ -137,6 +137,8 @@ export type PlanMount =
       propagation: string
       flags: readonly MountFlag[]
       directory: boolean
+      /** Lines of uid_map and gid_map: ids of the files, as the container sees them, how many. */
+      idmap?: { uids: string; gids: string }
     }
 
 export type MountFlag =

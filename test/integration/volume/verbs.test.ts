@@ -82,9 +82,9 @@ test('wishes that cannot be met are refused, and nothing is made', async () => {
       'create opt: quota size requested but no quota support',
     ],
     [
-      { Name: 'opt', DriverOpts: { type: 'tmpfs', device: 'tmpfs' } },
-      501,
-      'create opt: the volume options type, device and o are not supported by tdocker yet',
+      { Name: 'opt', DriverOpts: { type: 'cifs', device: '//nas:445/x' } },
+      400,
+      "create opt: port not allowed in CIFS device URL, include 'port' in 'o='",
     ],
     [
       { ClusterVolumeSpec: { Group: 'g' } },

@@ -7,7 +7,7 @@ type BindOptions = NonNullable<Mount['BindOptions']>
 type VolumeOptions = NonNullable<Mount['VolumeOptions']>
 type TmpfsOptions = NonNullable<Mount['TmpfsOptions']>
 
-const switches = new Set(['readonly', 'ro', 'volume-nocopy', 'bind-create-src'])
+const switches = new Set(['readonly', 'ro', 'volume-nocopy', 'bind-create-src', 'idmap'])
 
 /**
  * `--mount type=bind,src=/a,dst=/b,ro`. The grammar and its refusals are docker's; semantic checks
@@ -87,6 +87,10 @@ const setters: Record<string, Setter> = {
   'bind-recursive': (mount, value = '', key) => setRecursive(bind(mount), value, key),
   'bind-create-src': (mount, value, key) => {
     bind(mount).CreateMountpoint = parseSwitch(value, key)
+  },
+  // Not docker's: how the container sees ids of the source's files; alone, its owner as the user.
+  idmap: (mount, value = '') => {
+    bind(mount).IDMap = value
   },
   'volume-subpath': (mount, value = '') => {
     volume(mount).Subpath = value

@@ -2,12 +2,15 @@
  * A container's tree for one archive verb. While it runs, its own root: processes see what is copied
  * and what they mount is seen. Else its overlay, mounted for this verb alone, with its volumes.
  */
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { KernelError } from '@tdocker/kernel/native.ts'
 import type { Container } from '../container.ts'
-import type { Context } from '../context.ts'
+import { type Context, rollback } from '../context.ts'
 import { noSuchContainer } from '../messages.ts'
 import { type ContainerDirs, containerDirs } from '../paths.ts'
+import type { ResolvedMount } from '../plan/plan-input.ts'
+import { FdScope } from '../start/fd-scope.ts'
 import { resolveMounts } from '../start/mount-sources.ts'
 
 /** Everything below goes through `fd`; `release` when the last walk in it is over. */
@@ -140,14 +143,12 @@ async function openReadonly(ctx: Context, c: Container): Promise<number> {
 }
 
 async function assembleReadonly(ctx: Context, c: Container): Promise<number> {
-  const binds = bindsOf(ctx, c)
-  if (binds.length === 0) return openReadonly(ctx, c)
-  const first = await assemble(ctx, await openReadonly(ctx, c), { readonly: true, binds })
+  const first = await assemble(ctx, c, await openReadonly(ctx, c), { readonly: true })
   if (first.missing.length === 0) return first.fd
   // Before the first start nobody has made the mount points yet.
   ctx.native.closeFd(first.fd)
   ctx.native.closeFd(await assembleWritable(ctx, c))
-  return (await assemble(ctx, await openReadonly(ctx, c), { readonly: true, binds })).fd
+  return (await assemble(ctx, c, await openReadonly(ctx, c), { readonly: true })).fd
 }
 
 async function assembleWritable(ctx: Context, c: Container): Promise<number> {
@@ -157,32 +158,39 @@ async function assembleWritable(ctx: Context, c: Container): Promise<number> {
     upper: diff,
     work,
   })
-  const binds = bindsOf(ctx, c)
-  if (binds.length === 0) return base
-  return (await assemble(ctx, base, { create: true, binds })).fd
+  return (await assemble(ctx, c, base, { create: true })).fd
 }
 
+/** Takes `base`. Volumes are mounted until the tree is put together, which then has its own. */
 async function assemble(
   ctx: Context,
+  c: Container,
   base: number,
-  o: Omit<Parameters<Context['native']['treeAssemble']>[0], 'base'>,
+  o: { readonly?: boolean; create?: boolean },
 ): Promise<{ fd: number; missing: string[] }> {
+  let kept = false
   try {
-    return await ctx.native.treeAssemble({ base, ...o })
+    await using scope = rollback(ctx, c.id)
+    using fds = new FdScope((fd) => ctx.native.closeFd(fd))
+    const user = `look-${randomUUID()}`
+    const { mounts } = await resolveMounts(ctx, c, { user, fds, scope })
+    const binds = bindsOf(ctx, c, mounts)
+    kept = binds.length === 0
+    return kept ? { fd: base, missing: [] } : await ctx.native.treeAssemble({ base, ...o, binds })
   } finally {
-    ctx.native.closeFd(base)
+    if (!kept) ctx.native.closeFd(base)
   }
 }
 
 type Bind = Parameters<Context['native']['treeAssemble']>[0]['binds'][number]
 
 /** Outer mounts first. A tmpfs is empty while nothing runs. */
-function bindsOf(ctx: Context, c: Container): Bind[] {
-  const mounts = resolveMounts(c).flatMap(({ source, target, readonly, recursive }) =>
-    source && 'path' in source
-      ? [{ source: source.path, target, readonly, recursive: recursive ?? true }]
-      : [],
-  )
+function bindsOf(ctx: Context, c: Container, resolved: readonly ResolvedMount[]): Bind[] {
+  const mounts = resolved.flatMap(({ source, target, readonly, recursive }) => {
+    if (!source) return []
+    const from = 'path' in source ? { source: source.path } : { fd: source.fd }
+    return [{ ...from, target, readonly, recursive: recursive ?? true }]
+  })
   const own = new Set(mounts.map(({ target }) => target))
   const { hosts, hostname, resolvConf } = dirsOf(ctx, c)
   const files = [

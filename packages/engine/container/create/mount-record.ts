@@ -22,5 +22,11 @@ export interface MountRecord {
   createSource: boolean
   recursive: boolean
   recursiveReadonly: boolean
+  /** Of a volume: what of it is mounted; absent for all. */
+  subpath?: string
+  /** How ids of its files are seen, as `parseIdmap` reads it. */
+  idmap?: string
+  /** The propagation is ours, for a source around the data root: it gives way where it cannot be. */
+  yieldingPropagation?: true
   tmpfs?: NonNullable<Mount['TmpfsOptions']>
 }

@@ -84,7 +84,7 @@ test('mounts as specified', () => {
     [false, false, false, true, 'rprivate'],
   )
   const volume = mountFromSpec({ Type: 'volume', Target: '/v', VolumeOptions: { NoCopy: true } })
-  assert.deepEqual([volume.anonymous, volume.copyData, volume.driver], [true, false, 'local'])
+  assert.deepEqual([volume.anonymous, volume.copyData, volume.driver], [true, false, ''])
 })
 
 test('volumes-from', () => {

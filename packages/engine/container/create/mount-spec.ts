@@ -1,17 +1,23 @@
 import { statSync } from 'node:fs'
 import type { Mount } from '@tdocker/api'
 import { invalidParameter, system } from '../../base/errors.ts'
+import { idmapProblem } from './idmap.ts'
 import type { MountRecord } from './mount-record.ts'
 import { cleanPath } from './validate-config.ts'
 
 const PROPAGATIONS = new Set(['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared'])
 const DEFAULT_PROPAGATION = 'rprivate'
-const MODE_GROUPS: ReadonlyArray<ReadonlySet<string>> = [
+interface WordGroup {
+  has(word: string): boolean
+}
+
+const MODE_GROUPS: readonly WordGroup[] = [
   new Set(['rw', 'ro']),
   new Set(['z', 'Z']),
   PROPAGATIONS,
   new Set(['nocopy']),
   new Set(['consistent', 'cached', 'delegated']),
+  { has: isIdmapWord },
 ]
 
 const invalidSpec = (text: string): string => `invalid volume specification: '${text}'`
@@ -21,6 +27,7 @@ export function parseBind(text: string, volumeDriver: string): MountRecord {
   const parts = splitBind(text)
   const { source, target, mode } = parts
   if (!isMode(mode)) throw system(`invalid mode: ${mode}`)
+  const idmap = idmapOf(mode)
   const options = mode.split(',')
   const propagation = options.find((option) => PROPAGATIONS.has(option))
   const isBind = source.startsWith('/')
@@ -37,8 +44,9 @@ export function parseBind(text: string, volumeDriver: string): MountRecord {
     type: isBind ? 'bind' : 'volume',
     name: isBind ? '' : source,
     source: isBind ? cleanPath(source) : '',
-    driver: isBind ? '' : volumeDriver || 'local',
+    driver: isBind ? '' : volumeDriver,
     mode,
+    ...(idmap === undefined ? {} : { idmap }),
     readWrite: !options.includes('ro'),
     propagation: isBind ? (propagation ?? DEFAULT_PROPAGATION) : '',
     anonymous: !isBind && source === '',
@@ -59,13 +67,28 @@ function splitBind(text: string): { source: string; target: string; mode: string
 
 function isMode(mode: string): boolean {
   if (mode === '') return true
-  const counts = new Map<ReadonlySet<string>, number>()
+  const counts = new Map<WordGroup, number>()
   for (const option of mode.split(',')) {
     const group = MODE_GROUPS.find((set) => set.has(option))
     if (!group) return false
     counts.set(group, (counts.get(group) ?? 0) + 1)
   }
   return [...counts.values()].every((count) => count === 1)
+}
+
+/** `idmap` or `idmap=…`; what it says is checked with the rest. */
+function isIdmapWord(word: string): boolean {
+  return word === 'idmap' || word.startsWith('idmap=')
+}
+
+/** Throws system for a mapping that says nothing. */
+function idmapOf(mode: string): string | undefined {
+  const word = mode.split(',').find(isIdmapWord)
+  if (word === undefined) return undefined
+  const text = word.slice('idmap='.length)
+  const problem = idmapProblem(text)
+  if (problem !== undefined) throw system(`invalid mode: ${mode}: ${problem}`)
+  return text
 }
 
 /** `VolumesFrom`: `container[:ro|rw|z|Z]`. */
@@ -92,6 +115,7 @@ export function mountFromSpec(mount: Mount): MountRecord {
     record.propagation = mount.BindOptions?.Propagation || DEFAULT_PROPAGATION
     record.createSource = mount.BindOptions?.CreateMountpoint ?? false
     record.recursive = !mount.BindOptions?.NonRecursive
+    if (mount.BindOptions?.IDMap !== undefined) record.idmap = mount.BindOptions.IDMap
     record.recursiveReadonly =
       !record.readWrite &&
       (!mount.BindOptions?.ReadOnlyNonRecursive ||
@@ -99,9 +123,9 @@ export function mountFromSpec(mount: Mount): MountRecord {
   } else if (mount.Type === 'volume') {
     record.name = mount.Source ?? ''
     record.anonymous = record.name === ''
-    record.driver = mount.VolumeOptions?.DriverConfig?.Name || 'local'
+    record.driver = mount.VolumeOptions?.DriverConfig?.Name ?? ''
     record.copyData = !mount.VolumeOptions?.NoCopy
-    record.mode = 'z'
+    if (mount.VolumeOptions?.Subpath) record.subpath = mount.VolumeOptions.Subpath
   } else if (mount.TmpfsOptions) record.tmpfs = mount.TmpfsOptions
   return record
 }
@@ -182,13 +206,28 @@ function bindProblem(mount: Mount): string | undefined {
   const exists = statSync(source, { throwIfNoEntry: false }) !== undefined
   if (!exists && !mount.BindOptions?.CreateMountpoint)
     return `bind source path does not exist: ${source}`
-  return undefined
+  const { IDMap } = mount.BindOptions ?? {}
+  return IDMap === undefined ? undefined : idmapProblem(IDMap)
 }
 
 function volumeProblem(mount: Mount): string | undefined {
   if (!mount.VolumeOptions?.Subpath) return undefined
   if (!mount.Source) return 'must not set Subpath when using anonymous volumes'
-  return 'VolumeOptions.Subpath is not supported yet'
+  return isLocalPath(mount.VolumeOptions.Subpath)
+    ? undefined
+    : 'subpath must be a relative path within the volume'
+}
+
+/** Go's filepath.IsLocal: relative, and never above where it begins. */
+export function isLocalPath(path: string): boolean {
+  if (path === '' || path.startsWith('/')) return false
+  let depth = 0
+  for (const part of path.split('/')) {
+    if (part === '..') depth--
+    else if (part !== '' && part !== '.') depth++
+    if (depth < 0) return false
+  }
+  return true
 }
 
 function tmpfsProblem(mount: Mount): string | undefined {

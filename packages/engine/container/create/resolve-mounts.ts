@@ -21,7 +21,7 @@ export function planMounts(
   const byTarget = new Map<string, MountRecord>()
   for (const from of host.VolumesFrom ?? [])
     for (const record of volumesFrom(ctx, from)) byTarget.set(record.destination, record)
-  for (const record of ownMounts(host, readOnlyNonRecursive))
+  for (const record of ownMounts(host, readOnlyNonRecursive, ctx.config.dataRoot))
     byTarget.set(record.destination, record)
   for (const target of Object.keys(config.Volumes ?? {})) {
     const record = anonymousVolume(target, host.VolumeDriver)
@@ -31,7 +31,11 @@ export function planMounts(
   return [...byTarget.values()]
 }
 
-function ownMounts(host: HostConfig, readOnlyNonRecursive: boolean): MountRecord[] {
+function ownMounts(
+  host: HostConfig,
+  readOnlyNonRecursive: boolean,
+  dataRoot: string,
+): MountRecord[] {
   const records: MountRecord[] = []
   const seen = new Set<string>()
   const add = (record: MountRecord): void => {
@@ -42,12 +46,32 @@ function ownMounts(host: HostConfig, readOnlyNonRecursive: boolean): MountRecord
   }
   for (const text of host.Binds ?? []) {
     const record = parseBind(text, host.VolumeDriver ?? '')
-    if (record.type === 'volume' && record.mode === '') record.mode = 'z'
+    spareDataRoot(record, dataRoot, record.mode.split(',').includes(record.propagation))
     if (hasTmpfs(host, record.destination)) throw duplicateMountPoint(record.destination)
     add(record)
   }
-  for (const mount of host.Mounts ?? []) add(mountFromSpec(mount))
+  for (const mount of host.Mounts ?? []) {
+    const record = mountFromSpec(mount)
+    spareDataRoot(record, dataRoot, Boolean(mount.BindOptions?.Propagation))
+    add(record)
+  }
   return records
+}
+
+/**
+ * A container that holds private copies of what is mounted around the data root could keep it from
+ * being unmounted, so moby makes such binds slaves where nobody says otherwise.
+ */
+function spareDataRoot(record: MountRecord, dataRoot: string, said: boolean): void {
+  const { type, source } = record
+  if (type !== 'bind' || !(source.startsWith(dataRoot) || dataRoot.startsWith(source))) return
+  if (!said) {
+    record.propagation = 'rslave'
+    record.yieldingPropagation = true
+  } else if (record.propagation !== 'rslave' && record.propagation !== 'rshared')
+    throw invalidParameter(
+      `invalid mount config: must use either propagation mode "rslave" or "rshared" when mount source is within the daemon root, daemon root: ${JSON.stringify(dataRoot)}, bind mount source: ${JSON.stringify(source)}, propagation: ${JSON.stringify(record.propagation)}`,
+    )
 }
 
 function hasTmpfs(host: HostConfig, target: string): boolean {
@@ -70,6 +94,8 @@ function volumesFrom(ctx: Context, text: string): MountRecord[] {
       ...record,
       readWrite: record.readWrite && readWrite,
       copyData: false,
+      // Docker keeps no word of a `--mount` that refused to make one.
+      createSource: true,
     }))
   } catch (error) {
     throw invalidParameter(error instanceof EngineError ? error.message : String(error), error)
@@ -104,6 +130,7 @@ export async function acquireVolumes(
     record.name = handle.name
     record.driver = handle.driver
     record.source = handle.mountpoint
+    if (handle.driver === 'local') record.mode ||= 'z'
     acquired.push({ handle, record })
   }
   return acquired
@@ -138,7 +165,8 @@ async function copyUp(
     for (const { handle, record } of volumes) {
       const path = record.destination
       const stat = await ctx.native.statIn({ root, path, follow: true })
-      if (stat?.type === 'directory') await ctx.volumes.populate(handle, { root, path })
+      if (stat?.type === 'directory')
+        await ctx.volumes.populate(handle, { root, path }, record.subpath ?? '')
       else if (stat && record.anonymous)
         throw system(`cannot mount volume over existing file, file exists ${path}`)
     }

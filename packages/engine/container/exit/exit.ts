@@ -11,6 +11,7 @@ import { containerEvent, volumeEvents } from '../events.ts'
 import { containerDirs } from '../paths.ts'
 import { removeContainer } from '../remove.ts'
 import { updateRow } from '../rows.ts'
+import { volumesOf } from '../start/mount-sources.ts'
 import { startLocked } from '../start/start.ts'
 import { wakeStopWaiters } from '../wait.ts'
 import { endOomWatch, watchOom } from './oom.ts'
@@ -80,6 +81,8 @@ async function handleExit(
     const { oomKilled, untold } = await endOomWatch(ctx, c, live)
     // Its rows are on their way, in the commit that also tells of the end.
     const released = ctx.networks.release(c.id).catch(logged(ctx, c, 'release network'))
+    // A plugin that takes its time holds up the volume's next mount only.
+    void ctx.volumes.unmount(c.id, volumesOf(c.detail.mounts))
     closeInit(ctx, live)
     live.shim.close()
     const end = {

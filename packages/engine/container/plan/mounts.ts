@@ -208,6 +208,7 @@ function bind(
     propagation: mount.propagation === '' ? 'rprivate' : mount.propagation,
     flags: [],
     directory: mount.directory,
+    ...(mount.idmap === undefined ? {} : { idmap: mount.idmap }),
   }
 }
 

@@ -104,6 +104,7 @@ export interface ResolvedMount {
   propagation: string
   /** Whether the source is a directory (else a file is made as the target). */
   directory: boolean
+  idmap?: { uids: string; gids: string }
   /** tmpfs only: `Mounts[].TmpfsOptions`. */
   tmpfs?: { sizeBytes?: number; mode?: number; options?: readonly (readonly string[])[] }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readlinkSync } from 'node:fs'
 import type { ExitRecord } from '@tdocker/kernel/shim/plan.ts'
 import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import { loggedContainer } from '../container-log.ts'
@@ -12,6 +12,7 @@ import { saveHealth } from '../../health/health-rows.ts'
 import { containerDirs, runDir } from '../paths.ts'
 import { destroy, removeContainer, removeDirectories } from '../remove.ts'
 import { deleteRow, loadRows, type StoredContainer, updateRow } from '../rows.ts'
+import { volumesOf } from '../start/mount-sources.ts'
 import { cgroupPath } from '../start/start.ts'
 import { stopAndWait } from '../stop.ts'
 import { collectGarbage } from './garbage.ts'
@@ -165,6 +166,7 @@ async function finishRemoval(
 /** The shim lives: the container went on without a daemon. */
 async function goOn(ctx: Context, c: Container, shim: ShimProcess): Promise<void> {
   const known = isRunning(c) && c.pid === shim.pid
+  adoptVolumes(ctx, c, shim.shimPid)
   const { watch } = watchExit(ctx, c, shim, cgroupPath(ctx, c))
   if (!known) {
     // The daemon died between the launch and its commit.
@@ -182,6 +184,36 @@ async function goOn(ctx: Context, c: Container, shim: ShimProcess): Promise<void
   resumeMonitor(ctx, c)
   watch()
   if (!ctx.config.liveRestore) await stopAndWait(ctx, c, { manual: false })
+}
+
+/** The keepers of its volumes are the mount namespaces that the shim holds, in order of name. */
+function adoptVolumes(ctx: Context, c: Container, shimPid: number): void {
+  const names = ctx.volumes.keptMounted(volumesOf(c.detail.mounts))
+  if (names.length === 0) return
+  try {
+    const keepers = keepersOf(shimPid)
+    names.forEach((name, index) => {
+      const held = keepers[index]
+      if (held === undefined) return
+      const pidfd = ctx.native.pidfdOpen(shimPid)
+      try {
+        const keeper = ctx.native.pidfdGetFd(pidfd, held)
+        ctx.volumes.adopt({ name, user: c.id, keeper })
+      } finally {
+        ctx.native.closeFd(pidfd)
+      }
+    })
+  } catch (err) {
+    ctx.log.error({ container: c.id, err }, 'volumes of a running container not taken over')
+  }
+}
+
+function keepersOf(pid: number): number[] {
+  const dir = `/proc/${pid}/fd`
+  return readdirSync(dir)
+    .map(Number)
+    .sort((a, b) => a - b)
+    .filter((fd) => readlinkSync(`${dir}/${fd}`).startsWith('mnt:['))
 }
 
 /** The daemon died between a freeze or a thaw and its commit, or somebody else did it. */
@@ -205,6 +237,7 @@ async function settle(ctx: Context, c: Container, record: ExitRecord | undefined
   c.startedNs ??= record?.finishedAtNs
   c.detail.startedBefore = true
   await ctx.cgroups.kill(cgroupPath(ctx, c)).catch(() => {})
+  void ctx.volumes.unmount(c.id, volumesOf(c.detail.mounts))
   const oomKills = await ctx.cgroups.oomKills(cgroupPath(ctx, c)).catch(() => 0)
   const next = await enterStopped(ctx, c, {
     exitCode: record?.exitCode ?? EXIT_UNKNOWN_END,

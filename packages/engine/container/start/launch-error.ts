@@ -1,3 +1,4 @@
+import { errnoText } from '../../base/errno.ts'
 import { EngineError, invalidParameter, system } from '../../base/errors.ts'
 import { RefusedLimit } from '@tdocker/kernel/cgroup/fs.ts'
 import { LaunchError } from '@tdocker/kernel/shim/shim.ts'
@@ -86,8 +87,6 @@ function inInit(o: LaunchContext): string {
 }
 
 const ENOENT = 2
-const E2BIG = 7
-const ENOEXEC = 8
 const EACCES = 13
 const ENOTDIR = 20
 const EISDIR = 21
@@ -122,35 +121,4 @@ function withExitCode(text: string, errno: number): StartFailure {
     default:
       return { exitCode: EXIT_UNKNOWN, error: system(text) }
   }
-}
-
-const TEXTS: Readonly<Record<number, string>> = {
-  1: 'operation not permitted',
-  [ENOENT]: 'no such file or directory',
-  5: 'input/output error',
-  [E2BIG]: 'argument list too long',
-  [ENOEXEC]: 'exec format error',
-  11: 'resource temporarily unavailable',
-  12: 'cannot allocate memory',
-  [EACCES]: 'permission denied',
-  16: 'device or resource busy',
-  17: 'file exists',
-  18: 'invalid cross-device link',
-  19: 'no such device',
-  [ENOTDIR]: 'not a directory',
-  [EISDIR]: 'is a directory',
-  22: 'invalid argument',
-  23: 'too many open files in system',
-  24: 'too many open files',
-  26: 'text file busy',
-  28: 'no space left on device',
-  30: 'read-only file system',
-  36: 'file name too long',
-  38: 'function not implemented',
-  40: 'too many levels of symbolic links',
-}
-
-/** Go's words for an errno, as Docker's messages carry them. */
-export function errnoText(errno: number): string {
-  return TEXTS[errno] ?? `errno ${errno}`
 }

@@ -1,16 +1,65 @@
 import { mkdirSync, statSync } from 'node:fs'
-import { getSystemErrorMessage } from 'node:util'
+import type { Mount } from '@tdocker/api'
+import { errnoText } from '../../base/errno.ts'
 import { system } from '../../base/errors.ts'
+import type { RollbackScope } from '../../base/scope.ts'
 import type { Container } from '../container.ts'
+import type { Context } from '../context.ts'
+import { idmapOf, type IdMaps } from '../create/idmap.ts'
 import type { MountRecord } from '../create/mount-record.ts'
 import type { ResolvedMount } from '../plan/plan-input.ts'
+import type { FdScope } from './fd-scope.ts'
+import { mountTable, type MountTable, propagationProblem } from './propagation.ts'
 
-/** The mounts of a start: binds are looked at now, as the host may have changed since create. */
-export function resolveMounts(c: Container): ResolvedMount[] {
-  return c.detail.mounts.map(resolve)
+export interface ResolvedMounts {
+  mounts: ResolvedMount[]
+  /** Descriptors that keep volumes mounted, in the order of their names; not the caller's. */
+  keepers: number[]
 }
 
-function resolve(record: MountRecord): ResolvedMount {
+export interface MountScope {
+  /** Who uses the volumes: the container, or who looks into one. */
+  user: string
+  /** Of the container's process, for a start; without, mounts are made to look at them only. */
+  ids?: { uid: number; gid: number }
+  fds: FdScope
+  scope: RollbackScope
+}
+
+/**
+ * The mounts of a start: binds are looked at now, as the host may have changed since create, and
+ * volumes are mounted. What is made is undone with the scopes.
+ */
+export async function resolveMounts(
+  ctx: Context,
+  c: Container,
+  o: MountScope,
+): Promise<ResolvedMounts> {
+  const { mounts: records } = c.detail
+  const named = new Map<string, number>()
+  const volumes = volumesOf(records)
+  if (volumes.length > 0)
+    o.scope.undo('unmount volumes', () => ctx.volumes.unmount(o.user, volumes))
+  const mounts: ResolvedMount[] = []
+  const table = lazily(mountTable)
+  for (const record of records) {
+    const found = await sourceOf(ctx, record, o, named)
+    mounts.push(o.ids ? withIds(record, propagated(record, found, table), o.ids) : found)
+  }
+  const keepers = [...named].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, keeper]) => keeper)
+  return { mounts, keepers }
+}
+
+export function volumesOf(records: readonly MountRecord[]): string[] {
+  return records.filter(({ type }) => type === 'volume').map(({ name }) => name)
+}
+
+async function sourceOf(
+  ctx: Context,
+  record: MountRecord,
+  o: MountScope,
+  keepers: Map<string, number>,
+): Promise<ResolvedMount> {
   const common = {
     type: record.type,
     target: record.destination,
@@ -22,8 +71,13 @@ function resolve(record: MountRecord): ResolvedMount {
   switch (record.type) {
     case 'tmpfs':
       return { ...common, directory: true, ...(record.tmpfs ? { tmpfs: tmpfs(record.tmpfs) } : {}) }
-    case 'volume':
-      return { ...common, directory: true, source: { path: record.source } }
+    case 'volume': {
+      const { name, subpath = '' } = record
+      const tree = await ctx.volumes.mount({ name, subpath, user: o.user })
+      if ('fd' in tree.source) o.fds.add(tree.source.fd)
+      if (tree.keeper !== undefined) keepers.set(name, tree.keeper)
+      return { ...common, directory: tree.directory, source: tree.source }
+    }
     case 'bind':
       return {
         ...common,
@@ -31,6 +85,50 @@ function resolve(record: MountRecord): ResolvedMount {
         source: { path: record.source },
       }
   }
+}
+
+/** Throws system, in moby's words, where mounts could not go the way that was asked for. */
+function propagated(
+  record: MountRecord,
+  mount: ResolvedMount,
+  table: () => MountTable,
+): ResolvedMount {
+  const { source, propagation } = mount
+  const moves = /^r?(shared|slave)$/.test(propagation)
+  if (!moves || source === undefined || !('path' in source)) return mount
+  const problem = propagationProblem(table(), source.path, propagation)
+  if (problem === undefined) return mount
+  if (record.yieldingPropagation) return { ...mount, propagation: 'rprivate' }
+  throw system(problem)
+}
+
+function withIds(
+  record: MountRecord,
+  mount: ResolvedMount,
+  user: { uid: number; gid: number },
+): ResolvedMount {
+  if (record.idmap === undefined || mount.source === undefined) return mount
+  return { ...mount, idmap: idmap(record.idmap, mount.source, user) }
+}
+
+function idmap(
+  text: string,
+  source: NonNullable<ResolvedMount['source']>,
+  user: { uid: number; gid: number },
+): IdMaps {
+  const path = 'path' in source ? source.path : `/proc/self/fd/${source.fd}`
+  return idmapOf(text, { owner: statSync(path), user })
+}
+
+/** moby's, who finds them at the start only (daemon/volumes_unix.go: setupMounts). */
+export function refuseConflicts({ Type, ReadOnly, BindOptions }: Mount): void {
+  if (Type !== 'bind' || !BindOptions) return
+  const { ReadOnlyNonRecursive: top, ReadOnlyForceRecursive: forced } = BindOptions
+  const conflict =
+    (!ReadOnly && top && '!ReadOnly && BindOptions.ReadOnlyNonRecursive') ||
+    (!ReadOnly && forced && '!ReadOnly && BindOptions.ReadOnlyForceRecursive') ||
+    (top && forced && 'ReadOnlyNonRecursive && BindOptions.ReadOnlyForceRecursive')
+  if (conflict) throw system(`mount options conflict: ${conflict}`)
 }
 
 /** `-v` makes a missing source a directory; `--mount` does not. */
@@ -63,5 +161,10 @@ function tmpfs(options: NonNullable<MountRecord['tmpfs']>): NonNullable<Resolved
 /** `not a directory`, without Node's code and call around it. */
 function reasonOf(error: unknown): string {
   const { errno, message } = error as NodeJS.ErrnoException
-  return errno === undefined ? message : getSystemErrorMessage(errno)
+  return errno === undefined ? message : errnoText(-errno)
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => (made ??= { value: make() }).value
 }

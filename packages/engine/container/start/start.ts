@@ -30,7 +30,7 @@ import { FdScope } from './fd-scope.ts'
 import { initProgram } from './init-program.ts'
 import { openJoinedNamespaces, sharedWithHost } from './joined-namespaces.ts'
 import { startFailure } from './launch-error.ts'
-import { resolveMounts } from './mount-sources.ts'
+import { refuseConflicts, resolveMounts } from './mount-sources.ts'
 import { type NetworkSetup, setUpNetwork } from './sandbox.ts'
 
 /** `POST /containers/{id}/start`. */
@@ -109,6 +109,8 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   const log = await ctx.logs.prepare(loggedContainer(ctx, c))
   scope.undo('close log connection', () => ctx.logs.abandon(c.id))
 
+  for (const mount of c.hostConfig.Mounts ?? []) refuseConflicts(mount)
+  const mounted = await resolveMounts(ctx, c, { user: c.id, ids: root.user, fds, scope })
   const init = (c.hostConfig.Init ?? ctx.config.init) ? await initProgram(ctx.config) : undefined
   const built = buildCreatePlan({
     id: c.id,
@@ -124,7 +126,7 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
     shared: sharedWithHost(ctx, c),
     netnsFd: network.netnsFd,
     user: root.user,
-    mounts: resolveMounts(c),
+    mounts: mounted.mounts,
     devices: devices.devices,
     cgroup: planCgroup(ctx, cgroup),
     seccomp,
@@ -132,7 +134,8 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
     host: ctx.host,
     noNewPrivileges: ctx.config.noNewPrivileges,
     clients,
-    hold: network.hold,
+    // Volumes stay mounted without a daemon; `adoptVolumes` finds the keepers again.
+    hold: [...network.hold, ...mounted.keepers],
     log,
     ...consoleSize(c),
   })

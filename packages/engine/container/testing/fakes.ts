@@ -20,7 +20,7 @@ import { type Containers, containersConfig, createContainers } from '../containe
 import type { ContainersConfig } from '../containers-config.ts'
 import type { ContainerNative } from '../context.ts'
 import type { HostUsage } from '../stats/host-usage.ts'
-import type { NetworkSandboxes, VolumeHandle, Volumes } from '../needs.ts'
+import type { NetworkSandboxes, VolumeHandle, Volumes, VolumeTree } from '../needs.ts'
 
 /** Time stands still until it is told to pass. */
 export class FakeClock implements Clock {
@@ -164,6 +164,7 @@ export class FakeKernel {
     nsOpen: () => this.fd(),
     openRoot: () => this.fd(),
     overlayOpen: () => Promise.resolve(this.fd()),
+    pidfdGetFd: () => 77,
     pidfdOpen: (pid) => {
       const fd = this.fd()
       this.#pids.set(fd, pid)
@@ -340,6 +341,20 @@ export class FakeVolumes implements Volumes {
   mountpoint(name: string): string {
     return `/volumes/${name}/_data`
   }
+
+  mount(o: { name: string }): Promise<VolumeTree> {
+    return Promise.resolve({ source: { path: this.mountpoint(o.name) }, directory: true })
+  }
+
+  unmount(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  keptMounted(): string[] {
+    return []
+  }
+
+  adopt(): void {}
 
   removeAnonymousOf(_id: string, names: readonly string[]): Promise<void> {
     this.removed.push(...names)
