@@ -12,6 +12,7 @@ import type { Layer, LayerStore, Workspace } from './layer-store.ts'
 import { type Extracted, LayerUnpacker } from './layer-unpacker.ts'
 import { localError, unpackError } from './unpack-error.ts'
 import { Semaphore } from './semaphore.ts'
+import { throttleProgress } from './throttle-progress.ts'
 
 /** What happens to one layer; `current` and `total` in compressed bytes. */
 export interface LayerProgress {
@@ -40,9 +41,6 @@ interface Transfer {
   waiters: number
   abort: AbortController
 }
-
-/** How often progress of one layer is told. */
-const PROGRESS_INTERVAL_MS = 100
 
 export class LayerPuller {
   readonly #o: {
@@ -126,7 +124,7 @@ export class LayerPuller {
   #begin(request: LayerRequest): Transfer {
     const abort = new AbortController()
     const listeners = new Set<(progress: LayerProgress) => void>()
-    const tell = throttle((progress) => listeners.forEach((listener) => listener(progress)))
+    const tell = throttleProgress((progress) => listeners.forEach((listener) => listener(progress)))
     const result = this.#transfer({ ...request, signal: abort.signal, progress: tell })
     const forget = (): void => {
       if (this.#transfers.get(request.chainId) === transfer) {
@@ -321,17 +319,4 @@ async function* stopAt<T>(pieces: AsyncGenerator<T>, stop: () => boolean): Async
 async function freeBytes(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path)
   return bavail * bsize
-}
-
-/** Passes every change of status, and repeats of one at most every 100 ms. */
-function throttle(tell: (progress: LayerProgress) => void): (progress: LayerProgress) => void {
-  let status = ''
-  let at = 0
-  return (progress) => {
-    const now = performance.now()
-    if (progress.status === status && now - at < PROGRESS_INTERVAL_MS) return
-    status = progress.status
-    at = now
-    tell(progress)
-  }
 }

@@ -55,7 +55,7 @@ export class LayerStore {
   readonly #dying = new Map<string, Promise<void>>()
   /** Workspaces of this process, which the collector leaves alone. */
   readonly #live = new Set<string>()
-  readonly #blobsHeld = new Set<string>()
+  readonly #blobsHeld = new Map<string, number>()
   #syncing: Promise<void> | undefined
   readonly #onError: (what: string, error: unknown) => void
 
@@ -225,10 +225,14 @@ export class LayerStore {
     return this.#live.has(key) || this.#pins.has(key) || this.#dying.has(key)
   }
 
-  /** A blob is in place before its row; until then its puller holds it here. */
+  /** A blob is in place before its row, and read while it is pushed; meanwhile it is held here. */
   holdBlob(digest: string): () => void {
-    this.#blobsHeld.add(digest)
-    return () => this.#blobsHeld.delete(digest)
+    this.#blobsHeld.set(digest, (this.#blobsHeld.get(digest) ?? 0) + 1)
+    return () => {
+      const left = (this.#blobsHeld.get(digest) ?? 1) - 1
+      if (left > 0) this.#blobsHeld.set(digest, left)
+      else this.#blobsHeld.delete(digest)
+    }
   }
 
   /** Removes a blob's file that no row speaks of. */
