@@ -63,6 +63,7 @@ export const gates = {
   buildPruneSpace: '1.48',
   imageMount: '1.48',
   imageInspectPlatform: '1.49',
+  pushPlatform: '1.46',
   noExpectedCommit: '1.49',
   firewallBackend: '1.49',
   imageDeletePlatforms: '1.50',

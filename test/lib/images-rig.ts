@@ -3,7 +3,11 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EngineEvent, NewEvent } from '@tdocker/engine/event/event-log.ts'
 import { SqliteEventLog } from '@tdocker/engine/event/sqlite-event-log.ts'
-import type { ProgressMessage, PullOptions } from '@tdocker/engine/image/image-backend.ts'
+import type {
+  ProgressMessage,
+  PullOptions,
+  PushOptions,
+} from '@tdocker/engine/image/image-backend.ts'
 import { type Images, type ImagesOptions, createImages } from '@tdocker/engine/image/images.ts'
 import { openStore } from '@tdocker/engine/store/sqlite-store.ts'
 import type { Store } from '@tdocker/engine/store/store.ts'
@@ -21,6 +25,8 @@ export interface ImagesRig extends AsyncDisposable {
   users: Map<string, Array<{ id: string; running: boolean }>>
   /** Pulls and answers every message. */
   pull(reference: string, o?: Partial<PullOptions>): Promise<ProgressMessage[]>
+  /** Pushes `name[:tag]`, without a tag all of them, and answers every message. */
+  push(name: string, o?: Partial<PushOptions>): Promise<ProgressMessage[]>
   /** An event of somebody else. */
   announce(event: NewEvent): Promise<void>
   events(): Array<Pick<EngineEvent, 'action' | 'actorId' | 'attributes'>>
@@ -49,6 +55,7 @@ export async function imagesRig(
         registryMirrors: [],
         insecureRegistries: [],
         maxConcurrentDownloads: 3,
+        maxConcurrentUploads: 5,
         maxDownloadAttempts: 5,
         backoffMs: 5,
         stallTimeoutMs: 2000,
@@ -80,6 +87,17 @@ export async function imagesRig(
       const told: ProgressMessage[] = []
       await state.images.backend.pull({
         reference,
+        signal: new AbortController().signal,
+        progress: (message) => told.push(message),
+        ...options,
+      })
+      return told
+    },
+    push: async (name, options = {}) => {
+      const told: ProgressMessage[] = []
+      await state.images.backend.push({
+        name,
+        tag: '',
         signal: new AbortController().signal,
         progress: (message) => told.push(message),
         ...options,

@@ -88,7 +88,7 @@ export const options: readonly Option[] = [
   { flag: 'log-level', short: 'l', kind: 'string', served: true, fallback: 'info', help: 'Set the logging level ("debug"|"info"|"warn"|"error"|"fatal")' },
   { flag: 'log-opt', key: 'log-opts', kind: 'map', served: true, help: 'Default log driver options for containers' },
   { flag: 'max-concurrent-downloads', kind: 'int', served: true, fallback: '3', help: 'Set the max concurrent downloads' },
-  { flag: 'max-concurrent-uploads', kind: 'int', fallback: '5', help: 'Set the max concurrent uploads' },
+  { flag: 'max-concurrent-uploads', kind: 'int', served: true, fallback: '5', help: 'Set the max concurrent uploads' },
   { flag: 'max-download-attempts', kind: 'int', served: true, fallback: '5', help: 'Set the max download attempts for each pull' },
   { flag: 'metrics-addr', kind: 'string', help: 'Set default address and port to serve the metrics api on' },
   { flag: 'mtu', kind: 'int', served: true, fallback: '1500', help: 'Set the MTU for the default "bridge" network' },

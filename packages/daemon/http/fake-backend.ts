@@ -150,6 +150,10 @@ export function fakeBackend(): FakeBackend {
         o.progress({ status: 'Pulling from library/busybox', id: 'latest' })
         o.progress({ status: 'Status: Image is up to date for busybox:latest' })
       },
+      push: async (o) => {
+        await note('push')(o)
+        o.progress({ status: 'The push refers to repository [docker.io/library/busybox]' })
+      },
       import: async (o) => {
         const chunks: Buffer[] = []
         for await (const chunk of o.body) chunks.push(chunk as Buffer)

@@ -331,6 +331,25 @@ test('pull tells its progress in lines, errors before them by status, later ones
   )
 })
 
+test('push takes name and tag, and the platform since it is known', async () => {
+  const headers = { 'X-Registry-Auth': encodeRegistryAuth({ identitytoken: 't' }) }
+  const platform = encodeURIComponent('{"os":"linux","architecture":"arm64"}')
+  const path = `/images/reg.test:5000/a/b/push?tag=c&platform=${platform}`
+  for (const version of ['/v1.45', '']) {
+    h.backend.calls.length = 0
+    const answer = await h.call('POST', `${version}${path}`, { headers })
+    assert.equal(answer.status, 200)
+    assert.equal(
+      answer.text,
+      '{"status":"The push refers to repository [docker.io/library/busybox]"}\r\n',
+    )
+    const [{ signal: _s, progress: _p, ...options }] = called('push') as [Record<string, unknown>]
+    const known = version === '' ? { platform: 'linux/arm64' } : {}
+    const auth = { identitytoken: 't' }
+    assert.deepEqual(options, { name: 'reg.test:5000/a/b', tag: 'c', auth, ...known })
+  }
+})
+
 test('a client that goes away ends its pull', async () => {
   const { promise: aborted, resolve } = Promise.withResolvers<void>()
   using _pull = override(h.backend.images, 'pull', async ({ signal, progress }) => {

@@ -85,6 +85,7 @@ export interface InspectOptions {
 
 export interface ImageBackend {
   pull(o: PullOptions): Promise<void>
+  push(o: PushOptions): Promise<void>
   import(o: ImportOptions): Promise<void>
   list(o: ListOptions): Promise<ImageSummary[]>
   inspect(name: string, o: InspectOptions): Promise<ImageInspect>

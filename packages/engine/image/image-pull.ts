@@ -14,6 +14,7 @@ import {
 } from '@tdocker/oci'
 import { EngineError, cancelled, system } from '../base/errors.ts'
 import type { KeyedLock } from '../base/keyed-lock.ts'
+import { blobSeen } from '../content/kept-blobs.ts'
 import type { LayerPuller, LayerProgress } from '../content/layer-puller.ts'
 import type { Layer, LayerStore } from '../content/layer-store.ts'
 import { localError } from '../content/unpack-error.ts'
@@ -129,6 +130,7 @@ async function pullOne(
           size: image?.layers.reduce((sum, layer) => sum + layer.size, 0) ?? known?.size ?? 0,
         }),
         ...nameStatements(reference, resolved.digest, id),
+        ...seenLayers(reference, resolved.manifest.layers, config),
       ]
       await o.events.commit(
         statements,
@@ -150,6 +152,19 @@ function currentId(o: PullContext, reference: Reference): string | undefined {
 function nameStatements(reference: Reference, digest: string, id: string): Statement[] {
   const byDigest = addDigest(reference, digest, id)
   return reference.digest === undefined ? [setTag(reference, id), byDigest] : [byDigest]
+}
+
+/** So that a push to the same registry can mount them. A mirror has what the registry has. */
+function seenLayers(
+  reference: Reference,
+  layers: readonly Descriptor[],
+  config: ImageConfig,
+): Statement[] {
+  const place = { host: reference.domain, repository: reference.path }
+  return layers.flatMap((layer, at) => {
+    const diffId = config.rootfs.diff_ids[at]
+    return diffId === undefined ? [] : blobSeen(diffId, layer, place)
+  })
 }
 
 interface BroughtImage {

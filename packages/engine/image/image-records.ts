@@ -140,6 +140,28 @@ export class ImageRecords {
     ]
   }
 
+  /** Tags of a repository in order of name. */
+  tagsOf(reference: Reference): Array<{ tag: string; imageId: string }> {
+    return this.#store
+      .all<{ tag: string; image_id: string }>(
+        'SELECT tag, image_id FROM image_tag WHERE repository = ? ORDER BY tag',
+        canonicalName(reference),
+      )
+      .map((row) => ({ tag: row.tag, imageId: row.image_id }))
+  }
+
+  /** Whether a tag or digest of the repository names an image. */
+  hasRepository(reference: Reference): boolean {
+    const name = canonicalName(reference)
+    const found = this.#store.get(
+      `SELECT 1 FROM image_tag WHERE repository = ?
+       UNION ALL SELECT 1 FROM image_digest WHERE repository = ? LIMIT 1`,
+      name,
+      name,
+    )
+    return found !== undefined
+  }
+
   lastTaggedAt(id: string): number | undefined {
     const row = this.#store.get<{ at: number | null }>(
       'SELECT max(tagged_at) AS at FROM image_tag WHERE image_id = ?',

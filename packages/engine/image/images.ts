@@ -8,7 +8,10 @@ import { OneAtATime } from '../base/one-at-a-time.ts'
 import type { ImageCommits, ImageSource } from '../container/needs.ts'
 import { ContentPaths } from '../content/content-paths.ts'
 import { collectContentGarbage, layersLostByReboot } from '../content/garbage.ts'
+import { KeptBlobs } from '../content/kept-blobs.ts'
+import { LayerCompressor } from '../content/layer-compressor.ts'
 import { LayerPuller } from '../content/layer-puller.ts'
+import { LayerPusher } from '../content/layer-pusher.ts'
 import { LayerStore } from '../content/layer-store.ts'
 import type { EventLog } from '../event/event-log.ts'
 import { RegistryClient, type RegistryClientOptions } from '../registry/registry-client.ts'
@@ -24,6 +27,7 @@ import { listImages } from './image-list.ts'
 import { ImageLookup } from './image-lookup.ts'
 import { pruneImages } from './image-prune.ts'
 import { IMAGES_LOCK, pullImage } from './image-pull.ts'
+import { pushImage } from './image-push.ts'
 import { ImageRecords, dropImage, setTag } from './image-records.ts'
 import { removeImage, sweepRemoved } from './image-remove.ts'
 import { CachedImageSource } from './image-source.ts'
@@ -39,6 +43,7 @@ export interface ImagesOptions {
   config: {
     dataRoot: string
     maxConcurrentDownloads: number
+    maxConcurrentUploads: number
     maxDownloadAttempts: number
   } & RegistryClientOptions
   users: ImageUsers
@@ -55,7 +60,10 @@ export interface Images {
   /** Takes over registries and limits for the next pull; throws as `createImages`. */
   reload(
     options: RegistryOptions &
-      Pick<ImagesOptions['config'], 'maxConcurrentDownloads' | 'maxDownloadAttempts'>,
+      Pick<
+        ImagesOptions['config'],
+        'maxConcurrentDownloads' | 'maxConcurrentUploads' | 'maxDownloadAttempts'
+      >,
   ): void
   /** How many images there are, for `info`. */
   count(): number
@@ -87,6 +95,16 @@ export function createImages(o: ImagesOptions): Images {
     backoffMs: o.config.backoffMs ?? 1000,
     onError,
   })
+  const kept = new KeptBlobs({ store, layers })
+  const compressor = new LayerCompressor({ store, native, layers, onError })
+  const pusher = new LayerPusher({
+    layers,
+    kept,
+    compressor,
+    maxConcurrentUploads: o.config.maxConcurrentUploads,
+    backoffMs: o.config.backoffMs ?? 1000,
+    attempts: 5,
+  })
   const context = {
     native,
     records,
@@ -97,6 +115,7 @@ export function createImages(o: ImagesOptions): Images {
     registry,
     layers,
     puller,
+    pusher,
     events,
     users,
     lock,
@@ -109,6 +128,7 @@ export function createImages(o: ImagesOptions): Images {
   return {
     backend: {
       pull: (options) => pullImage(context, options),
+      push: (options) => pushImage(context, options),
       import: (options) => importImage(context, options),
       list: (options) => listImages(context, options),
       inspect: async (name, { platform }) =>
@@ -131,6 +151,7 @@ export function createImages(o: ImagesOptions): Images {
     reload: (options) => {
       registry.config = new RegistryConfig(options)
       puller.reload(options)
+      pusher.reload(options)
     },
     count: () => records.count(),
     layersSize: () => records.layersSize(),
@@ -138,6 +159,8 @@ export function createImages(o: ImagesOptions): Images {
       await dropLostLayers(context, store)
       await sweep()
       keeper.watch()
+      await compressor.collectGarbage()
+      await kept.collectGarbage()
       await collectContentGarbage({ store, native, layers, onError })
       layers.scheduleSync()
     },

@@ -1,5 +1,5 @@
 /** Sentences about images that clients match on; they are moby's. */
-import { type Platform, formatPlatform, shortId } from '@tdocker/oci'
+import { type Platform, type Reference, familiarName, formatPlatform, shortId } from '@tdocker/oci'
 
 export const messages = {
   noSuchImage: (name: string): string => `No such image: ${name}`,
@@ -9,6 +9,8 @@ export const messages = {
     `no matching manifest for ${formatPlatform(wanted)} in the manifest list entries`,
   schema1: (reference: string): string =>
     `Docker Image Format v1 and Docker Image manifest version 2, schema 1 support has been removed. Suggest the author of ${reference} to upgrade the image to the OCI Format or Docker Image manifest v2, schema 2. More information at https://docs.docker.com/go/deprecated-image-specs/`,
+  nothingToPush: (repository: Reference): string =>
+    `An image does not exist locally with the tag: ${familiarName(repository)}`,
   rootfsMismatch: "layers from manifest don't match image configuration",
   tagDigest: 'refusing to create a tag with a digest reference',
   tagAlgorithm: 'refusing to create an ambiguous tag using digest algorithm as name',

@@ -39,6 +39,16 @@ export function parsePull(image: string, tag: string | undefined): Reference {
   })
 }
 
+/** `name` and `tag` of a push. Without a tag in either: all tags. */
+export function parsePush(name: string, tag: string): Reference {
+  return orInvalid(() => {
+    const reference = parseReference(name)
+    if (tag === '') return reference
+    if (reference.digest !== undefined) throw new Error('cannot import digest reference')
+    return withTag(reference, tag)
+  })
+}
+
 /** `repo` and `tag` of tag and import; undefined when there is no repo. */
 export function parseRepoTag(repo: string, tag: string): Reference | undefined {
   if (repo === '') return undefined

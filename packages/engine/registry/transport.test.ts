@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type RequestListener, createServer } from 'node:http'
 import { type AddressInfo, type Socket, connect, createServer as createTcpServer } from 'node:net'
 import { Readable } from 'node:stream'
+import { text as readText } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { NetworkError } from './registry-error.ts'
 import { type RequestOptions, Transport, networkError } from './transport.ts'
@@ -213,15 +214,17 @@ test('a proxy that refuses is told as Go tells it', async (t) => {
 
 test('a body is sent anew where a redirect keeps the method, and not at all where it does not', async (t) => {
   const seen: Array<[string, string, string | undefined]> = []
-  const other = await serve(t, async (request, response) => {
-    const body = Buffer.concat(await request.toArray()).toString()
-    seen.push([request.method ?? '', body, request.headers.authorization])
-    response.writeHead(201).end()
+  const other = await serve(t, (request, response) => {
+    void readText(request).then((body) => {
+      seen.push([request.method ?? '', body, request.headers.authorization])
+      response.writeHead(201).end()
+    })
   })
-  const first = await serve(t, async (request, response) => {
-    await request.toArray()
-    const status = request.url === '/keep' ? 307 : 302
-    response.writeHead(status, { location: `${other}/c` }).end()
+  const first = await serve(t, (request, response) => {
+    void readText(request).then(() => {
+      const status = request.url === '/keep' ? 307 : 302
+      response.writeHead(status, { location: `${other}/c` }).end()
+    })
   })
   const options = {
     method: 'PUT',

@@ -18,6 +18,7 @@ export function imageRoutes(images: ImageBackend): Routes {
       )
     },
     ImageCreate: (x) => (text(x.query, 'fromImage') ? pull(x, images) : importImage(x, images)),
+    ImagePush: (x) => push(x, images),
     ImageInspect: async (x) => {
       const found = await images.inspect(x.param('name'), inspectOptions(x))
       x.json(200, imageInspectFor(found, x.version))
@@ -97,6 +98,22 @@ async function pull(x: Exchange, images: ImageBackend): Promise<void> {
       // `pull -a` of old clients sends a trailing colon.
       reference: text(x.query, 'fromImage').replace(/:$/, ''),
       ...(tag && { tag }),
+      ...(platform && { platform }),
+      ...(auth && { auth }),
+      signal: x.signal,
+      progress,
+    }),
+  )
+}
+
+async function push(x: Exchange, images: ImageBackend): Promise<void> {
+  // Older clients send what older daemons ignored.
+  const platform = x.since('pushPlatform') ? platformOf(x) : undefined
+  const auth = decodeRegistryAuth(x.header(registryAuthHeader))
+  await new ProgressStream(x).run((progress) =>
+    images.push({
+      name: x.param('name'),
+      tag: text(x.query, 'tag'),
       ...(platform && { platform }),
       ...(auth && { auth }),
       signal: x.signal,
