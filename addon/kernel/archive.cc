@@ -41,6 +41,23 @@ struct Packing {
   bool last = false;
 };
 
+// Into the caller's memory, which stays where it is until then; answers how much.
+Napi::Value ReadInto(const Napi::CallbackInfo& info, const std::shared_ptr<Packing>& packing) {
+  auto memory = info[0].As<Napi::Uint8Array>();
+  auto pin = std::make_shared<Napi::ObjectReference>(Napi::Persistent(memory.As<Napi::Object>()));
+  auto part =
+      std::make_shared<TarPart>(reinterpret_cast<char*>(memory.Data()), memory.ByteLength());
+  return RunOnThread(
+      info.Env(),
+      [packing, part] {
+        std::lock_guard lock(packing->mutex);
+        return packing->packer.Read(part.get());
+      },
+      [pin, part](Napi::Env env) -> Napi::Value {
+        return Napi::Number::New(env, static_cast<double>(part->size));
+      });
+}
+
 Napi::Value ReadPart(const Napi::CallbackInfo& info, const std::shared_ptr<Packing>& packing) {
   auto part = std::make_shared<std::unique_ptr<TarPart>>();
   return RunOnThread(
@@ -53,7 +70,7 @@ Napi::Value ReadPart(const Napi::CallbackInfo& info, const std::shared_ptr<Packi
       [part](Napi::Env env) -> Napi::Value {
         TarPart* read = part->get();
         if (read->size == 0) return env.Undefined();
-        char* data = read->data.release();
+        char* data = read->own.release();
         return Napi::Buffer<char>::NewOrCopy(env, data, read->size,
                                              [](Napi::Env, char* bytes) { delete[] bytes; });
       });
@@ -82,8 +99,8 @@ Failure NextChunk(Packing* packing) {
   char frame[kFrame];
   int length = snprintf(frame, sizeof(frame), "%zx\r\n", size);
   packing->sent = kFrame - length;
-  memcpy(part->data.get() + packing->sent, frame, length);
-  memcpy(part->data.get() + part->size, "\r\n", 2);
+  memcpy(part->data + packing->sent, frame, length);
+  memcpy(part->data + part->size, "\r\n", 2);
   part->size += 2;
   packing->last = size == 0;
   packing->part = std::move(part);
@@ -101,8 +118,8 @@ Failure SendParts(Packing* packing, Progress* progress) {
     }
     bool blocked = false;
     TarPart* part = packing->part.get();
-    if (Failure failure = SendSome(packing->socket.get(), part->data.get(), part->size,
-                                   &packing->sent, &blocked)) {
+    if (Failure failure =
+            SendSome(packing->socket.get(), part->data, part->size, &packing->sent, &blocked)) {
       return failure;
     }
     if (blocked) {
@@ -147,6 +164,8 @@ Napi::Value TarPackerCall(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(env);
   result["read"] = Napi::Function::New(
       env, [packing](const Napi::CallbackInfo& info) { return ReadPart(info, packing); });
+  result["readInto"] = Napi::Function::New(
+      env, [packing](const Napi::CallbackInfo& info) { return ReadInto(info, packing); });
   result["send"] = Napi::Function::New(
       env, [packing](const Napi::CallbackInfo& info) { return Send(info, packing); });
   result["close"] = Napi::Function::New(env, [packing](const Napi::CallbackInfo& info) {

@@ -115,7 +115,7 @@ void TarPacker::Close() {
 
 void TarPacker::CopyPending(TarPart* part) {
   size_t n = std::min(pending_.size() - pending_at_, part->capacity - part->size);
-  memcpy(part->data.get() + part->size, pending_.data() + pending_at_, n);
+  memcpy(part->data + part->size, pending_.data() + pending_at_, n);
   part->size += n;
   pending_at_ += n;
   if (pending_at_ < pending_.size()) return;
@@ -125,7 +125,7 @@ void TarPacker::CopyPending(TarPart* part) {
 
 Failure TarPacker::CopyFile(TarPart* part) {
   size_t want = std::min<uint64_t>(file_left_, part->capacity - part->size);
-  ssize_t n = Retry([&] { return read(file_.get(), part->data.get() + part->size, want); });
+  ssize_t n = Retry([&] { return read(file_.get(), part->data + part->size, want); });
   if (n < 0) return Fail("read");
   // It has become shorter since its size was told: the rest is zeros.
   if (n == 0) zeros_ += std::exchange(file_left_, 0);
@@ -137,7 +137,7 @@ Failure TarPacker::CopyFile(TarPart* part) {
 
 void TarPacker::FillZeros(TarPart* part) {
   size_t n = std::min<uint64_t>(zeros_, part->capacity - part->size);
-  memset(part->data.get() + part->size, 0, n);
+  memset(part->data + part->size, 0, n);
   part->size += n;
   zeros_ -= n;
 }

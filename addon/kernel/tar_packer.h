@@ -19,8 +19,11 @@
 struct TarPart {
   // `lead` bytes before it and `trail` behind it are the caller's.
   TarPart(size_t lead, size_t most, size_t trail)
-      : data(new char[lead + most + trail]), size(lead), capacity(lead + most) {}
-  std::unique_ptr<char[]> data;
+      : own(new char[lead + most + trail]), data(own.get()), size(lead), capacity(lead + most) {}
+  // In memory of somebody else, who keeps it.
+  TarPart(char* memory, size_t most) : data(memory), size(0), capacity(most) {}
+  std::unique_ptr<char[]> own;
+  char* const data;
   size_t size;
   const size_t capacity;
 };

@@ -155,6 +155,7 @@ export class FakeNative {
       treeChanges: this.#async('treeChanges', () => []),
       tarPacker: this.#sync('tarPacker', () => ({
         read: async () => undefined,
+        readInto: async () => 0,
         send: async () => 'done' as const,
         close: async () => {},
       })),

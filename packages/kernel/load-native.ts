@@ -172,11 +172,15 @@ function guardPacker(raw: TarPacker): TarPacker {
     () => {},
     () => raw.read(),
   ) as TarPacker['read']
+  const readInto = guardAsync(
+    () => {},
+    (memory) => raw.readInto(memory as Uint8Array),
+  ) as TarPacker['readInto']
   const send = guardAsync(
     () => {},
     (fd) => raw.send(fd as number),
   ) as TarPacker['send']
-  return { read, send, close: () => raw.close() }
+  return { read, readInto, send, close: () => raw.close() }
 }
 
 function guardDecompressor(raw: Decompressor): Decompressor {

@@ -377,6 +377,8 @@ export interface Decompressor {
 export interface TarPacker {
   /** The next part, about 1 MiB; undefined at the end. One call at a time. */
   read(): Promise<Buffer | undefined>
+  /** Fills the caller's memory with the next part, and answers how much it is; 0 at the end. */
+  readInto(memory: Uint8Array): Promise<number>
   /**
    * Writes the archive to a socket in HTTP chunks, the last one included; call until `done`. EPIPE
    * or ECONNRESET when the peer is gone; `stalled` when it has taken nothing since the last call.

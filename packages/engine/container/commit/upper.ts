@@ -1,14 +1,13 @@
 /** What a container has changed, as a layer's tar: read from its upper directory by descriptors. */
-import type { Readable } from 'node:stream'
-import { KernelError } from '@tdocker/kernel/native.ts'
+import { KernelError, type TarPacker } from '@tdocker/kernel/native.ts'
 import { INIT_LAYER } from '../archive/changes.ts'
-import { tarStream } from '../archive/tar-source.ts'
 import type { Container } from '../container.ts'
 import type { Context } from '../context.ts'
 import { noSuchContainer } from '../messages.ts'
 import { containerDirs } from '../paths.ts'
 
 export interface Upper extends AsyncDisposable {
+  /** A part is good until the next one is asked for. */
   tar: AsyncIterable<Uint8Array>
 }
 
@@ -22,10 +21,7 @@ export async function openUpper(ctx: Context, c: Container): Promise<Upper> {
     const fd = openDirectory(ctx, c, diff)
     try {
       const packer = native.tarPacker({ fd, layer: { lower, stubs: INIT_LAYER } })
-      const tar = tarStream(packer, () => packer.close())
-      // Whoever reads it is told; nobody may.
-      tar.on('error', () => {})
-      return { tar, [Symbol.asyncDispose]: () => closed(tar) }
+      return { tar: parts(packer), [Symbol.asyncDispose]: () => packer.close() }
     } finally {
       native.closeFd(fd)
     }
@@ -34,12 +30,29 @@ export async function openUpper(ctx: Context, c: Container): Promise<Upper> {
   }
 }
 
-async function closed(stream: Readable): Promise<void> {
-  if (stream.closed) return
-  const done = Promise.withResolvers<void>()
-  stream.once('close', done.resolve)
-  stream.destroy()
-  await done.promise
+const PART = 1024 * 1024
+
+/**
+ * One part is read while the one before is used, in two buffers that take turns: fresh ones for every
+ * part would keep the collector of garbage busier than the copy.
+ */
+async function* parts(packer: TarPacker): AsyncGenerator<Uint8Array> {
+  let [current, next] = [Buffer.allocUnsafeSlow(PART), Buffer.allocUnsafeSlow(PART)]
+  let ahead = packer.readInto(current)
+  try {
+    for (;;) {
+      const length = await ahead
+      if (length === 0) return
+      ahead = packer.readInto(next)
+      // It may fail before anybody asks for it.
+      ahead.catch(() => {})
+      yield current.subarray(0, length)
+      ;[current, next] = [next, current]
+    }
+  } finally {
+    await packer.close()
+    await ahead.catch(() => {})
+  }
 }
 
 function openDirectory(ctx: Context, c: Container, path: string): number {

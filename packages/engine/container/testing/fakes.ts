@@ -182,6 +182,7 @@ export class FakeKernel {
     resolveIn: (o) => Promise.resolve(o.path),
     tarPacker: () => ({
       read: async () => undefined,
+      readInto: async () => 0,
       send: async () => 'done' as const,
       close: async () => {},
     }),
