@@ -14,6 +14,7 @@ export const filterKeys = {
   ContainerPrune: 'label label! until',
   ImageList: 'before dangling label label! reference since until',
   ImagePrune: 'dangling label label! until unused-for',
+  ImageSearch: 'is-automated is-official stars',
   NetworkList: 'dangling driver id label name scope type',
   NetworkPrune: 'label label! until',
   VolumeList: 'dangling driver label name',

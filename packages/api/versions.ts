@@ -81,6 +81,7 @@ export const gates = {
   nri: '1.53',
   /** `logs` as JSON objects. */
   jsonLogs: '1.54',
+  attestations: '1.55',
 } as const
 
 /** Negative, zero or positive as `a` is older than, equal to or newer than `b`. */

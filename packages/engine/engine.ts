@@ -20,6 +20,7 @@ import { readLog } from './log/read-log.ts'
 import { createNetworks, type Networks } from './network/index.ts'
 import type { NetworkBackend } from './network/network-backend.ts'
 import { NetworkVerbs } from './network/network-verbs.ts'
+import type { RegistryBackend } from './registry/registry-backend.ts'
 import { openStore } from './store/sqlite-store.ts'
 import { sql, type Store } from './store/store.ts'
 import { textOf } from './system/host.ts'
@@ -39,6 +40,7 @@ export interface Engine {
   readonly containers: ContainerBackend
   readonly execs: ExecBackend
   readonly images: ImageBackend
+  readonly registries: RegistryBackend
   readonly volumes: VolumeBackend
   readonly networks: NetworkBackend
   readonly system: System
@@ -63,6 +65,7 @@ class AssembledEngine implements Engine {
   readonly containers: ContainerBackend
   readonly execs: ExecBackend
   readonly images: ImageBackend
+  readonly registries: RegistryBackend
   readonly volumes: VolumeBackend
   readonly networks: NetworkBackend
   readonly system: System
@@ -148,6 +151,7 @@ class AssembledEngine implements Engine {
     this.containers = containers.backend
     this.execs = containers.execs
     this.images = images.backend
+    this.registries = images.registries
     const volumeVerbs = new VolumeVerbs({
       volumes,
       store,

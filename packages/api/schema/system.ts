@@ -16,7 +16,8 @@ export type AuthConfig = Static<typeof AuthConfig>
 
 export interface AuthResponse {
   Status: string
-  IdentityToken: string
+  /** Absent where the registry gave none. */
+  IdentityToken?: string
 }
 
 export interface Commit {

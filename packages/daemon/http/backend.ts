@@ -15,6 +15,7 @@ import type {
 import type { ContainerBackend, ExecBackend, Filters } from '@tdocker/engine/backend-types.ts'
 import type { ImageBackend } from '@tdocker/engine/image/image-backend.ts'
 import type { NetworkBackend } from '@tdocker/engine/network/network-backend.ts'
+import type { RegistryBackend } from '@tdocker/engine/registry/registry-backend.ts'
 import type { VolumeBackend } from '@tdocker/engine/volume/volume-backend.ts'
 
 export type {
@@ -29,6 +30,7 @@ export type {
 } from '@tdocker/engine/backend-types.ts'
 export type { ImageBackend, ProgressMessage } from '@tdocker/engine/image/image-backend.ts'
 export type { NetworkBackend } from '@tdocker/engine/network/network-backend.ts'
+export type { RegistryBackend } from '@tdocker/engine/registry/registry-backend.ts'
 export type { VolumeBackend } from '@tdocker/engine/volume/volume-backend.ts'
 
 export interface SystemBackend {
@@ -51,6 +53,7 @@ export interface Backend {
   containers: ContainerBackend
   execs: ExecBackend
   images: ImageBackend
+  registries: RegistryBackend
   volumes: VolumeBackend
   networks: NetworkBackend
   system: SystemBackend

@@ -11,6 +11,9 @@ const statusOfKind: Readonly<Record<ErrorKind, number>> = {
   conflict: 409,
   unauthorized: 401,
   forbidden: 403,
+  // What a registry's own answer says.
+  notAllowed: 405,
+  tooManyRequests: 429,
   unavailable: 503,
   notModified: 304,
   notImplemented: 501,

@@ -178,6 +178,17 @@ export function fakeBackend(): FakeBackend {
         return { ImagesDeleted: [{ Deleted: imageId }], SpaceReclaimed: 7 }
       },
     },
+    registries: {
+      inspectDistribution: async (...args) => {
+        await note('distribution inspect')(...args)
+        const mediaType = 'application/vnd.oci.image.index.v1+json'
+        return { Descriptor: { mediaType, digest: imageId, size: 7 }, Platforms: null }
+      },
+      search: async (o) => {
+        await note('search')(o)
+        return []
+      },
+    },
     volumes: {
       list: async (o) => {
         await note('volume list')(o)

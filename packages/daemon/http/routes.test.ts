@@ -403,6 +403,51 @@ test('auth', async () => {
   assert.deepEqual(called('auth'), [{ username: 'u', password: 'p' }])
 })
 
+test('what registries are asked', async () => {
+  const auth = Buffer.from('{"username":"u"}').toString('base64url')
+  const headers = { 'X-Registry-Auth': auth }
+  const found = await h.call('GET', '/v1.30/distribution/r.test/a/b:1/json', { headers })
+  assert.equal(found.status, 200, found.text)
+  const [name, inspected] = called('distribution inspect') as [string, Record<string, unknown>]
+  assert.deepEqual([name, inspected['auth']], ['r.test/a/b:1', { username: 'u' }])
+  h.backend.calls.length = 0
+  const filters = encodeURIComponent('{"stars":["3"]}')
+  await h.call('GET', `/images/search?term=r.test/x&limit=7&filters=${filters}`, { headers })
+  const [{ signal: _signal, ...options }] = called('search') as [Record<string, unknown>]
+  assert.deepEqual(options, {
+    term: 'r.test/x',
+    limit: 7,
+    filters: new Map([['stars', ['3']]]),
+    auth: { username: 'u' },
+  })
+  for (const [query, message] of [
+    ['limit=x', 'invalid limit specified: strconv.Atoi: parsing "x": invalid syntax'],
+    ['filters={"x":["1"]}', "invalid filter 'x'"],
+  ]) {
+    const refused = await h.call('GET', `/images/search?${query}`)
+    assert.deepEqual([refused.status, JSON.parse(refused.text)], [400, { message }])
+  }
+})
+
+test('attestations are refused as by dockerd with a store of layers', async () => {
+  const told = async (path: string): Promise<[number, string]> => {
+    const { status, text } = await h.call('GET', path)
+    return [status, (JSON.parse(text) as { message: string }).message]
+  }
+  assert.deepEqual(await told('/images/a/b/attestations'), [
+    501,
+    'the legacy image store does not support attestations',
+  ])
+  assert.deepEqual(await told('/images/x/attestations?platform=a&platform=b'), [
+    400,
+    'only one platform value is currently supported',
+  ])
+  assert.deepEqual(await told('/v1.54/images/x/attestations'), [
+    400,
+    'GET /images/{name:.*}/attestations requires minimum API version 1.55',
+  ])
+})
+
 test('info is shaped for the client’s version', async () => {
   const info = async (version: string) =>
     JSON.parse((await h.call('GET', `/v${version}/info`)).text) as Record<string, unknown>

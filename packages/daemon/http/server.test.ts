@@ -125,6 +125,8 @@ test('a kind of error is one status', async () => {
     conflict: 409,
     unauthorized: 401,
     forbidden: 403,
+    notAllowed: 405,
+    tooManyRequests: 429,
     unavailable: 503,
     notModified: 304,
     notImplemented: 501,

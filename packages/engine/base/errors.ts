@@ -8,6 +8,8 @@ export type ErrorKind =
   | 'conflict'
   | 'unauthorized'
   | 'forbidden'
+  | 'notAllowed'
+  | 'tooManyRequests'
   | 'unavailable'
   | 'notModified'
   | 'notImplemented'

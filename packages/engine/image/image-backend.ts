@@ -60,15 +60,6 @@ export interface SaveOptions {
   signal: AbortSignal
 }
 
-export interface SearchOptions {
-  term: string
-  /** Undefined: the registry's own limit. */
-  limit?: number
-  filters: Filters
-  auth?: AuthConfig
-  signal: AbortSignal
-}
-
 export interface ListOptions {
   all: boolean
   filters: Filters

@@ -1,7 +1,8 @@
 import type { ImageSummary } from '@tdocker/api'
 import { canonicalName, canonicalString, familiarName, familiarString } from '@tdocker/oci'
 import type { Reference } from '@tdocker/oci'
-import { invalidParameter, system } from '../base/errors.ts'
+import { booleanFilter } from '../base/boolean-filter.ts'
+import { system } from '../base/errors.ts'
 import type { Filters } from '../backend-types.ts'
 import type { ImageUsers, ListOptions } from './image-backend.ts'
 import type { ImageLookup } from './image-lookup.ts'
@@ -101,13 +102,4 @@ function labelsMatch(given: CatalogImage['labels'], filters: Filters): boolean {
     return value !== undefined && (rest.length === 0 || value === rest.join('='))
   }
   return wanted.every(has) && !unwanted.some(has)
-}
-
-function booleanFilter(filters: Filters, key: string): boolean | undefined {
-  const values = filters.get(key)
-  if (values === undefined) return undefined
-  const isFalse = values.includes('0') || values.includes('false')
-  const isTrue = values.includes('1') || values.includes('true')
-  if (isFalse === isTrue) throw invalidParameter(`invalid filter '${key}=[${values.join(' ')}]'`)
-  return isTrue
 }

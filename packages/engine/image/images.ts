@@ -14,6 +14,8 @@ import { LayerPuller } from '../content/layer-puller.ts'
 import { LayerPusher } from '../content/layer-pusher.ts'
 import { LayerStore } from '../content/layer-store.ts'
 import type { EventLog } from '../event/event-log.ts'
+import { inspectDistribution } from '../registry/distribution-inspect.ts'
+import type { RegistryBackend } from '../registry/registry-backend.ts'
 import { RegistryClient, type RegistryClientOptions } from '../registry/registry-client.ts'
 import { RegistryConfig, type RegistryOptions } from '../registry/registry-config.ts'
 import type { Store } from '../store/store.ts'
@@ -55,6 +57,8 @@ export interface Images {
   backend: ImageBackend
   source: ImageSource
   commits: ImageCommits
+  /** What is asked of registries without an image in the store. */
+  registries: RegistryBackend
   /** `POST /auth` */
   auth(config: AuthConfig): Promise<AuthResponse>
   /** Takes over registries and limits for the next pull; throws as `createImages`. */
@@ -146,6 +150,10 @@ export function createImages(o: ImagesOptions): Images {
     },
     source: new CachedImageSource({ ...context, store }),
     commits: imageCommits(context),
+    registries: {
+      inspectDistribution: (name, options) => inspectDistribution(registry, name, options),
+      search: (options) => registry.search(options),
+    },
     auth: (config) =>
       registry.login(config, AbortSignal.any([closing.signal, AbortSignal.timeout(30_000)])),
     reload: (options) => {

@@ -6,10 +6,12 @@ import { createHash } from 'node:crypto'
 import type { AuthConfig } from '@tdocker/api'
 import type { Challenge } from './challenge.ts'
 import { parseChallenges } from './challenge.ts'
+import { errorOfResponse } from './error-response.ts'
 import {
+  AuthorizationError,
+  NetworkError,
   NoCredentials,
   UnexpectedResponse,
-  errorOfResponse,
   parseRetryAfter,
 } from './registry-error.ts'
 import { readBody } from './read-body.ts'
@@ -88,17 +90,20 @@ export class Authorizer {
     this.#o = o
   }
 
-  /** The header to send at first; undefined before the first challenge. */
-  async header(scope: string, signal: AbortSignal): Promise<string | undefined> {
+  /** The header to send at first; undefined before the first challenge. Throws as `challenged`. */
+  async header(
+    scope: string,
+    o: { signal: AbortSignal; method: string; url: string },
+  ): Promise<string | undefined> {
     const { registrytoken } = this.#o.credentials
     if (registrytoken) return `Bearer ${registrytoken}`
     if (!this.#challenge) return undefined
-    return this.#answer(this.#challenge, scope, { signal, method: 'GET', url: this.#o.base.href })
+    return this.#answer(this.#challenge, scope, o)
   }
 
   /**
    * The header that answers a 401, or undefined when it was answered already and refused.
-   * Throws RegistryError when the token server refuses, NoCredentials when basic ones are missing.
+   * Throws AuthorizationError when the token server refuses, NoCredentials when basic ones are missing.
    */
   async challenged(
     response: Response,
@@ -146,6 +151,8 @@ export class Authorizer {
     this.#pending.set(key, pending)
     try {
       return `Bearer ${await pending}`
+    } catch (error) {
+      throw ofRequest(error, o)
     } finally {
       this.#pending.delete(key)
     }
@@ -229,6 +236,8 @@ export class Authorizer {
       url.searchParams.append('client_id', CLIENT_ID)
     }
     if (basic) url.searchParams.append('account', this.#o.credentials.username ?? '')
+    // In Go's order: errors show the address.
+    url.searchParams.sort()
     return this.#o.transport.send({
       method: 'GET',
       url,
@@ -260,6 +269,14 @@ export class Authorizer {
       signal: o.signal,
     })
   }
+}
+
+/** Docker tells what went wrong with the token of the request that needed it. */
+function ofRequest(error: unknown, o: { method: string; url: string }): unknown {
+  if (!(error instanceof Error) || error.name === 'AbortError') return error
+  const told = new AuthorizationError(o.method, o.url, error)
+  if (!(error instanceof NetworkError)) return told
+  return new NetworkError(told.message, { permanent: error.permanent, cause: error })
 }
 
 async function readToken(

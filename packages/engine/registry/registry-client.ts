@@ -1,19 +1,23 @@
 /** The way to registries: endpoints in order, fallback between them, and login. */
-import type { AuthConfig, AuthResponse } from '@tdocker/api'
+import type { AuthConfig, AuthResponse, SearchResult } from '@tdocker/api'
 import { type Reference, familiarName, familiarString } from '@tdocker/oci'
-import { EngineError, forbidden, invalidParameter, system, unauthorized } from '../base/errors.ts'
-import { Authorizer, TokenCache, responseError } from './authorizer.ts'
-import { readBody } from './read-body.ts'
+import { STATUS_CODES } from 'node:http'
+import { EngineError, forbidden, invalidParameter, isKind, system } from '../base/errors.ts'
+import { Authorizer, TokenCache } from './authorizer.ts'
 import {
+  AuthorizationError,
   NetworkError,
   NoCredentials,
   RegistryError,
   UnexpectedResponse,
+  plainError,
   pullError,
   pushError,
 } from './registry-error.ts'
 import { type Endpoint, RegistryConfig, type RegistryOptions } from './registry-config.ts'
+import type { SearchOptions } from './registry-backend.ts'
 import { Repository } from './repository.ts'
+import { searchImages } from './search.ts'
 import { type Response, Transport, type TransportOptions, discard } from './transport.ts'
 
 export interface RegistryClientOptions extends RegistryOptions, TransportOptions {
@@ -44,12 +48,21 @@ export class RegistryClient {
     visit: (repository: Repository) => Promise<T>,
   ): Promise<T> {
     if (familiarName(reference) === 'scratch') throw forbidden("'scratch' is a reserved name")
-    const endpoints = await this.config.endpoints(reference.domain, { mirrors: true })
     try {
-      return await this.#visitFirst(reference, endpoints, { ...o, actions: 'pull' }, visit)
+      return await this.visit(reference, o, visit)
     } catch (error) {
       throw pullError(error, reference)
     }
+  }
+
+  /** As `withRepository`, with the errors as they come. */
+  async visit<T>(
+    reference: Reference,
+    o: { auth: AuthConfig | undefined; signal: AbortSignal },
+    visit: (repository: Repository) => Promise<T>,
+  ): Promise<T> {
+    const endpoints = await this.config.endpoints(reference.domain, { mirrors: true })
+    return this.#visitFirst(reference, endpoints, { ...o, actions: 'pull' }, visit)
   }
 
   /** As `withRepository` to write to: mirrors are left out, and who answers is found by a ping. */
@@ -139,16 +152,18 @@ export class RegistryClient {
   async login(config: AuthConfig, signal: AbortSignal): Promise<AuthResponse> {
     const host = serverHost(config.serveraddress)
     const endpoints = await this.config.endpoints(host, { mirrors: false })
-    let last: unknown
+    let last: unknown = system(`no endpoints found for ${host}`)
     for (const endpoint of endpoints) {
       try {
         return await this.#loginTo(endpoint, config, signal)
       } catch (error) {
-        if (error instanceof EngineError || signal.aborted) throw error
-        last = error
+        // Another endpoint would refuse the same credentials, and without TLS.
+        const told = plainError(error)
+        if (signal.aborted || isKind(told, 'unauthorized')) throw told
+        last = told
       }
     }
-    throw system(last instanceof Error ? last.message : String(last), last)
+    throw last
   }
 
   async #loginTo(
@@ -164,35 +179,29 @@ export class RegistryClient {
     let response = await send({})
     if (response.status === 401) {
       discard(response.body)
-      const authorization = await this.#answerLogin(authorizer, response, url, signal)
+      const asked = { scope: '', sent: undefined, signal, method: 'GET', url: url.href }
+      const authorization = await authorizer.challenged(response, asked)
       if (authorization !== undefined) response = await send({ authorization })
     }
+    discard(response.body)
     if (response.status === 200) {
-      discard(response.body)
-      return { Status: 'Login Succeeded', IdentityToken: authorizer.identityToken }
+      const { identityToken } = authorizer
+      return { Status: 'Login Succeeded', ...(identityToken && { IdentityToken: identityToken }) }
     }
-    const refused = responseError(response, await readBody(response, 64 * 1024))
-    const status = `${response.status} ${response.statusText}`.trim()
-    const text = `login attempt to ${url.href} failed with status: ${status}`
-    throw response.status === 401 ? unauthorized(text, refused) : system(text, refused)
+    const status = `${response.status} ${STATUS_CODES[response.status] ?? ''}`.trim()
+    throw new UnexpectedResponse(`login attempt to ${url.href} failed with status: ${status}`, 0)
   }
 
-  async #answerLogin(
-    authorizer: Authorizer,
-    response: Response,
-    url: URL,
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const asked = { scope: '', sent: undefined, signal, method: 'GET', url: url.href }
-    try {
-      return await authorizer.challenged(response, asked)
-    } catch (error) {
-      if (error instanceof RegistryError && (error.status === 401 || error.status === 403)) {
-        throw unauthorized(`Get "${url.href}": ${error.message}`, error)
-      }
-      if (error instanceof NoCredentials) throw unauthorized(error.message, error)
-      throw error
-    }
+  /** `GET /images/search`: throws invalidParameter for what cannot be searched, system for answers that are none. */
+  search(options: SearchOptions): Promise<SearchResult[]> {
+    return searchImages(
+      {
+        config: this.config,
+        transport: this.#transport,
+        authorizer: (endpoint, local, auth) => this.#authorizer(endpoint, local, auth),
+      },
+      options,
+    )
   }
 
   close(): Promise<void> {
@@ -203,7 +212,8 @@ export class RegistryClient {
 /** moby's continueOnError: what another endpoint might do better. */
 function mayFallBack(error: unknown, endpoint: Endpoint, repository: Repository): boolean {
   if (error instanceof EngineError) return endpoint.mirror && error.kind !== 'cancelled'
-  if (error instanceof RegistryError || error instanceof NoCredentials) return endpoint.mirror
+  const refused = [RegistryError, NoCredentials, AuthorizationError]
+  if (refused.some((refusal) => error instanceof refusal)) return endpoint.mirror
   if (error instanceof NetworkError) return endpoint.mirror || !repository.answered
   return error instanceof UnexpectedResponse
 }
@@ -218,10 +228,20 @@ function decodeAuth(config: AuthConfig): AuthConfig {
 /** `https://index.docker.io/v1/` and `registry:5000` → host and port. */
 function serverHost(address: string | undefined): string {
   if (!address) return 'index.docker.io'
-  const text = /^https?:\/\//i.test(address) ? address : `https://${address}`
+  const text = /^https?:\/\//.test(address) ? address : `https://${address}`
   try {
     return new URL(text).host
   } catch (error) {
-    throw invalidParameter('unable to parse server address', error)
+    const why = `parse ${JSON.stringify(text)}: ${goHostProblem(text)}`
+    throw invalidParameter(`unable to parse server address: ${why}`, error)
   }
+}
+
+/** What Go's url.Parse says of a host that is none. */
+function goHostProblem(url: string): string {
+  const host = url.replace(/^https?:\/\//, '').split(/[/?#]/, 1)[0] ?? ''
+  const bad = /[\s"<>\\^`{|}]/.exec(host)?.[0]
+  if (host.startsWith('[') && !host.includes(']')) return "missing ']' in host"
+  if (bad !== undefined) return `invalid character ${JSON.stringify(bad)} in host name`
+  return `invalid port ${JSON.stringify(/:[^:]*$/.exec(host)?.[0] ?? '')} after host`
 }

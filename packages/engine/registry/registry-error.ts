@@ -1,19 +1,41 @@
 /** What registries answer when they refuse, and the sentences that Docker makes of it. */
 import { type Reference, familiarName, familiarString } from '@tdocker/oci'
-import { EngineError, forbidden, notFound, system, unauthorized } from '../base/errors.ts'
-import type { Challenge } from './challenge.ts'
+import { EngineError, type ErrorKind, notFound, system, unauthorized } from '../base/errors.ts'
 
 /** One entry of a distribution error body (distribution-spec, "Error codes"). */
 export class RegistryError extends Error {
   readonly code: string
   readonly status: number
+  /** The entry said no more than its code does; Docker then makes no sentence of its own of it. */
+  readonly bare: boolean
+  /** All that the answer said, where that is more than one entry. */
+  others: readonly string[] = []
   /** What `Retry-After` asks for. */
   retryAfterMs: number | undefined
-  constructor(code: string, detail: string, status: number) {
-    super(`${code.toLowerCase().replaceAll('_', ' ')}: ${detail}`)
+  /** Without `detail` it is the code alone that is told. */
+  constructor(code: string, detail: string | undefined, status: number) {
+    const words = code.toLowerCase().replaceAll('_', ' ')
+    super(detail === undefined ? words : `${words}: ${detail}`)
     this.name = 'RegistryError'
     this.code = code
     this.status = status
+    this.bare = detail === undefined
+  }
+
+  /** As moby prints a list of errors. */
+  get whole(): string {
+    const { message, others } = this
+    return others.length === 0 ? message : `errors:\n${[message, ...others].join('\n')}\n`
+  }
+}
+
+/** The token server's refusal, told of the request that it was asked for; `cause` is its answer. */
+export class AuthorizationError extends Error {
+  override readonly cause: Error
+  constructor(method: string, url: string, cause: Error) {
+    super(`${goMethod(method)} "${url}": ${cause.message}`)
+    this.name = 'AuthorizationError'
+    this.cause = cause
   }
 }
 
@@ -51,121 +73,6 @@ export function goMethod(method: string): string {
   return method.slice(0, 1) + method.slice(1).toLowerCase()
 }
 
-const DEFAULT_MESSAGE: Readonly<Record<string, string>> = {
-  UNAUTHORIZED: 'authentication required',
-  DENIED: 'requested access to the resource is denied',
-  TOOMANYREQUESTS: 'too many requests',
-  UNKNOWN: 'unknown error',
-  MANIFEST_UNKNOWN: 'manifest unknown',
-  NAME_UNKNOWN: 'repository name not known to registry',
-  BLOB_UNKNOWN: 'blob unknown to registry',
-}
-
-const CODE_OF_STATUS: Readonly<Record<number, string>> = {
-  401: 'UNAUTHORIZED',
-  403: 'DENIED',
-  429: 'TOOMANYREQUESTS',
-}
-
-/** The error of a response with a failing status. */
-export function errorOfResponse(o: {
-  status: number
-  statusText: string
-  contentType: string
-  body: string
-  challenges: readonly Challenge[]
-}): RegistryError | UnexpectedResponse {
-  const { status } = o
-  if (status < 400 || status >= 500) {
-    const text = `${status} ${o.statusText}`.trim()
-    return new UnexpectedResponse(`received unexpected HTTP status: ${text}`, status)
-  }
-  return errorOfChallenge(o.challenges, status) ?? errorOfBody(o)
-}
-
-/** RFC 6750 section 3.1: the token was refused, or does not reach far enough. */
-function errorOfChallenge(
-  challenges: readonly Challenge[],
-  status: number,
-): RegistryError | undefined {
-  for (const { scheme, parameters } of challenges) {
-    if (scheme !== 'bearer') continue
-    const error = parameters.get('error')
-    const code =
-      error === 'invalid_token'
-        ? 'UNAUTHORIZED'
-        : error === 'insufficient_scope'
-          ? 'DENIED'
-          : undefined
-    if (code === undefined) continue
-    const detail = parameters.get('error_description') ?? DEFAULT_MESSAGE[code] ?? ''
-    return new RegistryError(code, detail, status)
-  }
-  return undefined
-}
-
-function errorOfBody(o: {
-  status: number
-  contentType: string
-  body: string
-}): RegistryError | UnexpectedResponse {
-  const { status, body } = o
-  const type = o.contentType.split(';')[0]?.trim().toLowerCase() ?? ''
-  if (type !== 'application/json' && type !== 'application/vnd.api+json') {
-    return plainError(status, body)
-  }
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(body)
-  } catch {
-    if (status === 401) return plainError(status, DEFAULT_MESSAGE['UNAUTHORIZED'] ?? '')
-    const reason = body === '' ? 'unexpected end of JSON input' : goSyntaxError(body)
-    return unparsed(status, reason, body)
-  }
-  const details = fieldOf(parsed, 'details')
-  if (typeof details === 'string' && details !== '') return plainError(status, details)
-  const errors = fieldOf(parsed, 'errors')
-  const first: unknown = Array.isArray(errors) ? errors[0] : undefined
-  if (first === undefined) {
-    if (status === 401) return plainError(status, DEFAULT_MESSAGE['UNAUTHORIZED'] ?? '')
-    return unparsed(status, 'no error details found in HTTP response body', body)
-  }
-  const code = stringOr(fieldOf(first, 'code'), 'UNKNOWN').toUpperCase()
-  const message = stringOr(fieldOf(first, 'message'), DEFAULT_MESSAGE[code] ?? '')
-  return new RegistryError(code, message, status)
-}
-
-function plainError(status: number, detail: string): RegistryError {
-  return new RegistryError(CODE_OF_STATUS[status] ?? 'UNKNOWN', clip(detail), status)
-}
-
-function unparsed(status: number, reason: string, body: string): UnexpectedResponse {
-  const text = `error parsing HTTP ${status} response body: ${reason}: ${JSON.stringify(clip(body))}`
-  return new UnexpectedResponse(text, status)
-}
-
-function goSyntaxError(body: string): string {
-  const first = body.trimStart().slice(0, 1)
-  return first === '{' || first === '['
-    ? 'unexpected end of JSON input'
-    : `invalid character '${first}' looking for beginning of value`
-}
-
-/** Bodies come from outside: a page of HTML does not belong whole in an error. */
-function clip(text: string): string {
-  return text.length > 1024 ? `${text.slice(0, 1024)}…` : text
-}
-
-function fieldOf(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null
-    ? (value as Record<string, unknown>)[key]
-    : undefined
-}
-
-function stringOr(value: unknown, otherwise: string): string {
-  return typeof value === 'string' && value !== '' ? value : otherwise
-}
-
 /** Waits longer than this are the user's to decide: a rate limit may last hours. */
 const MAX_RETRY_AFTER_MS = 60_000
 
@@ -197,47 +104,59 @@ export function parseRetryAfter(header: string, now: number = Date.now()): numbe
 
 /** The error of a whole pull, as moby words it (daemon/internal/distribution/errors.go). */
 export function pullError(error: unknown, reference: Reference): unknown {
-  if (error instanceof EngineError) return error
+  if (!(error instanceof RegistryError) || error.bare) return plainError(error)
+  const name = familiarName(reference)
+  switch (error.code) {
+    case 'DENIED':
+      return notFound(
+        `pull access denied for ${name}, repository does not exist or may require 'docker login': ${error.message}`,
+        error,
+      )
+    case 'MANIFEST_UNKNOWN':
+      return notFound(
+        `manifest for ${familiarString(reference)} not found: ${error.message}`,
+        error,
+      )
+    case 'NAME_UNKNOWN':
+      return notFound(`repository ${name} not found: ${error.message}`, error)
+    default:
+      return plainError(error)
+  }
+}
+
+/** What a registry or the way to it says, without a sentence around it. */
+export function plainError(error: unknown): unknown {
   if (error instanceof RegistryError) {
-    const name = familiarName(reference)
-    switch (error.code) {
-      case 'DENIED':
-        return notFound(
-          `pull access denied for ${name}, repository does not exist or may require 'docker login': ${error.message}`,
-          error,
-        )
-      case 'MANIFEST_UNKNOWN':
-        return notFound(
-          `manifest for ${familiarString(reference)} not found: ${error.message}`,
-          error,
-        )
-      case 'NAME_UNKNOWN':
-        return notFound(`repository ${name} not found: ${error.message}`, error)
-      case 'UNAUTHORIZED':
-        return unauthorized(error.message, error)
-      default:
-        return system(error.message, error)
-    }
+    return new EngineError(kindOf(error), error.message, { cause: error })
   }
-  if (
-    error instanceof NetworkError ||
-    error instanceof UnexpectedResponse ||
-    error instanceof NoCredentials
-  ) {
-    return system(error.message, error)
+  if (error instanceof AuthorizationError) {
+    const kind = error.cause instanceof RegistryError ? kindOf(error.cause) : 'system'
+    return new EngineError(kind, error.message, { cause: error })
   }
-  return error
+  const known = [NetworkError, UnexpectedResponse, NoCredentials].some((c) => error instanceof c)
+  return known && error instanceof Error ? system(error.message, error) : error
+}
+
+const KIND_OF_CODE: Readonly<Record<string, ErrorKind>> = {
+  UNAUTHORIZED: 'unauthorized',
+  DENIED: 'forbidden',
+  UNSUPPORTED: 'notAllowed',
+  UNAVAILABLE: 'unavailable',
+  TOOMANYREQUESTS: 'tooManyRequests',
+  MANIFEST_UNKNOWN: 'notFound',
+  NAME_UNKNOWN: 'notFound',
+  BLOB_UNKNOWN: 'notFound',
+  BLOB_UPLOAD_UNKNOWN: 'notFound',
+  UNKNOWN: 'system',
+}
+
+/** All other codes of the spec say that the request was wrong. */
+function kindOf(error: RegistryError): ErrorKind {
+  return KIND_OF_CODE[error.code] ?? 'invalidParameter'
 }
 
 /** The error of a whole push: moby passes on what the registry says. */
 export function pushError(error: unknown): unknown {
   if (error instanceof NoCredentials) return unauthorized('no basic auth credentials', error)
-  if (error instanceof RegistryError) {
-    const make = error.status === 401 ? unauthorized : error.status === 403 ? forbidden : system
-    return make(error.message, error)
-  }
-  if (error instanceof NetworkError || error instanceof UnexpectedResponse) {
-    return system(error.message, error)
-  }
-  return error
+  return plainError(error)
 }

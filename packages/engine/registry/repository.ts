@@ -93,7 +93,15 @@ export class Repository {
     if (wanted !== undefined && wanted !== digest) {
       throw new UnexpectedResponse(`manifest verification failed for digest ${wanted}`, 0)
     }
-    return { bytes, digest, mediaType: headerOf(response, 'content-type') }
+    const mediaType = headerOf(response, 'content-type')
+    if (/^text\/html\b/i.test(mediaType)) {
+      // Some portal or proxy on the way, not the registry.
+      throw new UnexpectedResponse(
+        'unsupported manifest media type and no default available: text/html',
+        0,
+      )
+    }
+    return { bytes, digest, mediaType }
   }
 
   /** A small blob, whole and verified. */
@@ -205,7 +213,7 @@ export class Repository {
       return response
     }
     if (url.origin !== base.origin) return once(undefined)
-    const sent = await this.#authorizer.header(scope, signal)
+    const sent = await this.#authorizer.header(scope, { signal, method, url: url.href })
     const response = await once(sent)
     if (response.status !== 401) return response
     const asked = { scope, sent, signal, method, url: url.href }

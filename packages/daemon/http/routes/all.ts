@@ -11,6 +11,7 @@ import { containerPruneRoutes } from './prune.ts'
 import { resourceRoutes } from './resources.ts'
 import { networkRoutes } from './networks.ts'
 import { pluginRoutes } from './plugins.ts'
+import { registryRoutes } from './registries.ts'
 import { swarmRoutes } from './swarm.ts'
 import { systemRoutes } from './system.ts'
 import { volumeRoutes } from './volumes.ts'
@@ -27,6 +28,7 @@ export function allRoutes(backend: Backend): Routes {
     ...resourceRoutes(backend.containers),
     ...execRoutes(backend.execs),
     ...imageRoutes(backend.images),
+    ...registryRoutes(backend.registries),
     ...buildRoutes(backend.system),
     ...volumeRoutes(backend.volumes),
     ...networkRoutes(backend.networks),

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { busyboxImage, makeImage, makeLayer, tarOf } from '../../lib/image-maker.ts'
+import { makeImage, makeLayer, tarOf } from '../../lib/image-maker.ts'
 import { imagesRig } from '../../lib/images-rig.ts'
 import {
   CREDENTIALS,
@@ -13,11 +13,10 @@ import {
   demandToken,
   refuse,
   serveBlob,
-  startRegistry,
 } from '../../lib/registry.ts'
 
-const small = async () =>
-  makeImage({ layers: [makeLayer(await tarOf([{ name: 'f', content: 'f' }]))] })
+const small = async (content = 'f') =>
+  makeImage({ layers: [makeLayer(await tarOf([{ name: 'f', content }]))] })
 
 interface Seen {
   method: string
@@ -62,41 +61,6 @@ const json = (response: ServerResponse, value: unknown): void => {
   response.end(JSON.stringify(value))
 }
 
-test('basic authentication against docker-registry', async () => {
-  await using registry = await startRegistry({ htpasswd: true })
-  await using rig = await imagesRig()
-  const name = `${registry.host}/${await registry.push('private:1', await busyboxImage())}`
-  await assert.rejects(rig.pull(name), {
-    kind: 'system',
-    message: `Head "http://${registry.host}/v2/private/manifests/1": no basic auth credentials`,
-  })
-  await assert.rejects(rig.pull(name, { auth: { ...CREDENTIALS, password: 'wrong' } }), {
-    kind: 'unauthorized',
-    message: 'unauthorized: authentication required',
-  })
-  await rig.pull(name, { auth: CREDENTIALS })
-  await rig.images.backend.remove(name, { force: false, noprune: false })
-  await rig.pull(name, { auth: { auth: Buffer.from('test:secret').toString('base64') } })
-})
-
-test('login against docker-registry', async () => {
-  await using registry = await startRegistry({ htpasswd: true })
-  await using rig = await imagesRig()
-  const serveraddress = registry.host
-  assert.deepEqual(await rig.images.auth({ ...CREDENTIALS, serveraddress }), {
-    Status: 'Login Succeeded',
-    IdentityToken: '',
-  })
-  await assert.rejects(rig.images.auth({ username: 'test', password: 'no', serveraddress }), {
-    kind: 'unauthorized',
-    message: `login attempt to http://${registry.host}/v2/ failed with status: 401 Unauthorized`,
-  })
-  await assert.rejects(rig.images.auth({ ...CREDENTIALS, serveraddress: '127.0.0.1:1' }), {
-    kind: 'system',
-    message: /connect: connection refused/,
-  })
-})
-
 test('a bearer token is asked for once per repository, with the credentials', async () => {
   await using registry = await FaultRegistry.start()
   await using tokens = await listen((_seen, response) =>
@@ -121,80 +85,6 @@ test('a bearer token is asked for once per repository, with the credentials', as
   await rig.pull(`${registry.host}/team/app:1`)
   assert.equal(tokens.seen.length, 2)
   assert.equal(tokens.seen[1]?.authorization, undefined)
-})
-
-test('a token that expires in the middle is renewed', async () => {
-  await using registry = await FaultRegistry.start()
-  let issued = 0
-  await using tokens = await listen((_seen, response) =>
-    json(response, { access_token: `token-${++issued}` }),
-  )
-  await using rig = await imagesRig()
-  let valid = 'token-1'
-  registry.faults.push((_request, _response, url) => {
-    if (url.pathname.includes('/blobs/')) valid = 'token-2'
-    return false
-  })
-  registry.faults.push(demandToken({ realm: `${tokens.url}/token`, token: () => valid }))
-  registry.add('x:1', await small())
-  await rig.pull(`${registry.host}/x:1`)
-  assert.equal(issued, 2)
-})
-
-test('an identity token is traded by POST, and login answers one', async () => {
-  await using registry = await FaultRegistry.start()
-  await using tokens = await listen((seen, response) =>
-    json(response, {
-      access_token: 'short',
-      ...(seen.method === 'GET' && { refresh_token: 'long' }),
-    }),
-  )
-  await using rig = await imagesRig()
-  registry.faults.push(demandToken({ realm: `${tokens.url}/token`, token: () => 'short' }))
-  registry.add('x:1', await small())
-  const login = await rig.images.auth({ ...CREDENTIALS, serveraddress: registry.host })
-  assert.deepEqual(login, { Status: 'Login Succeeded', IdentityToken: 'long' })
-  assert.equal(tokens.seen[0]?.url.searchParams.get('offline_token'), 'true')
-  await rig.pull(`${registry.host}/x:1`, { auth: { identitytoken: 'long' } })
-  const traded = tokens.seen.find((seen) => seen.method === 'POST')
-  assert.deepEqual(Object.fromEntries(new URLSearchParams(traded?.body)), {
-    grant_type: 'refresh_token',
-    refresh_token: 'long',
-    client_id: 'docker',
-    service: 'registry.test',
-    scope: 'repository:x:pull',
-  })
-})
-
-test('a refused token and a refused repository, in moby words', async () => {
-  await using registry = await FaultRegistry.start()
-  await using tokens = await listen((_seen, response) =>
-    refuse(response, 401, 'UNAUTHORIZED', { message: 'incorrect username or password' }),
-  )
-  await using rig = await imagesRig()
-  registry.faults.push(demandToken({ realm: `${tokens.url}/token`, token: () => 'none' }))
-  registry.add('x:1', await small())
-  await assert.rejects(rig.pull(`${registry.host}/x:1`, { auth: CREDENTIALS }), {
-    kind: 'unauthorized',
-    message: 'unauthorized: incorrect username or password',
-  })
-  await assert.rejects(rig.images.auth({ ...CREDENTIALS, serveraddress: registry.host }), {
-    kind: 'unauthorized',
-    message: `Get "http://${registry.host}/v2/": unauthorized: incorrect username or password`,
-  })
-  registry.faults[0] = (_request, response) => {
-    refuse(response, 401, 'UNAUTHORIZED', {
-      headers: {
-        'www-authenticate': 'Bearer realm="http://127.0.0.1:1/",error="insufficient_scope"',
-      },
-    })
-    return true
-  }
-  await assert.rejects(rig.pull(`${registry.host}/x:1`, { auth: { registrytoken: 'given' } }), {
-    kind: 'notFound',
-    message: `pull access denied for ${registry.host}/x, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
-  })
-  assert.equal(registry.seen.at(-1)?.authorization, 'Bearer given')
 })
 
 test('a redirect takes the blob, not the credentials; its challenges are not answered', async () => {
@@ -243,4 +133,45 @@ test('mirrors serve Hub first and never see its credentials', async () => {
   const found = await rig.images.backend.inspect('thing', { version: '1.51' })
   assert.deepEqual(found.RepoTags, ['thing:latest'])
   assert.deepEqual(found.RepoDigests, [`thing@${image.manifest.digest}`])
+})
+
+test('any registry may have mirrors; what one does not have, the next or the registry itself serves', async () => {
+  await using first = await FaultRegistry.start()
+  await using second = await FaultRegistry.start()
+  await using registry = await FaultRegistry.start()
+  const mirrors = [first, second].map(({ host }) => `${registry.host}=http://${host}`)
+  await using rig = await imagesRig({ config: { registryMirrors: mirrors } })
+  const [one, two, three] = [await small('1'), await small('2'), await small('3')]
+  second.add('app:1', one)
+  first.add('app:2', two)
+  registry.add('app:2', two)
+  registry.add('app:3', three)
+  first.faults.push((_request, response, url) => {
+    if (!url.pathname.includes('/blobs/')) return false
+    response.writeHead(500).end()
+    return true
+  })
+  const ask = (tag: string): Promise<unknown> =>
+    rig.pull(`${registry.host}/app:${tag}`, { auth: CREDENTIALS })
+  await ask('1')
+  assert.equal(registry.seen.length, 0)
+  // The first has the manifest and breaks on its blobs.
+  await ask('2')
+  assert.ok(registry.seen.length > 0)
+  await ask('3')
+  await assert.rejects(ask('4'), { kind: 'notFound', message: 'manifest unknown' })
+  for (const { seen } of [first, second]) {
+    assert.ok(seen.length > 0)
+    assert.ok(seen.every(({ authorization }) => authorization === undefined))
+  }
+  const found = await rig.images.backend.inspect(`${registry.host}/app:1`, { version: '1.51' })
+  assert.deepEqual(found.RepoTags, [`${registry.host}/app:1`])
+})
+
+test('a mirror that cannot be reached costs its try', async () => {
+  await using registry = await FaultRegistry.start()
+  const registryMirrors = [`${registry.host}=http://127.0.0.1:1`]
+  await using rig = await imagesRig({ config: { registryMirrors } })
+  registry.add('app:1', await small())
+  await rig.pull(`${registry.host}/app:1`)
 })
