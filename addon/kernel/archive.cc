@@ -241,9 +241,7 @@ Napi::Value SocketBodyCall(const Napi::CallbackInfo& info) {
 
 struct Unpacking {
   Unpacking(UniqueFd dest, LiveWriter::Options options)
-      : writer(std::move(dest), options), reader(&writer) {
-    reader.AllowSparse();
-  }
+      : writer(std::move(dest), options), reader(&writer) {}
 
   // The first failure stays: nothing may follow it.
   Failure Run(const std::function<Failure()>& work) {

@@ -41,6 +41,22 @@ inline std::vector<std::string> Strings(const Napi::Object& o, const char* key) 
   return result;
 }
 
+// Names are bytes, not always text: as strings of one character for each byte.
+inline Napi::String ByteString(Napi::Env env, const std::string& bytes) {
+  napi_value value = nullptr;
+  napi_create_string_latin1(env, bytes.data(), bytes.size(), &value);
+  return Napi::String(env, value);
+}
+
+inline std::string BytesOf(const Napi::Value& value) {
+  size_t size = 0;
+  napi_get_value_string_latin1(value.Env(), value, nullptr, 0, &size);
+  std::string bytes(size + 1, '\0');
+  napi_get_value_string_latin1(value.Env(), value, bytes.data(), bytes.size(), &size);
+  bytes.resize(size);
+  return bytes;
+}
+
 inline std::vector<int> Ints(const Napi::Object& o, const char* key) {
   std::vector<int> result;
   if (!Has(o, key)) return result;

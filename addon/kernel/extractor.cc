@@ -18,10 +18,14 @@
 
 namespace {
 
+// Filling that is allowed however little is free.
+constexpr uint64_t kSmallWaste = 64 << 20;
+
 struct Extraction {
   Extraction(UniqueFd root, LayerWriter::Limits limits)
       : writer(std::move(root), limits), reader(&writer) {
     writer.set_metadata(reader.metadata());
+    reader.LimitWaste(static_cast<uint64_t>(limits.bytes) + kSmallWaste);
   }
 
   // The first failure stays: nothing may follow it.
@@ -85,13 +89,13 @@ Napi::Value Summary(Napi::Env env, const Extraction& extraction) {
   o["metadata"] =
       Napi::Buffer<char>::Copy(env, extraction.metadata.data(), extraction.metadata.size());
   Napi::Array dirs = Napi::Array::New(env);
-  for (const std::string& dir : result.implicit_dirs) dirs[dirs.Length()] = dir;
+  for (const std::string& dir : result.implicit_dirs) dirs[dirs.Length()] = ByteString(env, dir);
   o["implicitDirs"] = dirs;
   Napi::Array links = Napi::Array::New(env);
   for (auto& [path, target] : result.open_links) {
     Napi::Array pair = Napi::Array::New(env, 2);
-    pair[0u] = path;
-    pair[1u] = target;
+    pair[0u] = ByteString(env, path);
+    pair[1u] = ByteString(env, target);
     links[links.Length()] = pair;
   }
   o["openLinks"] = links;

@@ -114,33 +114,42 @@ class Closer {
     std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
     UniqueFd dir(OpenIn(layer_.get(), parent, O_RDONLY | O_DIRECTORY));
     if (!dir) return Fail("openat2", parent);
-    auto copy = copies_.find(target);
-    const std::string& own = copy == copies_.end() ? target : copy->second;
-    UniqueFd there(OpenIn(layer_.get(), own, O_PATH | O_NOFOLLOW));
+    UniqueFd there(OpenIn(layer_.get(), target, O_PATH | O_NOFOLLOW));
     struct stat st;
-    if (there && fstat(there.get(), &st) < 0) return Fail("fstat", own);
-    if (there && !IsWhiteout(st)) {
-      return LinkFd(there.get(), dir.get(), name) < 0 ? Fail("linkat", path) : Failure{};
-    }
+    if (there && fstat(there.get(), &st) < 0) return Fail("fstat", target);
+    // What is deleted here is not there, whatever lies below.
+    if (there && IsWhiteout(st)) return Failure{ENOENT, "linkat", target};
+    if (there) return LinkFd(there.get(), dir.get(), name) < 0 ? Fail("linkat", path) : Failure{};
+    if (IsHidden(target)) return Failure{ENOENT, "linkat", target};
     Entry below;
     if (Failure failure = lowers_.Find(target, &below)) return failure;
     if (!below.fd) return Failure{ENOENT, "linkat", target};
     if (!S_ISREG(below.st.st_mode)) return Special(below, dir.get(), name, path);
+    // The same file may have many names below: it is copied once.
+    auto copy = copies_.find({below.st.st_dev, below.st.st_ino});
+    if (copy != copies_.end()) {
+      UniqueFd own(OpenIn(layer_.get(), copy->second, O_PATH | O_NOFOLLOW));
+      if (!own) return Fail("openat2", copy->second);
+      return LinkFd(own.get(), dir.get(), name) < 0 ? Fail("linkat", path) : Failure{};
+    }
     UniqueFd from(Reopen(below.fd.get(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
     if (!from) return Fail("open", target);
     Failure failure = CopyFile(from.get(), dir.get(), name);
     if (failure && failure.path.empty()) failure.path = path;
-    if (!failure) copies_[target] = path;
+    if (!failure) copies_[{below.st.st_dev, below.st.st_ino}] = path;
     return failure;
   }
 
  private:
-  // The layer itself hides what is below an opaque directory of its own.
+  // The layer itself hides what is below an opaque directory of its own, or below what is none.
   bool IsHidden(const std::string& path) {
     std::string parent;
     for (const std::string& name : SplitPath(path)) {
-      UniqueFd dir(OpenIn(layer_.get(), parent, O_PATH | O_DIRECTORY));
-      if (dir && IsOpaque(dir.get())) return true;
+      UniqueFd dir(OpenIn(layer_.get(), parent, O_PATH | O_NOFOLLOW));
+      struct stat st;
+      if (dir && (fstat(dir.get(), &st) < 0 || !S_ISDIR(st.st_mode) || IsOpaque(dir.get()))) {
+        return true;
+      }
       parent = JoinPath(parent, name);
     }
     return false;
@@ -170,24 +179,23 @@ class Closer {
 
   UniqueFd layer_;
   LowerTree lowers_;
-  // Target in a lower layer, and where its copy lies in this one.
-  std::map<std::string, std::string> copies_;
+  // File of a lower layer, and where its copy lies in this one.
+  std::map<std::pair<dev_t, ino_t>, std::string> copies_;
 };
 
-// A link may point to another open link of the same layer, so it goes on while it gets anywhere.
-Failure CloseLinks(Closer* closer, std::vector<std::pair<std::string, std::string>> links) {
-  while (!links.empty()) {
-    std::vector<std::pair<std::string, std::string>> left;
-    Failure missing;
-    for (auto& [path, target] : links) {
-      Failure failure = closer->Link(path, target);
-      if (failure && failure.error != ENOENT) return failure;
-      if (!failure) continue;
-      missing = failure;
-      left.emplace_back(std::move(path), std::move(target));
+// A link may point to another open link of the same layer: that one is made first. Each is looked
+// at once, however they are chained.
+Failure CloseLinks(Closer* closer, const std::vector<std::pair<std::string, std::string>>& links) {
+  std::map<std::string, std::string> open(links.begin(), links.end());
+  while (!open.empty()) {
+    std::vector<decltype(open)::node_type> chain;
+    for (auto next = open.begin(); next != open.end(); next = open.find(chain.back().mapped())) {
+      chain.push_back(open.extract(next));
     }
-    if (left.size() == links.size()) return missing;
-    links = std::move(left);
+    for (; !chain.empty(); chain.pop_back()) {
+      auto& link = chain.back();
+      if (Failure failure = closer->Link(link.key(), link.mapped())) return failure;
+    }
   }
   return {};
 }
@@ -195,12 +203,12 @@ Failure CloseLinks(Closer* closer, std::vector<std::pair<std::string, std::strin
 Napi::Value LayerClose(const Napi::CallbackInfo& info) {
   auto o = info[0].As<Napi::Object>();
   auto ends = std::make_shared<LayerOpenEnds>();
-  ends->implicit_dirs = Strings(o, "implicitDirs");
+  auto dirs = o.Get("implicitDirs").As<Napi::Array>();
+  for (uint32_t i = 0; i < dirs.Length(); i++) ends->implicit_dirs.push_back(BytesOf(dirs.Get(i)));
   auto links = o.Get("openLinks").As<Napi::Array>();
   for (uint32_t i = 0; i < links.Length(); i++) {
     auto link = links.Get(i).As<Napi::Array>();
-    ends->links.emplace_back(link.Get(0u).As<Napi::String>().Utf8Value(),
-                             link.Get(1u).As<Napi::String>().Utf8Value());
+    ends->links.emplace_back(BytesOf(link.Get(0u)), BytesOf(link.Get(1u)));
   }
   return RunOnThread(info.Env(), [dir = Str(o, "dir"), lowers = Strings(o, "lowers"), ends] {
     return CloseLayer(dir, lowers, *ends);

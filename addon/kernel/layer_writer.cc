@@ -19,27 +19,12 @@ constexpr char kOpaque[] = ".wh..wh..opq";
 constexpr char kOpaqueXattr[] = "trusted.overlay.opaque";
 constexpr mode_t kImplicitMode = 0755;
 constexpr int64_t kMaxId = 0xfffffffe;
+// Some 800,000 directories; of deep ones fewer.
+constexpr size_t kMaxRemembered = 128 << 20;
+constexpr size_t kNodeSize = 96;
 
 Failure Refuse(int error, const char* why, const std::string& name) {
   return Failure{error, "extract", std::string(why) + ": " + name};
-}
-
-// Lexically, as Go's filepath.Clean and moby do: false when `..` leads out. For an entry's name a
-// leading slash swallows `..`, for a hard link's target it does not.
-bool CleanName(const std::string& name, bool slash_holds, std::string* result) {
-  std::vector<std::string> kept;
-  for (std::string& part : SplitPath(name)) {
-    if (part != "..") {
-      kept.push_back(std::move(part));
-    } else if (!kept.empty()) {
-      kept.pop_back();
-    } else if (!slash_holds || !name.starts_with('/')) {
-      return false;
-    }
-  }
-  result->clear();
-  for (const std::string& part : kept) *result = JoinPath(*result, part);
-  return true;
 }
 
 bool IsWhiteout(const struct stat& st) { return S_ISCHR(st.st_mode) && st.st_rdev == 0; }
@@ -76,11 +61,23 @@ Failure SetMetadata(int fd, const TarHeader& header) {
 
 }  // namespace
 
+// ---- limits ----
+
+Failure LayerWriter::Count(const std::string& name) {
+  return ++made_ > limits_.entries ? Refuse(EFBIG, "too many entries", name) : Failure{};
+}
+
+Failure LayerWriter::Remember(const std::string& path) {
+  remembered_ += path.size() + kNodeSize;
+  return remembered_ > kMaxRemembered ? Refuse(EFBIG, "too many directories", path) : Failure{};
+}
+
 // ---- parents ----
 
 Failure LayerWriter::OpenParent(Place* place) {
   if (!cache_holds_ || cached_path_ != place->parent_path) {
-    UniqueFd fd(OpenIn(root_.get(), place->parent_path, O_PATH | O_DIRECTORY));
+    UniqueFd fd = OpenFromCached(place->parent_path);
+    if (!fd) fd.reset(OpenIn(root_.get(), place->parent_path, O_PATH | O_DIRECTORY));
     if (!fd && errno != ENOENT && errno != ENOTDIR) return Fail("openat2", place->path);
     if (!fd) {
       if (Failure failure = MakeParents(place->parent_path, &fd)) return failure;
@@ -93,15 +90,24 @@ Failure LayerWriter::OpenParent(Place* place) {
   return {};
 }
 
+// Most archives go down step by step. Where a link is on the way the root is what counts.
+UniqueFd LayerWriter::OpenFromCached(const std::string& path) const {
+  size_t skip = cached_path_.empty() ? 0 : cached_path_.size() + 1;
+  bool below = cache_holds_ && path.size() > skip && path.starts_with(cached_path_) &&
+               (skip == 0 || path[skip - 1] == '/');
+  return UniqueFd(below ? OpenBelow(cached_.get(), path.substr(skip), O_PATH | O_DIRECTORY) : -1);
+}
+
 Failure LayerWriter::MakeParents(const std::string& path, UniqueFd* result) {
   UniqueFd dir(OpenIn(root_.get(), "", O_PATH | O_DIRECTORY));
   std::string walked;
   for (const std::string& part : SplitPath(path)) {
     walked = JoinPath(walked, part);
-    UniqueFd next(OpenIn(root_.get(), walked, O_PATH | O_DIRECTORY));
+    UniqueFd next(OpenBelow(dir.get(), part, O_PATH | O_DIRECTORY));
+    if (!next) next.reset(OpenIn(root_.get(), walked, O_PATH | O_DIRECTORY));
     if (!next) {
       if (Failure failure = MakeImplicit(dir.get(), part, walked)) return failure;
-      next.reset(OpenIn(root_.get(), walked, O_PATH | O_DIRECTORY));
+      next.reset(OpenBelow(dir.get(), part, O_PATH | O_DIRECTORY));
     }
     if (!next) return Fail("openat2", walked);
     dir = std::move(next);
@@ -111,6 +117,8 @@ Failure LayerWriter::MakeParents(const std::string& path, UniqueFd* result) {
 }
 
 Failure LayerWriter::MakeImplicit(int dir, const std::string& name, const std::string& path) {
+  if (Failure failure = Count(path)) return failure;
+  if (Failure failure = Remember(path)) return failure;
   struct stat st;
   bool hidden = fstatat(dir, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && IsWhiteout(st);
   if (hidden && unlinkat(dir, name.c_str(), 0) < 0) return Fail("unlinkat", path);
@@ -128,11 +136,13 @@ Failure LayerWriter::MakeImplicit(int dir, const std::string& name, const std::s
 // ---- entries ----
 
 Failure LayerWriter::Begin(const TarHeader& header, std::string* stored) {
-  if (++result_.entries > limits_.entries) return Refuse(EFBIG, "too many entries", header.name);
+  result_.entries++;
+  if (Failure failure = Count(header.name)) return failure;
   if (header.size > limits_.bytes - result_.bytes) return Refuse(EFBIG, "too large", header.name);
   Place place;
   if (header.name.empty()) return Refuse(EBADMSG, "empty name", header.name);
-  if (!CleanName(header.name, true, &place.path)) return Refuse(EXDEV, "name", header.name);
+  if (!CleanPath(header.name, true, &place.path)) return Refuse(EXDEV, "name", header.name);
+  if (place.path.size() > kMaxPath) return Refuse(ENAMETOOLONG, "name", header.name);
   if (place.path.empty()) return {};
   size_t slash = place.path.rfind('/');
   place.name = slash == std::string::npos ? place.path : place.path.substr(slash + 1);
@@ -214,6 +224,13 @@ Failure LayerWriter::Data(const uint8_t* data, size_t size) {
   return {};
 }
 
+Failure LayerWriter::Hole(uint64_t size) {
+  off_t end = lseek(file_.get(), static_cast<off_t>(size), SEEK_CUR);
+  if (end < 0) return Fail("lseek", header_.name);
+  // What the file ends with may be a hole.
+  return ftruncate(file_.get(), end) < 0 ? Fail("ftruncate", header_.name) : Failure{};
+}
+
 Failure LayerWriter::End() {
   UniqueFd file = std::move(file_);
   if (Failure failure = SetMetadata(file.get(), header_)) return failure;
@@ -243,7 +260,9 @@ Failure LayerWriter::MakeDirectory(const Place& place, const TarHeader& header) 
     return Fail("setxattr", place.path);
   }
   implicit_.erase(place.path);
-  dir_times_[place.path] = {header.mtime, header.mtime_ns};
+  auto [times, is_new] = dir_times_.try_emplace(place.path);
+  times->second = {header.mtime, header.mtime_ns};
+  if (Failure failure = is_new ? Remember(place.path) : Failure{}) return failure;
   return SetMetadata(dir.get(), header);
 }
 
@@ -284,7 +303,8 @@ Failure LayerWriter::MakeNode(const Place& place, const TarHeader& header) {
 // the entry that made the file.
 Failure LayerWriter::MakeLink(const Place& place, const TarHeader& header) {
   std::string target;
-  if (!CleanName(header.link, false, &target)) return Refuse(EXDEV, "hard link", header.link);
+  if (!CleanPath(header.link, false, &target)) return Refuse(EXDEV, "hard link", header.link);
+  if (target.size() > kMaxPath) return Refuse(ENAMETOOLONG, "hard link", header.link);
   if (target.empty() || target == place.path) return Refuse(EBADMSG, "hard link", header.name);
   UniqueFd fd(OpenIn(root_.get(), target, O_PATH | O_NOFOLLOW));
   if (!fd && errno != ENOENT && errno != ENOTDIR) return Fail("openat2", target);
@@ -292,12 +312,14 @@ Failure LayerWriter::MakeLink(const Place& place, const TarHeader& header) {
     struct stat st;
     if (fstat(fd.get(), &st) < 0) return Fail("fstat", target);
     if (S_ISDIR(st.st_mode)) return Refuse(EPERM, "hard link to a directory", header.name);
+    // What is deleted here is not there, whatever lies in the layers below.
+    if (IsWhiteout(st)) return Refuse(ENOENT, "hard link", header.link);
   }
   bool whiteout = false;
   if (Failure failure = RemoveOld(place, &whiteout)) return failure;
   if (!fd) {
     open_links_[place.path] = target;
-    return {};
+    return Remember(place.path + target);
   }
   return LinkFd(fd.get(), place.parent, place.name) < 0 ? Fail("linkat", place.path) : Failure{};
 }

@@ -17,6 +17,7 @@
 class LayerWriter : public TarSink {
  public:
   struct Limits {
+    // Of files; of entries and of directories that no entry made.
     int64_t bytes, entries;
   };
   struct Result {
@@ -31,6 +32,7 @@ class LayerWriter : public TarSink {
 
   Failure Begin(const TarHeader& header, std::string* stored) override;
   Failure Data(const uint8_t* data, size_t size) override;
+  Failure Hole(uint64_t size) override;
   Failure End() override;
   // Sets the directories' times, which later entries would have changed.
   Failure Finish(Result* result);
@@ -48,7 +50,10 @@ class LayerWriter : public TarSink {
     int32_t ns;
   };
 
+  Failure Count(const std::string& name);
+  Failure Remember(const std::string& path);
   Failure OpenParent(Place* place);
+  UniqueFd OpenFromCached(const std::string& path) const;
   Failure MakeParents(const std::string& path, UniqueFd* result);
   Failure MakeImplicit(int dir, const std::string& name, const std::string& path);
   Failure RemoveOld(const Place& place, bool* whiteout);
@@ -64,6 +69,9 @@ class LayerWriter : public TarSink {
   Limits limits_;
   TarMetadataWriter* metadata_ = nullptr;
   Result result_;
+  int64_t made_ = 0;
+  // Bytes of names that are kept until the end.
+  size_t remembered_ = 0;
   // The file being written, and its entry.
   UniqueFd file_;
   TarHeader header_;

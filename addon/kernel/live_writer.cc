@@ -19,25 +19,11 @@ namespace {
 constexpr mode_t kImpliedMode = 0755;
 constexpr int64_t kMaxId = 0xfffffffe;
 constexpr int kMaxLinks = 255;
+// Some 800,000 directories; of deep ones fewer.
+constexpr size_t kMaxRemembered = 128 << 20;
+constexpr size_t kNodeSize = 96;
 
 Failure Refuse(int error, const std::string& name) { return Failure{error, "extract", name}; }
-
-// Lexically, as Go's path.Clean: false when `..` leads out.
-bool CleanName(const std::string& name, std::string* result) {
-  std::vector<std::string> kept;
-  for (std::string& part : SplitPath(name)) {
-    if (part != "..") {
-      kept.push_back(std::move(part));
-    } else if (kept.empty()) {
-      return false;
-    } else {
-      kept.pop_back();
-    }
-  }
-  result->clear();
-  for (const std::string& part : kept) *result = JoinPath(*result, part);
-  return true;
-}
 
 // Links may be on the way, as long as they stay below and are relative.
 int OpenBeneath(int dest, const std::string& path) {
@@ -94,16 +80,17 @@ Failure LiveWriter::MakeParents(const std::string& path, UniqueFd* result) {
     for (const std::string& part : resolved) joined = JoinPath(joined, part);
     return UniqueFd(OpenIn(dest_.get(), joined, O_PATH | O_DIRECTORY));
   };
+  UniqueFd parent = open_resolved();
   while (!pending.empty()) {
+    if (!parent) return Fail("openat2", path);
     std::string name = std::move(pending.front());
     pending.pop_front();
     if (name == "..") {
       if (resolved.empty() && !was_absolute) return Refuse(EXDEV, path);
       if (!resolved.empty()) resolved.pop_back();
+      parent = open_resolved();
       continue;
     }
-    UniqueFd parent = open_resolved();
-    if (!parent) return Fail("openat2", path);
     UniqueFd entry(openat(parent.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     if (!entry && errno != ENOENT) return Fail("openat", path);
     struct stat st = {};
@@ -113,7 +100,10 @@ Failure LiveWriter::MakeParents(const std::string& path, UniqueFd* result) {
       char target[4096];
       ssize_t length = readlinkat(entry.get(), "", target, sizeof(target));
       if (length < 0) return Fail("readlinkat", path);
-      if (target[0] == '/') resolved.clear();
+      if (target[0] == '/') {
+        resolved.clear();
+        parent = open_resolved();
+      }
       was_absolute |= target[0] == '/';
       auto more = SplitPath(std::string(target, length));
       pending.insert(pending.begin(), more.begin(), more.end());
@@ -123,6 +113,8 @@ Failure LiveWriter::MakeParents(const std::string& path, UniqueFd* result) {
     if (!entry && mkdirat(parent.get(), name.c_str(), kImpliedMode) < 0 && errno != EEXIST) {
       return Fail("mkdirat", path);
     }
+    if (!entry) entry.reset(OpenBelow(parent.get(), name, O_PATH | O_DIRECTORY));
+    parent = std::move(entry);
     resolved.push_back(std::move(name));
   }
   *result = open_resolved();
@@ -133,8 +125,9 @@ Failure LiveWriter::MakeParents(const std::string& path, UniqueFd* result) {
 
 Failure LiveWriter::Begin(const TarHeader& header, std::string* stored) {
   Place place;
-  if (!CleanName(header.name, &place.path)) return Refuse(EXDEV, header.name);
+  if (!CleanPath(header.name, false, &place.path)) return Refuse(EXDEV, header.name);
   if (place.path.empty()) return {};
+  if (place.path.size() > kMaxPath) return Failure{ENAMETOOLONG, "extract", header.name};
   size_t slash = place.path.rfind('/');
   place.name = slash == std::string::npos ? place.path : place.path.substr(slash + 1);
   if (slash != std::string::npos) place.parent_path = place.path.substr(0, slash);
@@ -265,8 +258,10 @@ Failure LiveWriter::MakeDirectory(const Place& place) {
   UniqueFd made(
       openat(place.parent, place.name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!made) return Fail("openat", place.path);
-  dir_times_.emplace_back(place.path,
-                          timespec{static_cast<time_t>(header_.mtime), header_.mtime_ns});
+  auto [times, is_new] = dir_times_.try_emplace(place.path);
+  times->second = {static_cast<time_t>(header_.mtime), header_.mtime_ns};
+  if (is_new) remembered_ += place.path.size() + kNodeSize;
+  if (remembered_ > kMaxRemembered) return Refuse(EFBIG, header_.name);
   return SetMetadata(made.get(), /*is_link=*/false);
 }
 
@@ -303,7 +298,7 @@ Failure LiveWriter::MakeNode(const Place& place) {
 // The target is pinned before anything of the link's name is removed.
 Failure LiveWriter::MakeLink(const Place& place) {
   Place target;
-  if (!CleanName(header_.link, &target.path) || target.path.empty()) {
+  if (!CleanPath(header_.link, false, &target.path) || target.path.empty()) {
     return Refuse(EXDEV, header_.link);
   }
   UniqueFd fd(OpenIn(dest_.get(), target.path, O_PATH | O_NOFOLLOW));

@@ -3,9 +3,9 @@
 // through a descriptor that was answered below that directory.
 #include <time.h>
 
+#include <map>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "common/unique_fd.h"
 #include "kernel/tar_reader.h"
@@ -56,5 +56,7 @@ class LiveWriter : public TarSink {
   // The last parent, as the next entry mostly has the same.
   std::string cached_path_;
   UniqueFd cached_;
-  std::vector<std::pair<std::string, timespec>> dir_times_;
+  std::map<std::string, timespec> dir_times_;
+  // Bytes of names that are kept until the end.
+  size_t remembered_ = 0;
 };

@@ -5,6 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <utility>
+
 // A rename anywhere on the machine may end a walk through `..` with EAGAIN, openat2(2).
 constexpr int kMaxAttempts = 128;
 
@@ -19,6 +21,14 @@ int OpenIn(int root, const std::string& path, int flags) {
       return static_cast<int>(fd);
     }
   }
+}
+
+int OpenBelow(int base, const std::string& path, int flags) {
+  open_how how = {};
+  how.flags = static_cast<unsigned>(flags | O_NOFOLLOW | O_CLOEXEC);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  const char* target = path.empty() ? "." : path.c_str();
+  return static_cast<int>(syscall(SYS_openat2, base, target, &how, sizeof(how)));
 }
 
 std::string FdPath(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
@@ -45,6 +55,25 @@ std::vector<std::string> SplitPath(const std::string& path) {
     start = end + 1;
   }
   return parts;
+}
+
+bool CleanPath(const std::string& path, bool slash_holds, std::string* result) {
+  std::vector<std::string> kept;
+  for (std::string& part : SplitPath(path)) {
+    if (part != "..") {
+      kept.push_back(std::move(part));
+    } else if (!kept.empty()) {
+      kept.pop_back();
+    } else if (!slash_holds || !path.starts_with('/')) {
+      return false;
+    }
+  }
+  result->clear();
+  for (const std::string& part : kept) {
+    if (!result->empty()) *result += '/';
+    *result += part;
+  }
+  return true;
 }
 
 std::string JoinPath(const std::string& dir, const std::string& name) {

@@ -10,6 +10,9 @@
 // failure.
 int OpenIn(int root, const std::string& path, int flags);
 
+// Opens `path` below `base` without any link on the way or at its end.
+int OpenBelow(int base, const std::string& path, int flags);
+
 // A descriptor for reading or writing of what an O_PATH descriptor pins; its access checks are
 // anew.
 int Reopen(int fd, int flags);
@@ -22,5 +25,12 @@ std::string FdPath(int fd);
 
 // Splits at slashes; empty components and `.` are dropped, `..` is kept.
 std::vector<std::string> SplitPath(const std::string& path);
+
+// Lexically, as Go's path.Clean, and relative: false when `..` leads out. Where `slash_holds`, a
+// leading slash swallows `..`.
+bool CleanPath(const std::string& path, bool slash_holds, std::string* result);
+
+// No path is as long, linux/limits.h; attackers' names are.
+constexpr size_t kMaxPath = 4095;
 
 std::string JoinPath(const std::string& dir, const std::string& name);

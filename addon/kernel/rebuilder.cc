@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "common/unique_fd.h"
 #include "kernel/args.h"
@@ -71,6 +74,7 @@ class Rebuilder {
       return {};
     }
     if (file_left_) return FilePart(out);
+    if (part_ < parts_.size()) return SparsePart();
     if (at_ >= metadata_.size()) return Damaged();
     uint64_t size = 0;
     switch (metadata_[at_++]) {
@@ -82,6 +86,8 @@ class Rebuilder {
         return Varint(&zeros_) ? Failure{} : Damaged();
       case 'F':
         return OpenFile();
+      case 'S':
+        return OpenSparse();
       case 'E':
         ended_ = Varint(&expected_);
         return ended_ ? Failure{} : Damaged();
@@ -116,6 +122,27 @@ class Rebuilder {
     return {};
   }
 
+  Failure OpenSparse() {
+    if (Failure failure = OpenFile()) return failure;
+    const uint64_t size = std::exchange(file_left_, 0);
+    uint64_t count = 0;
+    if (!Varint(&count) || count > (metadata_.size() - at_) / 2) return Damaged();
+    parts_.assign(count, {});
+    part_ = 0;
+    for (auto& [offset, length] : parts_) {
+      if (!Varint(&offset) || !Varint(&length)) return Damaged();
+      if (length > size || offset > size - length) return Damaged();
+    }
+    return {};
+  }
+
+  Failure SparsePart() {
+    auto [offset, length] = parts_[part_++];
+    file_left_ = length;
+    off_t at = lseek(file_.get(), static_cast<off_t>(offset), SEEK_SET);
+    return at < 0 ? Fail("lseek", path_) : Failure{};
+  }
+
   Failure FilePart(std::string* out) {
     size_t start = out->size();
     size_t want = std::min<uint64_t>(file_left_, kChunk);
@@ -125,7 +152,7 @@ class Rebuilder {
     if (n == 0) return Failure{ESTALE, "rebuild", path_};
     out->resize(start + n);
     file_left_ -= n;
-    if (!file_left_) file_.reset();
+    if (!file_left_ && part_ == parts_.size()) file_.reset();
     return {};
   }
 
@@ -137,6 +164,9 @@ class Rebuilder {
   uint8_t last_[kTarBlock] = {};
   uint64_t zeros_ = 0, file_left_ = 0, total_ = 0, expected_ = 0;
   std::string path_;
+  // Of a sparse file: offset and length; the next one.
+  std::vector<std::pair<uint64_t, uint64_t>> parts_;
+  size_t part_ = 0;
   bool ended_ = false;
   Failure failed_;
 };

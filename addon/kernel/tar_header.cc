@@ -161,10 +161,9 @@ bool ParsePax(const std::string& data, PaxRecords* records) {
   return true;
 }
 
-bool ApplyPax(const PaxRecords& records, TarHeader* header, bool* sparse) {
+bool ApplyPax(const PaxRecords& records, TarHeader* header) {
   constexpr std::string_view kXattr = "SCHILY.xattr.";
   for (auto& [key, value] : records) {
-    if (key.starts_with("GNU.sparse.")) *sparse = true;
     if (key.starts_with(kXattr)) {
       std::string name = key.substr(kXattr.size());
       if (name.empty() || HasNul(name)) return false;
@@ -191,6 +190,18 @@ bool ApplyPax(const PaxRecords& records, TarHeader* header, bool* sparse) {
     if (!good) return false;
   }
   return true;
+}
+
+PaxSparse SparseKind(const PaxRecords& records) {
+  auto record = [&](const char* key) {
+    auto found = records.find(key);
+    return found == records.end() ? std::string_view() : std::string_view(found->second);
+  };
+  std::string_view major = record("GNU.sparse.major"), minor = record("GNU.sparse.minor");
+  if (major == "1" && minor == "0") return PaxSparse::kInside;
+  bool listed = major == "0" && (minor == "0" || minor == "1");
+  bool unnamed = major.empty() && minor.empty() && !record("GNU.sparse.map").empty();
+  return listed || unnamed ? PaxSparse::kListed : PaxSparse::kNo;
 }
 
 namespace {
@@ -224,7 +235,8 @@ int64_t SparseSize(const uint8_t* block) {
   return Number(block, {kSparseRealSize, kSparseField}).value_or(-1);
 }
 
-bool ParseSparseList(const std::string& text, SparseMap* map) {
+bool ParseSparseList(const std::string& text, const std::string& count, SparseMap* map) {
+  int64_t pairs;
   std::vector<int64_t> numbers;
   for (size_t start = 0; start < text.size();) {
     size_t comma = std::min(text.find(',', start), text.size());
@@ -233,7 +245,10 @@ bool ParseSparseList(const std::string& text, SparseMap* map) {
     numbers.push_back(number);
     start = comma + 1;
   }
-  if (numbers.size() % 2) return false;
+  if (!Decimal(count, &pairs) || pairs < 0 || static_cast<size_t>(pairs) > kMaxSparse ||
+      numbers.size() != 2 * static_cast<size_t>(pairs)) {
+    return false;
+  }
   for (size_t i = 0; i < numbers.size(); i += 2) {
     if (!AddPart(numbers[i], numbers[i + 1], map)) return false;
   }
@@ -254,10 +269,11 @@ bool ParseSparseText(const std::string& text, SparseMap* map, bool* whole) {
   int64_t count, offset, length;
   if (!next(&count)) return text.size() < 32;
   if (count < 0 || static_cast<size_t>(count) > kMaxSparse) return false;
+  // Block by block it gets longer: it is read when it is all there.
+  if (std::count(text.begin(), text.end(), '\n') < 1 + 2 * count) return true;
   map->clear();
   for (int64_t i = 0; i < count; i++) {
-    if (!next(&offset) || !next(&length)) return true;
-    if (!AddPart(offset, length, map)) return false;
+    if (!next(&offset) || !next(&length) || !AddPart(offset, length, map)) return false;
   }
   *whole = true;
   return true;

@@ -32,9 +32,13 @@ bool ParseTarBlock(const uint8_t* block, TarHeader* header);
 // "LENGTH KEY=VALUE\n" records; pax(1). False when malformed.
 bool ParsePax(const std::string& data, PaxRecords* records);
 
-// Lets the records override the header's fields. False when a value is malformed. `sparse` is set
-// for GNU's sparse formats, whose payload is no plain content.
-bool ApplyPax(const PaxRecords& records, TarHeader* header, bool* sparse);
+// Lets the records override the header's fields. False when a value is malformed.
+bool ApplyPax(const PaxRecords& records, TarHeader* header);
+
+// GNU's sparse formats in pax records: kInside has its map in the payload (1.0), kListed in the
+// records (0.0, 0.1). As Go: versions that nobody knows are no sparse files.
+enum class PaxSparse { kNo, kListed, kInside };
+PaxSparse SparseKind(const PaxRecords& records);
 
 // The parts of a sparse file that are in the archive: offset and length.
 using SparseMap = std::vector<std::pair<uint64_t, uint64_t>>;
@@ -45,8 +49,8 @@ bool ParseSparseBlock(const uint8_t* block, bool first, SparseMap* map, bool* mo
 // The file's size in an 'S' header's block; negative when malformed.
 int64_t SparseSize(const uint8_t* block);
 
-// "OFFSET,LENGTH,…" of pax versions 0.0 and 0.1.
-bool ParseSparseList(const std::string& text, SparseMap* map);
+// "OFFSET,LENGTH,…" of pax versions 0.0 and 0.1; as many pairs as `count` says.
+bool ParseSparseList(const std::string& text, const std::string& count, SparseMap* map);
 // "COUNT\nOFFSET\nLENGTH\n…" of pax version 1.0; `whole` stays false while text is missing.
 bool ParseSparseText(const std::string& text, SparseMap* map, bool* whole);
 

@@ -8,10 +8,12 @@ namespace {
 
 constexpr char kMagic[] = "TDTM";
 constexpr char kVersion = 1;
-constexpr size_t kFlagsOffset = 5;
+constexpr size_t kFlagsOffset = 5, kHeaderSize = 6;
 constexpr char kIncomplete = 1;
 constexpr size_t kBlock = 512;
 constexpr uint64_t kMaxWaste = 1 << 20;
+// More than a million entries need; extended headers can be made to take any amount.
+constexpr size_t kMaxStream = 128 << 20;
 // A shorter run of zeros inside literal bytes is cheaper as it is.
 constexpr size_t kMinZeros = 8;
 
@@ -58,6 +60,7 @@ void TarMetadataWriter::Tag(char tag) {
 
 // Headers next to each other differ in few bytes: the difference is mostly zeros.
 void TarMetadataWriter::Block(const uint8_t* block) {
+  if (incomplete_) return;
   Tag('B');
   uint8_t delta[kBlock];
   for (size_t i = 0; i < kBlock; i++) delta[i] = block[i] ^ last_[i];
@@ -70,10 +73,11 @@ void TarMetadataWriter::Block(const uint8_t* block) {
     out_.append(reinterpret_cast<char*>(delta) + i + zeros, literal);
     i += zeros + literal;
   }
+  CheckSize();
 }
 
 void TarMetadataWriter::Bytes(const uint8_t* data, size_t size) {
-  while (size) {
+  while (size && !incomplete_) {
     size_t zeros = ZeroRun(data, size);
     zeros_ += zeros;
     data += zeros;
@@ -85,6 +89,7 @@ void TarMetadataWriter::Bytes(const uint8_t* data, size_t size) {
     out_.append(reinterpret_cast<const char*>(data), literal);
     data += literal;
     size -= literal;
+    CheckSize();
   }
 }
 
@@ -92,15 +97,43 @@ void TarMetadataWriter::Waste(const uint8_t* data, size_t size) {
   size_t zeros = ZeroRun(data, size);
   if (zeros == size && !incomplete_) return Bytes(data, size);
   waste_ += size;
-  if (waste_ > kMaxWaste) incomplete_ = true;
-  if (!incomplete_) Bytes(data, size);
+  if (waste_ > kMaxWaste) MarkIncomplete();
+  Bytes(data, size);
+}
+
+void TarMetadataWriter::MarkIncomplete() {
+  incomplete_ = true;
+  out_.resize(kHeaderSize);
+  out_.shrink_to_fit();
+  zeros_ = 0;
+}
+
+void TarMetadataWriter::CheckSize() {
+  if (out_.size() > kMaxStream) MarkIncomplete();
+}
+
+void TarMetadataWriter::SparseFile(const std::string& path, uint64_t size,
+                                   const std::vector<std::pair<uint64_t, uint64_t>>& parts) {
+  if (incomplete_) return;
+  Tag('S');
+  Varint(size);
+  Varint(path.size());
+  out_ += path;
+  Varint(parts.size());
+  for (auto [offset, length] : parts) {
+    Varint(offset);
+    Varint(length);
+  }
+  CheckSize();
 }
 
 void TarMetadataWriter::File(const std::string& path, uint64_t size) {
+  if (incomplete_) return;
   Tag('F');
   Varint(size);
   Varint(path.size());
   out_ += path;
+  CheckSize();
 }
 
 std::string TarMetadataWriter::Finish(uint64_t size) {

@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
@@ -41,15 +39,6 @@ bool IsPseudo(int dir) {
     default:
       return false;
   }
-}
-
-// Below `base` without any link, so that nobody can lead the way elsewhere.
-int OpenBelow(int base, const std::string& path) {
-  open_how how = {};
-  how.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  const char* target = path.empty() ? "." : path.c_str();
-  return static_cast<int>(syscall(SYS_openat2, base, target, &how, sizeof(how)));
 }
 
 char TypeOf(mode_t mode) {
@@ -186,7 +175,8 @@ Failure TarPacker::Next() {
 // False when the directory is gone, or another one has taken its place.
 bool TarPacker::OpenLevel() {
   if (dir_) return true;
-  dir_.reset(OpenBelow(base_.get(), path_));
+  // Without any link, so that nobody can lead the way elsewhere.
+  dir_.reset(OpenBelow(base_.get(), path_, O_RDONLY | O_DIRECTORY));
   struct stat st;
   if (!dir_ || fstat(dir_.get(), &st) < 0) return false;
   return st.st_dev == levels_.back().device && st.st_ino == levels_.back().inode;

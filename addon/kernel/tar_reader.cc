@@ -51,6 +51,8 @@ Failure TarReader::Feed(const uint8_t* data, size_t size) {
       Failure failure = sparse_ ? SparseData(data, n) : sink_->Data(data, n);
       if (failure) return failure;
     } else {
+      waste_ += n;
+      if (waste_ > max_waste_) return Failure{EFBIG, "tar", "nothing but filling"};
       metadata_.Waste(data, n);
     }
     data += n, size -= n, total_ += n;
@@ -127,17 +129,16 @@ Failure TarReader::SpecialDone(bool* goes_on) {
 }
 
 Failure TarReader::StartEntry(TarHeader header) {
-  bool sparse = header.type == 'S';
   PaxRecords records = std::exchange(pax_, {});
-  bool good = ApplyPax(records, &header, &sparse);
-  if (!good) return Bad("invalid pax value");
+  if (!ApplyPax(records, &header)) return Bad("invalid pax value");
+  bool sparse = header.type == 'S' || SparseKind(records) != PaxSparse::kNo;
+  if (sparse && IsHeaderOnly(header.type)) return Bad("sparse file without content");
   if (!long_name_.empty()) header.name = std::exchange(long_name_, {});
   if (!long_link_.empty()) header.link = std::exchange(long_link_, {});
   pending_ = false;
   if (IsHeaderOnly(header.type)) header.size = 0;
   if (header.size < 0 || header.size > kMaxSize) return Bad("invalid size");
-  if (sparse && sparse_allowed_) return StartSparse(std::move(header), records);
-  if (sparse) return Failure{EOPNOTSUPP, "tar", "sparse file " + header.name};
+  if (sparse) return StartSparse(std::move(header), records);
   // Before ustar, directories were files with a slash; contiguous files are files.
   if (header.type == '\0') header.type = header.name.ends_with('/') ? '5' : '0';
   if (header.type == '7') header.type = '0';
@@ -169,7 +170,7 @@ Failure TarReader::StartSparse(TarHeader header, const PaxRecords& records) {
   map_.clear();
   sparse_left_ = header.size;
   bool old = header.type == 'S', more = false;
-  bool inside = record("GNU.sparse.major") == "1";
+  bool inside = !old && SparseKind(records) == PaxSparse::kInside;
   if (old) {
     header.size = SparseSize(raw_);
     if (!ParseSparseBlock(raw_, true, &map_, &more)) return Bad("invalid sparse map");
@@ -177,12 +178,10 @@ Failure TarReader::StartSparse(TarHeader header, const PaxRecords& records) {
     std::string name = record("GNU.sparse.name"), size = record("GNU.sparse.realsize");
     if (size.empty()) size = record("GNU.sparse.size");
     if (!name.empty()) header.name = name;
-    header.size = size.empty() || size.find_first_not_of("0123456789") != std::string::npos
-                      ? -1
-                      : strtoll(size.c_str(), nullptr, 10);
-    if (!inside && !ParseSparseList(record("GNU.sparse.map"), &map_)) {
-      return Bad("invalid sparse map");
-    }
+    if (size.find_first_not_of("0123456789") != std::string::npos) return Bad("invalid size");
+    if (!size.empty()) header.size = strtoll(size.c_str(), nullptr, 10);
+    std::string list = record("GNU.sparse.map"), count = record("GNU.sparse.numblocks");
+    if (!inside && !ParseSparseList(list, count, &map_)) return Bad("invalid sparse map");
   }
   if (header.size < 0 || header.size > kMaxSize) return Bad("invalid size");
   header.type = '0';
@@ -230,6 +229,7 @@ Failure TarReader::SparseMapDone(bool* goes_on) {
   std::string stored;
   if (Failure failure = sink_->Begin(sparse_header_, &stored)) return failure;
   kept_ = !stored.empty();
+  if (kept_) metadata_.SparseFile(stored, size, map_);
   part_ = 0;
   content_at_ = 0;
   *goes_on = sparse_left_ > 0;

@@ -16,20 +16,21 @@ class TarSink {
   virtual Failure Begin(const TarHeader& header, std::string* stored) = 0;
   // A part of the payload; only when it is kept.
   virtual Failure Data(const uint8_t* data, size_t size) = 0;
-  // The next `size` bytes of the payload are a hole; only where sparse files are allowed.
-  virtual Failure Hole(uint64_t) { return Failure{EOPNOTSUPP, "tar", {}}; }
+  // The next `size` bytes of the payload are a hole.
+  virtual Failure Hole(uint64_t size) = 0;
   // The payload is complete.
   virtual Failure End() = 0;
 };
 
 // A streaming reader of tar archives: v7, ustar, pax, star, GNU. Accepts what Go's archive/tar
-// accepts, EBADMSG otherwise; EOPNOTSUPP for sparse files and unknown types.
+// accepts, EBADMSG otherwise; EOPNOTSUPP for unknown types.
 class TarReader {
  public:
   explicit TarReader(TarSink* sink) : sink_(sink) {}
   Failure Feed(const uint8_t* data, size_t size);
-  // Sparse files are accepted; such an archive cannot be rebuilt from its metadata.
-  void AllowSparse() { sparse_allowed_ = true; }
+  // EFBIG for an archive that goes on for more than `bytes` of what is no content: entries that are
+  // skipped, padding, and whatever follows its end.
+  void LimitWaste(uint64_t bytes) { max_waste_ = bytes; }
   // The archive is over. `metadata` as in tar-metadata.md.
   Failure Finish(std::string* metadata);
   // From any thread: the next entry fails with ECANCELED.
@@ -37,6 +38,7 @@ class TarReader {
   TarMetadataWriter* metadata() { return &metadata_; }
 
  private:
+  static constexpr uint64_t kMaxWaste = uint64_t{16} << 30;
   enum class State { kHeader, kSpecial, kPayload, kPadding, kTrailer };
 
   Failure HeaderBlock(const uint8_t* block);
@@ -56,6 +58,7 @@ class TarReader {
   State state_ = State::kHeader;
   std::string block_;
   uint64_t left_ = 0, padding_ = 0, total_ = 0;
+  uint64_t waste_ = 0, max_waste_ = kMaxWaste;
   bool kept_ = false, zero_seen_ = false;
   // Extended headers for the entry to come.
   char special_type_ = 0;
@@ -65,7 +68,7 @@ class TarReader {
   std::atomic<bool> cancelled_ = false;
   // Of a sparse file: its header, its map, how much of the archive's payload is behind the map, and
   // how far its content is written.
-  bool sparse_allowed_ = false, sparse_ = false;
+  bool sparse_ = false;
   TarHeader sparse_header_;
   SparseMap map_;
   uint64_t sparse_left_ = 0, content_at_ = 0;

@@ -325,7 +325,10 @@ export interface FileStat {
 export interface LayerExtractorOptions {
   /** Existing, empty directory that becomes the layer's diff directory. */
   dir: string
-  /** Cap on unpacked bytes and entries; EFBIG beyond. */
+  /**
+   * Caps, EFBIG beyond: unpacked bytes, which are as well (and 64 MiB) the most that may be no content
+   * (filling, what follows the end); entries, together with directories that have none.
+   */
   maxBytes?: number
   maxEntries?: number
 }
@@ -341,9 +344,12 @@ export interface LayerExtractor {
     entries: number
     bytes: number
     metadata: Buffer
-    /** Directories made without an entry of their own: they take a lower layer's metadata. */
+    /**
+     * Directories made without an entry of their own: they take a lower layer's metadata. Names are
+     * bytes: these strings have a character for each (`latin1`), for `layerClose` to have them back.
+     */
     implicitDirs: string[]
-    /** Hard links whose target lies in a lower layer: [path, target]. */
+    /** Hard links whose target lies in a lower layer: [path, target], as bytes. */
     openLinks: Array<[string, string]>
   }>
   /** Stops and frees; the directory is the caller's to remove. */

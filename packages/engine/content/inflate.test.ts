@@ -30,6 +30,16 @@ const forms: Array<[string, Buffer]> = [
     'two gzip members',
     Buffer.concat([gzipSync(content.subarray(0, 99)), gzipSync(content.subarray(99))]),
   ],
+  [
+    // As pzstd and zstd:chunked write them.
+    'zstd frames, some to be skipped',
+    Buffer.concat([
+      Buffer.from('502a4d18040000001f8b0800', 'hex'),
+      zstdCompressSync(content.subarray(0, 99)),
+      zstdCompressSync(content.subarray(99)),
+      Buffer.from('5f2a4d180000000050', 'hex').subarray(0, 8),
+    ]),
+  ],
 ]
 
 for (const [form, bytes] of forms) {

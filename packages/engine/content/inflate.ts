@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
 import type { Transform } from 'node:stream'
 import type { Decompressor } from '@tdocker/kernel/native.ts'
+import { ZstdFrames } from './zstd-frames.ts'
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz'
 
@@ -22,7 +23,10 @@ const ZSTD_WINDOW_LOG = 27
 
 export function compressionOf(head: Uint8Array): Compression {
   const found = MAGIC.find(([, magic]) => magic.every((byte, at) => head[at] === byte))
-  return found?.[0] ?? 'none'
+  // Parallel compressors begin with a frame to be skipped: 0x184D2A50 to 0x184D2A5F.
+  const skippable =
+    head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18 && (head[0] ?? 0) >> 4 === 5
+  return found?.[0] ?? (skippable ? 'zstd' : 'none')
 }
 
 /** Where inflated bytes go; awaited before the next piece. */
@@ -39,6 +43,7 @@ export class Inflater {
   readonly #sink: Sink
   #head: Uint8Array | undefined = Buffer.alloc(0)
   #transform: Transform | undefined
+  #frames: ZstdFrames | undefined
   #decoder: Decompressor | undefined
   readonly #decoders: Decoders | undefined
   #drained: Promise<void> = Promise.resolve()
@@ -60,6 +65,7 @@ export class Inflater {
     if (this.#head !== undefined) await this.#begin()
     this.#transform?.end()
     await this.#drained
+    if (this.#frames && !this.#frames.atEnd) throw new Error('unexpected EOF')
     if (this.#decoder && !this.#decoder.whole()) throw new Error('unexpected EOF')
   }
 
@@ -73,6 +79,7 @@ export class Inflater {
     const compression = compressionOf(head)
     if (compression === 'bzip2' || compression === 'xz') this.#decoder = this.#make(compression)
     else this.#transform = createTransform(compression)
+    if (compression === 'zstd') this.#frames = new ZstdFrames()
     if (this.#transform) {
       this.#drained = this.#drain(this.#transform)
       this.#drained.catch(() => {
@@ -86,8 +93,9 @@ export class Inflater {
     if (this.#decoder) return this.#decode(this.#decoder, chunk)
     const transform = this.#transform
     if (!transform) return this.#sink(chunk)
-    if (this.#failed) return this.#drained
-    if (!transform.write(chunk)) {
+    for (const part of this.#frames?.split(chunk) ?? [chunk]) {
+      if (this.#failed) return this.#drained
+      if (transform.write(part)) continue
       // After a failure no drain comes, but the reading side rejects.
       await Promise.race([once(transform, 'drain'), this.#drained])
     }

@@ -1,11 +1,10 @@
 /** Layers of tars that come from no registry: import, load, commit and build. */
-import { statfs } from 'node:fs/promises'
 import type { Native } from '@tdocker/kernel'
 import { cancelled } from '../base/errors.ts'
 import { RollbackScope } from '../base/scope.ts'
 import { chainKey } from './content-paths.ts'
 import type { Layer, LayerStore, NewLayer, Workspace } from './layer-store.ts'
-import { type Extracted, LayerUnpacker } from './layer-unpacker.ts'
+import { type Extracted, LayerUnpacker, extractionLimits } from './layer-unpacker.ts'
 import { unpackError } from './unpack-error.ts'
 
 export interface LayerMakerContext {
@@ -96,8 +95,8 @@ async function unpackInto(
 ): Promise<UnpackedTar> {
   // Its diff ID is known when it is all there.
   const workspace = await o.layers.createWorkspace('', scope)
-  const { bavail, bsize } = await statfs(workspace.diff)
-  const extractor = o.native.layerExtractor({ dir: workspace.diff, maxBytes: bavail * bsize })
+  const limits = await extractionLimits(workspace.diff)
+  const extractor = o.native.layerExtractor({ dir: workspace.diff, ...limits })
   const unpacker = new LayerUnpacker(extractor, undefined, (format) =>
     o.native.decompressor(format),
   )

@@ -1,5 +1,4 @@
 /** Brings layers: found, shared with another pull at work, or downloaded and unpacked in one pass. */
-import { statfs } from 'node:fs/promises'
 import { type Descriptor, digestAlgorithm } from '@tdocker/oci'
 import type { Native } from '@tdocker/kernel'
 import { system } from '../base/errors.ts'
@@ -9,7 +8,7 @@ import { type Store, sql } from '../store/store.ts'
 import { BlobDownload, type BlobSource } from './blob-download.ts'
 import { chainKey } from './content-paths.ts'
 import type { Layer, LayerStore, Workspace } from './layer-store.ts'
-import { type Extracted, LayerUnpacker } from './layer-unpacker.ts'
+import { type Extracted, LayerUnpacker, extractionLimits } from './layer-unpacker.ts'
 import { localError, unpackError } from './unpack-error.ts'
 import { Semaphore } from './semaphore.ts'
 import { throttleProgress } from './throttle-progress.ts'
@@ -210,8 +209,8 @@ export class LayerPuller {
     workspace: Workspace,
     download: BlobDownload,
   ): Promise<Extracted> {
-    const maxBytes = await freeBytes(this.#o.layers.paths.layers)
-    const extractor = this.#o.native.layerExtractor({ dir: workspace.diff, maxBytes })
+    const limits = await extractionLimits(this.#o.layers.paths.layers)
+    const extractor = this.#o.native.layerExtractor({ dir: workspace.diff, ...limits })
     const unpacker = new LayerUnpacker(extractor, digestAlgorithm(request.diffId))
     const pieces = download.pieces()
     let failure: unknown
@@ -313,10 +312,4 @@ async function* stopAt<T>(pieces: AsyncGenerator<T>, stop: () => boolean): Async
     if (next.done) return
     yield next.value
   }
-}
-
-/** Unpacking may take what is free, and a bomb of zeros ends there with a clear error. */
-async function freeBytes(path: string): Promise<number> {
-  const { bavail, bsize } = await statfs(path)
-  return bavail * bsize
 }

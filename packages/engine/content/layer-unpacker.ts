@@ -1,8 +1,22 @@
 import { createHash, type Hash } from 'node:crypto'
+import { statfs } from 'node:fs/promises'
 import type { LayerExtractor } from '@tdocker/kernel'
 import { type Decoders, Inflater } from './inflate.ts'
 
 export type Extracted = Awaited<ReturnType<LayerExtractor['end']>>
+
+/** More than any image has; its names alone take a gigabyte of the archive. */
+const MAX_ENTRIES = 5_000_000
+
+/** What unpacking into `path` may take: what is free there. A bomb ends with a clear error. */
+export async function extractionLimits(
+  path: string,
+): Promise<{ maxBytes: number; maxEntries: number }> {
+  const { bavail, bsize, files, ffree } = await statfs(path)
+  // Some file systems count no inodes.
+  const maxEntries = files > 0 ? Math.min(ffree, MAX_ENTRIES) : MAX_ENTRIES
+  return { maxBytes: bavail * bsize, maxEntries }
+}
 
 /** One layer's bytes on their way into its directory: inflate, digest, extract. */
 export class LayerUnpacker {

@@ -11,7 +11,16 @@ const KERNEL: Readonly<Record<string, string>> = {
   EINVAL: 'archive/tar: invalid tar header',
   EPERM: 'operation not permitted',
   EROFS: 'read-only file system',
+  ENAMETOOLONG: 'file name too long',
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'not a directory',
+  ELOOP: 'too many levels of symbolic links',
+  EOPNOTSUPP: 'operation not supported',
+  EXDEV: 'outside of the layer',
 }
+
+/** Names come from the archive, and may be as long as it likes. */
+const MAX_PATH = 300
 
 /** zlib's codes in the words of Go's compress packages. */
 const ZLIB: Readonly<Record<string, string>> = {
@@ -33,11 +42,16 @@ export function localError(error: unknown): unknown {
   return typeof code === 'string' && Object.hasOwn(KERNEL, code) ? unpackError(error) : error
 }
 
+function shorten(path: string): string {
+  return path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path
+}
+
 function reasonOf(error: unknown): string {
   if (error instanceof StoreError && error.code === 'SQLITE_FULL') return 'no space left on device'
   if (error instanceof KernelError) {
     const reason = KERNEL[error.code] ?? error.code
-    return error.path === undefined ? reason : `${error.syscall} ${error.path}: ${reason}`
+    const path = error.path !== undefined && shorten(error.path)
+    return path === false ? reason : `${error.syscall} ${path}: ${reason}`
   }
   if (!(error instanceof Error)) return String(error)
   const { code } = error as { code?: string }

@@ -60,7 +60,8 @@ async function unpackLayer(
   await using tar = await unpackTar(o, body, signal)
   const { openLinks } = tar.extracted
   if (openLinks.length > 0) {
-    throw system(`failed to register layer: hard link to missing ${openLinks[0]?.[1]}`)
+    const target = Buffer.from(openLinks[0]?.[1] ?? '', 'latin1').toString()
+    throw system(`failed to register layer: hard link to missing ${target}`)
   }
   const [chainId = ''] = chainIds([tar.diffId])
   return await tar.place({ chainId, below: [] })

@@ -13,6 +13,10 @@ export interface TarEntry {
   /** Size field, when it shall lie; a negative number is written in base 256. */
   size?: number
   pax?: Readonly<Record<string, string>>
+  /** Bytes written over the header before its checksum is made: what no field above can say. */
+  patch?: ReadonlyArray<readonly [offset: number, bytes: string | Buffer]>
+  /** Written over the right checksum. */
+  checksum?: string
 }
 
 const BLOCK = 512
@@ -72,8 +76,10 @@ function header(entry: TarEntry, size: number): Buffer {
   block.write('ustar\x0000', 257)
   number(329, 8, entry.dev?.[0] ?? 0)
   number(337, 8, entry.dev?.[1] ?? 0)
+  for (const [offset, bytes] of entry.patch ?? []) Buffer.from(bytes).copy(block, offset)
   block.fill(' ', 148, 156)
   const sum = block.reduce((total, byte) => total + byte, 0)
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+  if (entry.checksum !== undefined) block.write(entry.checksum, 148)
   return block
 }
