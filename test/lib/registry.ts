@@ -2,6 +2,7 @@
 export * from './registry/demand-token.ts'
 export * from './registry/docker-registry.ts'
 export * from './registry/faults.ts'
+export * from './registry/fragile-uploads.ts'
 export * from './registry/own-registry.ts'
 export * from './registry/token-server.ts'
 export * from './registry/wire.ts'

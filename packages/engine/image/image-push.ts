@@ -16,6 +16,7 @@ import type { KeyedLock } from '../base/keyed-lock.ts'
 import type { LayerProgress } from '../content/layer-puller.ts'
 import type { LayerPusher } from '../content/layer-pusher.ts'
 import type { Layer, LayerStore } from '../content/layer-store.ts'
+import type { SharedTransfers } from '../content/shared-transfers.ts'
 import { localError } from '../content/unpack-error.ts'
 import type { EventLog } from '../event/event-log.ts'
 import { hasBlob, uploadBlob } from '../registry/blob-upload.ts'
@@ -42,6 +43,8 @@ export interface PushContext {
   events: EventLog
   lock: KeyedLock
   use: ImageUse
+  /** Uploads of configs; those of layers are the pusher's. */
+  configs: SharedTransfers<void, never>
 }
 
 /** One push at work. */
@@ -100,7 +103,7 @@ async function pushTag(
   try {
     const descriptors = await pushLayers(o, push, { reference, manifest, layers })
     made = manifest.with(descriptors)
-    await pushConfig(push, manifest)
+    await pushConfig(o, push, { reference, manifest })
   } finally {
     layers.forEach((layer) => o.layers.unpin(layer.key))
   }
@@ -183,17 +186,20 @@ function layerProgress(progress: Progress, layer: Layer): (layer: LayerProgress)
     })
 }
 
-async function pushConfig({ repository, signal }: Push, manifest: PushManifest): Promise<void> {
+async function pushConfig(
+  o: PushContext,
+  { repository, who, signal }: Push,
+  { reference, manifest }: { reference: Reference; manifest: PushManifest },
+): Promise<void> {
   const { config, configBytes: bytes } = manifest
-  if (await repository.retry(signal, () => hasBlob(repository, config, signal))) return
-  await uploadBlob(
-    repository,
-    {
-      ...config,
-      open: (start, end) => Readable.from([bytes.subarray(start, end)], { objectMode: false }),
-    },
-    { signal, attempts: 5, backoffMs: 250, onRetry: () => {} },
-  )
+  const open = (start: number, end: number): Readable =>
+    Readable.from([bytes.subarray(start, end)], { objectMode: false })
+  const key = [canonicalName(reference), config.digest, who].join(' ')
+  await o.configs.run(key, { signal, progress: () => {} }, async (shared) => {
+    if (await repository.retry(shared, () => hasBlob(repository, config, shared))) return
+    const patience = { attempts: 5, backoffMs: 250, onRetry: () => {} }
+    await uploadBlob(repository, { ...config, open }, { signal: shared, ...patience })
+  })
 }
 
 /** The digest under which a registry has the image is one of its names from now on. */

@@ -13,6 +13,7 @@ import { LayerCompressor } from '../content/layer-compressor.ts'
 import { LayerPuller } from '../content/layer-puller.ts'
 import { LayerPusher } from '../content/layer-pusher.ts'
 import { LayerStore } from '../content/layer-store.ts'
+import { SharedTransfers } from '../content/shared-transfers.ts'
 import type { EventLog } from '../event/event-log.ts'
 import { inspectDistribution } from '../registry/distribution-inspect.ts'
 import type { RegistryBackend } from '../registry/registry-backend.ts'
@@ -120,6 +121,7 @@ export function createImages(o: ImagesOptions): Images {
     layers,
     puller,
     pusher,
+    configs: new SharedTransfers<void, never>(),
     events,
     users,
     lock,

@@ -86,4 +86,31 @@ test('push: the tag, and what goes wrong', async () => {
   )
   assert.equal(daemon.lines.at(-1), 'POST /images/h:5000/x/push?tag=latest')
   assert.match((await push('-a', 'x:1')).stderr, /tag can't be used with --all-tags/)
+  const byDigest = await push(`x@sha256:${'a'.repeat(64)}`)
+  assert.equal(byDigest.stderr, 'cannot push a digest reference\n')
+})
+
+test('push: quietly, all tags, one platform', async () => {
+  await using daemon = await FakeDaemon.start(() => ({
+    raw: '{"status":"The push refers to repository [docker.io/library/x]"}\n{"progressDetail":{},"aux":{"Tag":"1"}}\n',
+  }))
+  const push = (...args: string[]) => runCli(['push', ...args], { host: daemon.host })
+  assert.equal((await push('-q', 'x')).stdout, 'docker.io/library/x:latest\n')
+  assert.equal((await push('-q', '-a', 'x')).stdout, 'docker.io/library/x\n')
+  assert.equal(daemon.lines.at(-1), 'POST /images/x/push')
+  const { stdout } = await push('--platform', 'linux/arm64', 'x:1')
+  assert.equal(
+    stdout,
+    [
+      '',
+      ' Info -> Using --platform pushes only the specified platform manifest of a multi-platform image index.',
+      '         Other components, like attestations, will not be included.',
+      '         To push the complete multi-platform image, remove the --platform flag.',
+      '         ',
+      'The push refers to repository [docker.io/library/x]',
+      '',
+    ].join('\n'),
+  )
+  const platform = encodeURIComponent('{"architecture":"arm64","os":"linux"}')
+  assert.equal(daemon.lines.at(-1), `POST /images/x/push?tag=1&platform=${platform}`)
 })
