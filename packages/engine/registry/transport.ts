@@ -9,12 +9,14 @@ import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { lookup as dnsLookup } from 'node:dns'
 import { Readable } from 'node:stream'
 import { getCACertificates } from 'node:tls'
+import { digestOf } from '@tdocker/oci'
 import type { Dispatcher } from 'undici'
 import { EngineError } from '../base/errors.ts'
 import { type HostCertificates, readHostCertificates } from './host-certificates.ts'
 import { NetworkError, goMethod } from './registry-error.ts'
 import { proxyFor } from './proxy.ts'
 import { hostOf } from './registry-config.ts'
+import { tlsReason } from './tls-reason.ts'
 
 export const USER_AGENT = 'tdocker/0.1.0 (linux)'
 const MAX_REDIRECTS = 10
@@ -140,8 +142,9 @@ export class Transport {
     const proxy = proxyOf(o, url)
     const tls = url.protocol === 'https:'
     const certificates = tls ? await this.#certificates(url.host) : undefined
-    const host = certificates ? url.host : ''
-    const key = `${url.protocol}${o.insecure}${o.local}${proxy?.href ?? ''} ${host}`
+    // What lies in the directory now counts, as it would for dockerd.
+    const trust = certificates ? `${url.host} ${digestOf(JSON.stringify(certificates))}` : ''
+    const key = `${url.protocol}${o.insecure}${o.local}${proxy?.href ?? ''} ${trust}`
     let agent = this.#agents.get(key)
     if (!agent) {
       agent = makeAgent(undici, { ...o, ...this.#options, proxy, tls, certificates })
@@ -307,15 +310,6 @@ function fail(o: RequestOptions, url: URL, reason: string): NetworkError {
   return new NetworkError(text, { permanent: true })
 }
 
-const CERTIFICATE: Readonly<Record<string, string>> = {
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'x509: certificate signed by unknown authority',
-  SELF_SIGNED_CERT_IN_CHAIN: 'x509: certificate signed by unknown authority',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'x509: certificate signed by unknown authority',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'x509: certificate signed by unknown authority',
-  CERT_HAS_EXPIRED: 'x509: certificate has expired or is not yet valid',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'x509: certificate is not valid for this name',
-}
-
 /** A failure of Node's, in the words of Go's net/http. */
 export function networkError(
   error: unknown,
@@ -329,13 +323,8 @@ export function networkError(
 
 function explain(error: unknown, url: URL): { reason: string; permanent: boolean } {
   const code = errorCode(error)
-  const certificate = CERTIFICATE[code]
-  if (certificate !== undefined) {
-    return { reason: `tls: failed to verify certificate: ${certificate}`, permanent: true }
-  }
-  if (code === 'EPROTO' || code.startsWith('ERR_SSL')) {
-    return { reason: 'http: server gave HTTP response to HTTPS client', permanent: true }
-  }
+  const tls = tlsReason(error, code, url)
+  if (tls !== undefined) return { reason: tls, permanent: true }
   return { reason: plainReason(error, code, url), permanent: false }
 }
 

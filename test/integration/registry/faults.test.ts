@@ -177,7 +177,9 @@ const cases: readonly Case[] = [
   },
   {
     name: 'a redirect to a second host',
-    faults: ({ layer, second }) => [redirectTo(layer, () => `${second.url}/v2/x/blobs/${layer.digest}`)],
+    faults: ({ layer, second }) => [
+      redirectTo(layer, () => `${second.url}/v2/x/blobs/${layer.digest}`),
+    ],
   },
   {
     name: 'a redirect to a second host that asks for the password',
@@ -222,7 +224,11 @@ const cases: readonly Case[] = [
     faults: () => [html(manifests)],
     fails: 'unsupported manifest media type and no default available: text/html',
   },
-  { name: 'a page for a layer', faults: (s) => [html(layerOf(s))], fails: /EOF|verification failed/ },
+  {
+    name: 'a page for a layer',
+    faults: (s) => [html(layerOf(s))],
+    fails: /EOF|verification failed/,
+  },
   {
     name: 'a page for the configuration',
     faults: (s) => [html(configOf(s))],
