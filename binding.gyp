@@ -33,6 +33,7 @@
         "addon/kernel/path_open.cc",
         "addon/kernel/socket_body.cc",
         "addon/kernel/archive.cc",
+        "addon/kernel/chunk_sender.cc",
         "addon/kernel/decompressor.cc",
         "addon/kernel/net.cc",
         "addon/kernel/netlink.cc",

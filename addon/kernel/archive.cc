@@ -76,19 +76,6 @@ Napi::Value ReadPart(const Napi::CallbackInfo& info, const std::shared_ptr<Packi
       });
 }
 
-const char* ProgressName(Progress progress) {
-  switch (progress) {
-    case Progress::kMore:
-      return "more";
-    case Progress::kBlocked:
-      return "blocked";
-    case Progress::kStalled:
-      return "stalled";
-    default:
-      return "done";
-  }
-}
-
 // The next part as an HTTP chunk; room for its frame is left around it.
 constexpr size_t kFrame = 16;
 
@@ -340,4 +327,5 @@ void InitArchive(Napi::Env env, Napi::Object exports) {
   exports["tarPacker"] = Napi::Function::New(env, TarPackerCall);
   exports["socketBody"] = Napi::Function::New(env, SocketBodyCall);
   exports["tarUnpacker"] = Napi::Function::New(env, TarUnpackerCall);
+  InitChunkSender(env, exports);
 }

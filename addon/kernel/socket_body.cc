@@ -29,6 +29,19 @@ bool ParseSize(const std::string& line, uint64_t* size) {
 
 }  // namespace
 
+const char* ProgressName(Progress progress) {
+  switch (progress) {
+    case Progress::kMore:
+      return "more";
+    case Progress::kBlocked:
+      return "blocked";
+    case Progress::kStalled:
+      return "stalled";
+    default:
+      return "done";
+  }
+}
+
 SocketBody::SocketBody(UniqueFd socket, std::string head, int64_t length)
     : socket_(std::move(socket)),
       chunked_(length < 0),

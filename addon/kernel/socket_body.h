@@ -17,6 +17,8 @@ enum class Progress {
   kDone,
 };
 
+const char* ProgressName(Progress progress);
+
 class SocketBody {
  public:
   using Sink = std::function<Failure(const uint8_t*, size_t)>;

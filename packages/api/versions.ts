@@ -59,6 +59,8 @@ export const gates = {
   listAnnotations: '1.46',
   imageManifests: '1.47',
   descriptor: '1.48',
+  /** Images are saved and loaded by platform, later by several. */
+  archivePlatform: '1.48',
   gwPriority: '1.48',
   buildPruneSpace: '1.48',
   imageMount: '1.48',
@@ -73,6 +75,7 @@ export const gates = {
   imageContainers: '1.51',
   /** Health in lists; no legacy event fields, no legacy network fields, no container-wide MAC. */
   noLegacyFields: '1.52',
+  archivePlatforms: '1.52',
   jsonLines: '1.52',
   listHealth: '1.52',
   networkStatus: '1.52',

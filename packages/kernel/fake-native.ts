@@ -164,6 +164,11 @@ export class FakeNative {
         pull: async () => undefined,
         whole: () => true,
       })),
+      chunkSender: this.#sync('chunkSender', () => ({
+        send: async () => 'done' as const,
+        resume: async () => 'done' as const,
+        close: async () => {},
+      })),
       socketBody: this.#sync('socketBody', () => ({
         read: async () => ({ data: Buffer.alloc(0), progress: 'done' as const }),
         close: async () => {},

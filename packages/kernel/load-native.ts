@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 
 import { nativeChecks, type NativeChecks } from './native-checks.ts'
 import {
+  type ChunkSender,
   type Decompressor,
   KernelError,
   type LayerExtractor,
@@ -37,6 +38,7 @@ const synchronous: ReadonlySet<string> = new Set<keyof Native>([
   'tarPacker',
   'tarUnpacker',
   'socketBody',
+  'chunkSender',
   'decompressor',
   'nsOpen',
   'nftMonitor',
@@ -100,12 +102,13 @@ export function wrapNative(raw: Native, checks: NativeChecks = nativeChecks): Na
   }
   const native = wrapped as unknown as Native
   const { layerExtractor, layerRebuilder, tarPacker, tarUnpacker, socketBody } = native
-  const { decompressor } = native
+  const { chunkSender, decompressor } = native
   native.layerExtractor = (o) => guardExtractor(layerExtractor(o))
   native.layerRebuilder = (o) => guardRebuilder(layerRebuilder(o))
   native.tarPacker = (o) => guardPacker(tarPacker(o))
   native.tarUnpacker = (o) => guardUnpacker(tarUnpacker(o))
   native.socketBody = (o) => guardBody(socketBody(o))
+  native.chunkSender = (o) => guardSender(chunkSender(o))
   native.decompressor = (format) => guardDecompressor(decompressor(format))
   return native
 }
@@ -181,6 +184,20 @@ function guardPacker(raw: TarPacker): TarPacker {
     (fd) => raw.send(fd as number),
   ) as TarPacker['send']
   return { read, readInto, send, close: () => raw.close() }
+}
+
+function guardSender(raw: ChunkSender): ChunkSender {
+  const send = guardAsync(
+    (chunk) => {
+      if (!(chunk instanceof Uint8Array)) throw new TypeError('chunk must be a Uint8Array')
+    },
+    (chunk) => raw.send(chunk as Uint8Array),
+  ) as ChunkSender['send']
+  const resume = guardAsync(
+    () => {},
+    () => raw.resume(),
+  ) as ChunkSender['resume']
+  return { send, resume, close: () => raw.close() }
 }
 
 function guardDecompressor(raw: Decompressor): Decompressor {

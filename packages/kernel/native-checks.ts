@@ -253,6 +253,10 @@ export const nativeChecks: NativeChecks = {
     optional(o.gid, (value) => integer(value, 'gid', 0, ID_MAX))
   },
   decompressor: (format) => oneOf(format, 'format', new Set(['xz', 'bzip2'])),
+  chunkSender(o) {
+    options(o)
+    fd(o.fd)
+  },
   socketBody(o) {
     options(o)
     fd(o.fd)

@@ -200,6 +200,8 @@ export interface Native {
    * are EXDEV, damaged archives EBADMSG. `uid` and `gid` override the archive's.
    */
   tarUnpacker(o: { fd: number; keepKind?: boolean; uid?: number; gid?: number }): TarUnpacker
+  /** Answers in HTTP chunks on a non-blocking socket; see `ChunkSender`. */
+  chunkSender(o: { fd: number }): ChunkSender
   /**
    * The body of an HTTP/1.1 request that is still in its socket; chunked without `length`. `head` is
    * what was read of it already.
@@ -392,6 +394,16 @@ export interface TarPacker {
    */
   send(fd: number): Promise<Progress | 'stalled'>
   /** A read under way fails with ECANCELED. Resolves when all descriptors are given back. */
+  close(): Promise<void>
+}
+
+export interface ChunkSender {
+  /**
+   * Sends one chunk, an empty one as the last. Unless it answers `done`, call `resume` until that does;
+   * `stalled` when the peer has taken nothing in that call. EPIPE or ECONNRESET when it is gone.
+   */
+  send(chunk: Uint8Array): Promise<'done' | 'blocked' | 'stalled'>
+  resume(): Promise<'done' | 'blocked' | 'stalled'>
   close(): Promise<void>
 }
 

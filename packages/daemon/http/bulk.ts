@@ -13,7 +13,8 @@ import type { SocketBody } from './backend.ts'
 import { acceptedEncoding } from './accepted-encoding.ts'
 import { HttpError } from './errors.ts'
 
-const DOWNLOAD = /^(?:\/v\d+\.\d+)?\/containers\/[^/]+\/(?:archive|export)(?:\?|$)/
+const DOWNLOAD =
+  /^(?:\/v\d+\.\d+)?\/(?:containers\/[^/?]+\/(?:archive|export)|images\/(?:[^?]+\/)?get)(?:\?|$)/
 const UPLOAD = /^(?:\/v\d+\.\d+)?\/containers\/[^/]+\/archive(?:\?|$)/
 
 /** All of a log that has an end: a few last lines are not worth a connection. */

@@ -160,6 +160,15 @@ export function fakeBackend(): FakeBackend {
         await note('import')({ ...o, body: Buffer.concat(chunks).toString() })
         o.progress({ status: imageId })
       },
+      save: async (o) => {
+        await note('save')(o)
+        return tarSource()
+      },
+      load: async (o) => {
+        await note('load')({ ...o, body: undefined })
+        o.body.resume()
+        o.progress({ stream: 'Loaded image: busybox:latest\n' })
+      },
       list: async (o) => {
         await note('image list')(o)
         return [structuredClone(image)]

@@ -12,9 +12,12 @@ const patience = 1 << 20
 
 export class ProgressStream {
   readonly #x: Exchange
+  readonly #errorsInBand: boolean
 
-  constructor(x: Exchange) {
+  /** With `errorsInBand` the status is 200 whatever happens. */
+  constructor(x: Exchange, o: { errorsInBand?: boolean } = {}) {
     this.#x = x
+    this.#errorsInBand = o.errorsInBand ?? false
   }
 
   async run(work: (progress: (message: ProgressMessage) => void) => Promise<void>): Promise<void> {
@@ -22,7 +25,7 @@ export class ProgressStream {
     try {
       await work((message) => this.#send(message))
     } catch (error) {
-      if (!x.begun) throw error
+      if (!x.begun && !this.#errorsInBand) throw error
       const message = messageOf(error)
       this.#write({ errorDetail: { message }, error: message })
     }

@@ -84,6 +84,23 @@ export class LayerStore {
     return { key: row.key, diffId: row.diff_id, size: row.size }
   }
 
+  /**
+   * A ready layer whose tar, or its compressed form, has this digest, pinned; none that is good only
+   * above certain others.
+   */
+  acquireByDigest(digest: string): Layer | undefined {
+    const rows = this.#store.all<LayerRow>(
+      `SELECT key, diff_id, size FROM layer
+       WHERE state = 'ready' AND key = diff_id AND (key = ? OR blob_digest = ?)`,
+      digest,
+      digest,
+    )
+    const row = rows.find((found) => !this.#dying.has(found.key))
+    if (!row) return undefined
+    this.pin(row.key)
+    return { key: row.key, diffId: row.diff_id, size: row.size }
+  }
+
   /** Resolves when nothing of this diff ID or chain is being removed. */
   async settled(diffId: string, chainId: string): Promise<void> {
     await Promise.allSettled([this.#dying.get(diffId), this.#dying.get(chainKey(chainId))])

@@ -46,7 +46,8 @@ function shorten(path: string): string {
   return path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path
 }
 
-function reasonOf(error: unknown): string {
+/** Without what was being done. */
+export function reasonOf(error: unknown): string {
   if (error instanceof StoreError && error.code === 'SQLITE_FULL') return 'no space left on device'
   if (error instanceof KernelError) {
     const reason = KERNEL[error.code] ?? error.code

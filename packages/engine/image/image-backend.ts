@@ -1,7 +1,7 @@
 /** What images offer to whoever speaks to clients; the daemon's routes ask for the same by structure. */
 import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
 import type { Readable } from 'node:stream'
-import type { Filters } from '../backend-types.ts'
+import type { Filters, TarSource } from '../backend-types.ts'
 import type { AuthConfig, ImageDeleteResponseItem, ImageInspect, ImageSummary } from '@tdocker/api'
 
 /** One line of a progress stream. */
@@ -78,6 +78,9 @@ export interface ImageBackend {
   pull(o: PullOptions): Promise<void>
   push(o: PushOptions): Promise<void>
   import(o: ImportOptions): Promise<void>
+  /** Errors are decided before the archive's first byte. */
+  save(o: SaveOptions): Promise<TarSource>
+  load(o: LoadOptions): Promise<void>
   list(o: ListOptions): Promise<ImageSummary[]>
   inspect(name: string, o: InspectOptions): Promise<ImageInspect>
   tag(name: string, o: { repo: string; tag: string }): Promise<void>

@@ -111,6 +111,19 @@ export class ImageRecords {
     )?.image_id
   }
 
+  /** Images of a repository, by tag and those that have a digest of it only, in order of name. */
+  ofRepository(reference: Reference): Array<{ tag: string | undefined; imageId: string }> {
+    const repository = canonicalName(reference)
+    const rows = this.#store.all<{ tag: string | null; image_id: string }>(
+      `SELECT tag, image_id FROM image_tag WHERE repository = ?
+       UNION ALL SELECT NULL, image_id FROM image_digest WHERE repository = ?
+       ORDER BY tag NULLS LAST, image_id`,
+      repository,
+      repository,
+    )
+    return rows.map((row) => ({ tag: row.tag ?? undefined, imageId: row.image_id }))
+  }
+
   /** Images of a digest: several when an index was pulled for several platforms; newest first. */
   findDigest(reference: Reference): string[] {
     return this.#store
@@ -177,6 +190,29 @@ export class ImageRecords {
        WHERE i.image_id = ? ORDER BY i.position`,
       id,
     )
+  }
+
+  /** Digest of a layer's compressed form that is kept here. */
+  blobOfLayer(key: string): string | undefined {
+    return this.#store.get<{ digest: string }>(
+      'SELECT b.digest FROM layer l JOIN blob b ON b.digest = l.blob_digest WHERE l.key = ?',
+      key,
+    )?.digest
+  }
+
+  /** Bottom first, with what their tars can be made of. */
+  layerTars(id: string): Array<{ key: string; diffId: string; blobDigest: string | undefined }> {
+    const rows = this.#store.all<{ key: string; diff_id: string; blob: string | null }>(
+      `SELECT l.key, l.diff_id, b.digest AS blob FROM image_layer i JOIN layer l ON l.key = i.layer_key
+       LEFT JOIN blob b ON b.digest = l.blob_digest
+       WHERE i.image_id = ? ORDER BY i.position`,
+      id,
+    )
+    return rows.map((row) => ({
+      key: row.key,
+      diffId: row.diff_id,
+      blobDigest: row.blob ?? undefined,
+    }))
   }
 
   /** Bytes of the layers that images hold, each counted once. */
@@ -286,6 +322,10 @@ export function insertImage(image: NewImage): Statement[] {
         VALUES (${id}, ${position}, ${key}) ON CONFLICT DO NOTHING`,
     ),
   ]
+}
+
+export function setParent(id: string, parentId: string): Statement {
+  return sql`UPDATE image SET parent_id = ${parentId} WHERE id = ${id}`
 }
 
 export function setTag(reference: Reference, id: string): Statement {

@@ -30,6 +30,8 @@ export interface ImageToStore {
   /** Bottom first, pinned by the caller until this is over. */
   layers: readonly Layer[]
   references: readonly Reference[]
+  /** Its tags have no events of their own, as of a load. */
+  quietTags?: boolean
   /** Image it was made from on this machine. */
   parentId?: string
   /** Made on this machine: tells so first. */
@@ -56,7 +58,7 @@ export async function storeImage(o: StoreImageContext, image: ImageToStore): Pro
     }),
     ...references.map((reference) => setTag(reference, id)),
   ]
-  const events = references.map((reference) =>
+  const events = (image.quietTags ? [] : references).map((reference) =>
     imageEvent('tag', { actorId: id, name: familiarString(reference), config }),
   )
   if (image.created) events.unshift(imageEvent('create', { actorId: id, name: id, config }))

@@ -32,6 +32,8 @@ import { pruneImages } from './image-prune.ts'
 import { IMAGES_LOCK, pullImage } from './image-pull.ts'
 import { pushImage } from './image-push.ts'
 import { ImageRecords, dropImage, setTag } from './image-records.ts'
+import { loadImages } from './load/load-images.ts'
+import { saveImages } from './save/save-images.ts'
 import { removeImage, sweepRemoved } from './image-remove.ts'
 import { CachedImageSource } from './image-source.ts'
 import { ImageUse } from './image-use.ts'
@@ -112,6 +114,7 @@ export function createImages(o: ImagesOptions): Images {
   })
   const context = {
     native,
+    store,
     records,
     lookup,
     catalog,
@@ -136,6 +139,8 @@ export function createImages(o: ImagesOptions): Images {
       pull: (options) => pullImage(context, options),
       push: (options) => pushImage(context, options),
       import: (options) => importImage(context, options),
+      save: (options) => saveImages(context, options),
+      load: (options) => loadImages(context, options),
       list: (options) => listImages(context, options),
       inspect: async (name, { platform }) =>
         inspectImage(context, lookup.get(name, parsePlatformText(platform))),

@@ -3,6 +3,7 @@ import { type Platform, type Reference, familiarName, formatPlatform, shortId } 
 
 export const messages = {
   noSuchImage: (name: string): string => `No such image: ${name}`,
+  noReference: 'reference does not exist',
   platformMismatch: (name: string, has: Platform, wanted: Platform): string =>
     `image with reference ${name} was found but its platform (${formatPlatform(has)}) does not match the specified platform (${formatPlatform(wanted)})`,
   noMatchingManifest: (wanted: Platform): string =>

@@ -6,6 +6,7 @@ import { commitRoutes } from './commit.ts'
 import { archiveRoutes } from './archive.ts'
 import { containerRoutes } from './containers.ts'
 import { execRoutes } from './execs.ts'
+import { imageArchiveRoutes } from './image-archives.ts'
 import { imageRoutes } from './images.ts'
 import { containerPruneRoutes } from './prune.ts'
 import { resourceRoutes } from './resources.ts'
@@ -29,6 +30,7 @@ export function allRoutes(backend: Backend): Routes {
     ...execRoutes(backend.execs),
     ...imageRoutes(backend.images),
     ...registryRoutes(backend.registries),
+    ...imageArchiveRoutes(backend.images),
     ...buildRoutes(backend.system),
     ...volumeRoutes(backend.volumes),
     ...networkRoutes(backend.networks),

@@ -5,6 +5,7 @@ import { decodeRegistryAuth, registryAuthHeader } from '@tdocker/api/registry-au
 import type { Filters, ImageBackend } from '../backend.ts'
 import { imageInspectFor, imageSummaryFor } from '../compat/image.ts'
 import type { Exchange } from '../exchange.ts'
+import { decodePlatform } from '../platform-query.ts'
 import { ProgressStream } from '../progress.ts'
 import type { Routes } from '../router.ts'
 
@@ -73,20 +74,9 @@ function inspectOptions(x: Exchange): Parameters<ImageBackend['inspect']>[1] {
   return { version: x.version, ...(manifests && { manifests }), ...(platform && { platform }) }
 }
 
-/** `platform={"os":…,"architecture":…,"variant":…}` as os/arch[/variant]. */
 function platformOf(x: Exchange): string | undefined {
   const given = text(x.query, 'platform')
-  if (given === '') return undefined
-  let value: { os?: string; architecture?: string; variant?: string }
-  try {
-    value = JSON.parse(given) as typeof value
-  } catch (error) {
-    throw new InvalidRequest(`failed to parse platform: ${(error as Error).message}`)
-  }
-  if (!value?.os || !value.architecture) {
-    throw new InvalidRequest('both OS and Architecture must be provided')
-  }
-  return [value.os, value.architecture, value.variant].filter(Boolean).join('/')
+  return given === '' ? undefined : decodePlatform(given)
 }
 
 async function pull(x: Exchange, images: ImageBackend): Promise<void> {

@@ -1,0 +1,71 @@
+/** `GET /images/get`: images as one archive. */
+import { parseImageConfig } from '@tdocker/oci'
+import type { Native } from '@tdocker/kernel'
+import type { TarSource } from '../../backend-types.ts'
+import { system } from '../../base/errors.ts'
+import type { LayerStore } from '../../content/layer-store.ts'
+import { openLayerTar } from '../../content/layer-tar.ts'
+import type { EventLog } from '../../event/event-log.ts'
+import type { SaveOptions } from '../image-backend.ts'
+import { imageEvent } from '../image-events.ts'
+import { parsePlatformText } from '../parse.ts'
+import { archiveBytes } from './archive-stream.ts'
+import { type ImageToSave, archiveMembers } from './save-archive.ts'
+import { type NamedImage, type SaveNamesContext, resolveNames } from './save-names.ts'
+import { bytesSource } from './bytes-source.ts'
+
+export interface SaveContext extends SaveNamesContext {
+  native: Native
+  layers: LayerStore
+  events: EventLog
+}
+
+/**
+ * Errors are decided before the first byte. The layers stay while the archive is being read; the images'
+ * events are told when all of it went out.
+ */
+export async function saveImages(o: SaveContext, options: SaveOptions): Promise<TarSource> {
+  const platforms = options.platforms.flatMap((text) => parsePlatformText(text) ?? [])
+  const named = resolveNames(o, options.names, platforms)
+  // No await before this: what was found is held before anybody can remove it.
+  const keys = named.flatMap(({ image }) => o.records.layers(image.id).map((layer) => layer.key))
+  keys.forEach((key) => o.layers.pin(key))
+  const release = (): void => keys.forEach((key) => o.layers.unpin(key))
+  try {
+    const images: ImageToSave[] = []
+    for (const each of named) images.push(await openImage(o, each))
+    options.signal.throwIfAborted()
+    const bytes = archiveBytes(archiveMembers(images), () => announce(o, images))
+    return bytesSource({ native: o.native, bytes, done: release })
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+async function openImage(o: SaveContext, { image, references }: NamedImage): Promise<ImageToSave> {
+  const document = o.records.document(image.id)
+  if (!document) throw system(`configuration of image ${image.id} is missing`)
+  const rows = o.records.layerTars(image.id)
+  if (rows.length === 0) throw system('empty export - not implemented')
+  const tars = new Map<string, ImageToSave['layers'][number]>()
+  for (const row of rows) {
+    const known = tars.get(row.key)
+    const opening = { native: o.native, paths: o.layers.paths }
+    tars.set(row.key, known ?? (await openLayerTar(opening, row)))
+  }
+  return {
+    id: image.id,
+    config: Buffer.from(document.body),
+    references,
+    layers: rows.flatMap((row) => tars.get(row.key) ?? []),
+    parentId: image.parentId,
+  }
+}
+
+async function announce(o: SaveContext, images: readonly ImageToSave[]): Promise<void> {
+  const events = images.map(({ id, config }) =>
+    imageEvent('save', { actorId: id, name: id, config: parseImageConfig(config) }),
+  )
+  if (events.length > 0) await o.events.commit([], events)
+}
