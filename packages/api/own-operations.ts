@@ -6,4 +6,7 @@ import type { Operation } from './operations.ts'
  */
 export const ownOperations: readonly Operation[] = [
   { id: 'ContainerDryRun', method: 'POST', path: '/containers/dry-run', tag: 'Container' },
+  { id: 'ContentPrune', method: 'POST', path: '/content/prune', tag: 'System' },
+  { id: 'SystemFsck', method: 'POST', path: '/fsck', tag: 'System' },
+  { id: 'ImageLastUsed', method: 'GET', path: '/images/last-used', tag: 'Image' },
 ]

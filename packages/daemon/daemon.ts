@@ -118,6 +118,7 @@ async function warm(api: Api): Promise<void> {
 
 /** What SIGHUP may change; the rest of the file is read again at the next start. */
 const reloadable = [
+  'contentRetention',
   'debug',
   'defaultStopTimeout',
   'insecureRegistries',

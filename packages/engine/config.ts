@@ -23,6 +23,8 @@ export interface EngineConfig {
   maxConcurrentUploads: number
   /** Requests in a row of one layer that may bring nothing. */
   maxDownloadAttempts: number
+  /** What becomes of compressed layers that are kept for pushes. */
+  contentRetention: 'keep' | 'auto' | 'drop'
   labels: readonly string[]
   /** Defaults of HostConfig.LogConfig. */
   logDriver: string

@@ -27,6 +27,7 @@ import { textOf } from './system/host.ts'
 import { DEFAULT_RUNTIME, RUNTIMES } from './system/runtimes.ts'
 import { reloadEvent } from './system/reload-event.ts'
 import { API_VERSION } from './system/version.ts'
+import { fsck } from './system/fsck.ts'
 import { System } from './system/system.ts'
 import { TreeSizes } from './system/tree-sizes.ts'
 import { LARGE_LOG, logWarnings } from './system/warnings.ts'
@@ -173,6 +174,12 @@ class AssembledEngine implements Engine {
       cgroups,
       events,
       auth: (auth) => images.auth(auth),
+      content: {
+        prune: () => images.pruneContent(),
+        lastUsed: () => images.lastUsed(),
+        fsck: (options) =>
+          fsck({ native, store, dataRoot: config.dataRoot, images: images.check }, options),
+      },
       disk: {
         images: () => listForUsage(images.backend),
         layersSize: () => images.layersSize(),

@@ -23,6 +23,7 @@ const own: Readonly<Record<string, readonly string[]>> = {
   run: ['--dry-run'],
   'container run': ['--dry-run'],
   inspect: ['--as string'],
+  'system prune': ['--content'],
   'container inspect': ['--as string'],
 }
 
@@ -33,7 +34,7 @@ const missing: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Verbs of ours. */
-const ownVerbs: readonly string[] = ['completion']
+const ownVerbs: readonly string[] = ['completion', 'system fsck']
 
 /** The page of the stock CLI. */
 function stockPage(verb: string): string {
@@ -62,7 +63,7 @@ function flagsOf(page: string): string[] {
 
 describe('flags', { skip: docker.skip ?? false }, () => {
   for (const [verb, leaf] of leaves) {
-    if (ownVerbs.includes(verb.split(' ')[0] ?? '')) continue
+    if (ownVerbs.some((own) => verb === own || verb.startsWith(`${own} `))) continue
     test(verb, async () => {
       const ours = flagsOf(await ownPage(leaf)).filter((flag) => !own[verb]?.includes(flag))
       const theirs = flagsOf(stockPage(verb)).filter((flag) => !missing[verb]?.includes(flag))

@@ -57,6 +57,7 @@ export async function imagesRig(
         maxConcurrentDownloads: 3,
         maxConcurrentUploads: 5,
         maxDownloadAttempts: 5,
+        contentRetention: 'keep',
         backoffMs: 5,
         stallTimeoutMs: 2000,
         ...o.config,

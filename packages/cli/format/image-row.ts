@@ -13,6 +13,7 @@ export const imageHeaders: Readonly<Record<string, string>> = {
   CreatedAt: 'CREATED AT',
   Size: 'SIZE',
   Containers: 'CONTAINERS',
+  LastUsed: 'LAST USED',
   SharedSize: 'SHARED SIZE',
   UniqueSize: 'UNIQUE SIZE',
 }
@@ -49,10 +50,18 @@ interface Name {
   readonly digest: string
 }
 
+interface RowOptions {
+  readonly truncate: boolean
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** RFC 3339 by image id, where it is shown. */
+  readonly lastUsed?: ReadonlyMap<string, string>
+}
+
 /** Rows of one image: one per tag, with digests asked for one per tag and digest. */
 export function imageRows(
   image: ImageSummary,
-  options: { readonly truncate: boolean; readonly digests: boolean; readonly now: number },
+  options: RowOptions & { readonly digests: boolean },
 ): Row[] {
   return namesOf(image, options.digests).map((name) => imageRow(image, name, options))
 }
@@ -108,14 +117,16 @@ function take(text: string, part: 'tag' | 'digest'): [string, string | undefined
   }
 }
 
-function imageRow(
-  image: ImageSummary,
-  name: Name,
-  { truncate, now }: { readonly truncate: boolean; readonly now: number },
-): Row {
+function usedSince(at: string | undefined, now: number): string {
+  return at === undefined ? 'N/A' : `${humanDuration(now - Date.parse(at))} ago`
+}
+
+function imageRow(image: ImageSummary, name: Name, { truncate, now, lastUsed }: RowOptions): Row {
   const { Size, SharedSize, Containers, Created } = image
   return {
     Containers: () => (Containers === -1 ? 'N/A' : String(Containers)),
+    // Asked for by name only: docker's rows have no such field.
+    ...(lastUsed && { LastUsed: () => usedSince(lastUsed.get(image.Id), now) }),
     CreatedAt: () => goTime(Created),
     CreatedSince: () => `${humanDuration(now - Created * 1000)} ago`,
     Digest: () => name.digest,

@@ -37,6 +37,7 @@ test('nothing given: the defaults', () => {
       maxConcurrentDownloads: 3,
       maxConcurrentUploads: 5,
       maxDownloadAttempts: 5,
+      contentRetention: 'auto',
       labels: [],
       logDriver: 'json-file',
       logOpts: {},
@@ -159,6 +160,7 @@ test('values that cannot be are refused', () => {
   const cases: Array<[Given, string | RegExp]> = [
     [{ args: ['-l', 'loud'] }, 'invalid logging level: loud'],
     [{ args: ['--log-format', 'xml'] }, 'invalid log format: xml'],
+    [{ args: ['--content-retention=no'] }, 'invalid content retention: no'],
     [{ args: ['--mtu=-1'] }, 'invalid default MTU: -1'],
     [{ args: ['--max-concurrent-downloads=-1'] }, 'invalid max concurrent downloads: -1'],
     [{ args: ['--data-root', 'relative'] }, 'data-root must be an absolute path: relative'],

@@ -115,6 +115,12 @@ function engineOf(
     maxConcurrentUploads: of.natural('max-concurrent-uploads', 5, 'invalid max concurrent uploads'),
     maxDownloadAttempts:
       of.natural('max-download-attempts', 5, 'invalid max download attempts') || 5,
+    contentRetention: of.oneOf(
+      'content-retention',
+      'auto',
+      ['keep', 'auto', 'drop'],
+      'invalid content retention',
+    ) as EngineConfig['contentRetention'],
     labels,
     logDriver: of.text('log-driver', 'json-file'),
     logOpts: of.value<Record<string, string>>('log-opts') ?? {},

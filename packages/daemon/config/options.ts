@@ -39,6 +39,7 @@ export const options: readonly Option[] = [
   { flag: 'containerd', kind: 'string', help: 'containerd grpc address' },
   { flag: 'containerd-namespace', kind: 'string', help: 'Containerd namespace to use' },
   { flag: 'containerd-plugins-namespace', key: 'containerd-plugin-namespace', kind: 'string', help: 'Containerd namespace to use for plugins' },
+  { flag: 'content-retention', kind: 'string', served: true, fallback: 'auto', help: 'Compressed layers kept for pushes: "keep" all, "drop" them, or "auto": give up the oldest when less than 10 % or 5 GiB is free' },
   { flag: 'cpu-rt-period', kind: 'int', help: 'Limit the CPU real-time period in microseconds for the parent cgroup for all containers' },
   { flag: 'cpu-rt-runtime', kind: 'int', help: 'Limit the CPU real-time runtime in microseconds for the parent cgroup for all containers' },
   { flag: 'cri-containerd', kind: 'bool', help: 'start containerd with cri' },

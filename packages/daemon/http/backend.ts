@@ -6,9 +6,12 @@ import type {
   AuthConfig,
   AuthResponse,
   BuildPruneReport,
+  ContentPruneReport,
   DiskUsage,
   DiskUsageKind,
   EventMessage,
+  FsckReport,
+  ImageLastUsed,
   SystemInfo,
   SystemVersion,
 } from '@tdocker/api'
@@ -47,6 +50,10 @@ export interface SystemBackend {
   /** Of the kinds asked for; sizes that are not known in a moment are -1. */
   diskUsage(kinds: ReadonlySet<DiskUsageKind>): Promise<DiskUsage>
   pruneBuildCache(): Promise<BuildPruneReport>
+  pruneContent(): Promise<ContentPruneReport>
+  imagesLastUsed(): Promise<ImageLastUsed[]>
+  /** `signal` ends the check, not a repair at work. */
+  fsck(o: { deep: boolean; repair: boolean; signal: AbortSignal }): Promise<FsckReport>
 }
 
 export interface Backend {

@@ -246,6 +246,12 @@ export function fakeBackend(): FakeBackend {
         return {}
       },
       pruneBuildCache: async () => ({ CachesDeleted: null, SpaceReclaimed: 0 }),
+      pruneContent: async () => ({ BlobsDeleted: [imageId], SpaceReclaimed: 7 }),
+      imagesLastUsed: async () => [{ Id: imageId, LastUsed: '2026-01-02T03:04:05.000Z' }],
+      fsck: async ({ deep, repair }) => {
+        await note('fsck')({ deep, repair })
+        return { Deep: deep, Owners: [], TotalBytes: 0, Findings: [] }
+      },
       events: async function* (o) {
         await note('events')(o)
         yield [structuredClone(event)]

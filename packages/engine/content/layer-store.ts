@@ -4,14 +4,17 @@
  * Whoever works with a layer that no image holds yet pins it.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { zstdCompress } from 'node:zlib'
 import type { Native } from '@tdocker/kernel'
+import { KeyedLock } from '../base/keyed-lock.ts'
 import type { RollbackScope } from '../base/scope.ts'
 import { type Statement, type Store, sql } from '../store/store.ts'
+import { BlobHolds } from './blob-holds.ts'
 import { type ContentPaths, EMPTY_KEY, chainKey } from './content-paths.ts'
+import { blobStatements, commitStatements, dropBlobOfNobody, dropLayer } from './layer-rows.ts'
 import type { Extracted } from './layer-unpacker.ts'
 
 const compress = promisify(zstdCompress)
@@ -55,8 +58,16 @@ export class LayerStore {
   readonly #dying = new Map<string, Promise<void>>()
   /** Workspaces of this process, which the collector leaves alone. */
   readonly #live = new Set<string>()
-  readonly #blobsHeld = new Map<string, number>()
+  /** One at a time takes the place of a layer. */
+  readonly #places = new KeyedLock()
+  readonly #blobs: BlobHolds
+  /** Layers that nobody pins any more and that maybe no image holds. */
+  readonly #loose = new Set<string>()
+  #sweeping: Promise<void> | undefined
+  #closed = false
   #syncing: Promise<void> | undefined
+  /** Told when a layer was added or a blob is free to go. */
+  onChange: () => void = () => {}
   readonly #onError: (what: string, error: unknown) => void
 
   constructor(o: {
@@ -69,6 +80,7 @@ export class LayerStore {
     this.#store = o.store
     this.#native = o.native
     this.#onError = o.onError
+    this.#blobs = new BlobHolds({ ...o, onFree: () => this.onChange() })
   }
 
   /** A ready layer good for this place in a stack, pinned. */
@@ -112,8 +124,27 @@ export class LayerStore {
 
   unpin(key: string): void {
     const left = (this.#pins.get(key) ?? 1) - 1
-    if (left > 0) this.#pins.set(key, left)
-    else this.#pins.delete(key)
+    if (left > 0) return void this.#pins.set(key, left)
+    this.#pins.delete(key)
+    this.#loose.add(key)
+    // Not now: whoever unpins several has done so when the sweep begins.
+    this.#sweeping ??= new Promise<void>((resolve) => void setImmediate(resolve))
+      .then(() => this.#sweepLoose())
+      .finally(() => (this.#sweeping = undefined))
+  }
+
+  /** What was unpinned and no image holds: of an import, pull or load that failed at its end. */
+  async #sweepLoose(): Promise<void> {
+    while (this.#loose.size > 0 && !this.#closed) {
+      const keys = [...this.#loose]
+      this.#loose.clear()
+      await this.#drop(keys.filter((key) => !this.isInUse(key) && this.#isUnreferenced(key)))
+    }
+  }
+
+  #isUnreferenced(key: string): boolean {
+    const held = 'SELECT 1 FROM image_layer WHERE layer_key = ?'
+    return this.#store.get(held, key) === undefined
   }
 
   /** A fresh directory with its owner row; undone by the scope. */
@@ -141,31 +172,38 @@ export class LayerStore {
    * The layer comes back pinned. When another pull was faster its layer is taken.
    */
   async commit(layer: NewLayer): Promise<Layer> {
-    const { workspace, key, diffId, extracted } = layer
+    const { workspace, key, extracted } = layer
     const directory = this.paths.layer(workspace.key)
     const metadata = await compress(extracted.metadata)
     await writeFile(join(directory, 'tar-metadata'), metadata, { mode: 0o600 })
+    const made = await this.#places.run(key, () => this.#take(layer))
+    this.onChange()
+    return made
+  }
+
+  async #take(layer: NewLayer): Promise<Layer> {
+    const { workspace, key, diffId, extracted } = layer
     await this.#dying.get(key)
     const found = this.#store.get<LayerRow>(
       `SELECT key, diff_id, size FROM layer WHERE key = ? AND state = 'ready'`,
       key,
     )
-    if (found) {
-      this.pin(key)
-      await this.#discard(workspace)
-      this.#live.delete(workspace.key)
-      return { key, diffId, size: found.size }
-    }
     this.pin(key)
     try {
-      await this.#moveInto(directory, this.paths.layer(key))
+      if (found) {
+        await this.#discard(layer)
+        return { key, diffId, size: found.size }
+      }
+      await this.#moveInto(this.paths.layer(workspace.key), this.paths.layer(key))
       await this.#store.write(commitStatements(layer))
     } catch (error) {
       this.unpin(key)
-      await this.#quietly(`layer ${key}`, () => this.#native.removeTree(this.paths.layer(key)))
+      if (!found)
+        await this.#quietly(`layer ${key}`, () => this.#native.removeTree(this.paths.layer(key)))
       throw error
+    } finally {
+      this.#live.delete(workspace.key)
     }
-    this.#live.delete(workspace.key)
     this.scheduleSync()
     return { key, diffId, size: extracted.bytes }
   }
@@ -176,9 +214,20 @@ export class LayerStore {
     await rename(from, to)
   }
 
-  async #discard(workspace: Workspace): Promise<void> {
+  /** The layer is there already: only its blob may be news. */
+  async #discard(layer: NewLayer): Promise<void> {
+    const { workspace, key, blob } = layer
     await this.#native.removeTree(this.paths.layer(workspace.key))
-    await this.#store.write([sql`DELETE FROM layer WHERE key = ${workspace.key}`])
+    await this.#store.write([
+      sql`DELETE FROM layer WHERE key = ${workspace.key}`,
+      ...blobStatements(layer),
+      ...(blob
+        ? [
+            sql`UPDATE layer SET blob_digest = ${blob.digest}
+                WHERE key = ${key} AND blob_digest IS NULL`,
+          ]
+        : []),
+    ])
   }
 
   /**
@@ -191,7 +240,8 @@ export class LayerStore {
     finish(committed: boolean): Promise<void>
   } {
     const keys = candidates.filter((key) => !this.#pins.has(key) && !this.#dying.has(key))
-    const blobs = keys.flatMap((key) => this.#blobOf(key))
+    const layers = keys.map((key) => ({ key, ...this.#compressed(key) }))
+    const blobs = [...new Set(layers.flatMap((layer) => layer.blobs))]
     const done = Promise.withResolvers<void>()
     for (const key of keys) this.#dying.set(key, done.promise)
     const finish = async (committed: boolean): Promise<void> => {
@@ -200,29 +250,29 @@ export class LayerStore {
       done.resolve()
     }
     const statements = [
-      ...keys.map((key) => sql`DELETE FROM layer WHERE key = ${key}`),
-      ...blobs.map(
-        (digest) => sql`DELETE FROM blob WHERE digest = ${digest}
-          AND NOT EXISTS (SELECT 1 FROM layer WHERE blob_digest = ${digest})`,
-      ),
+      ...layers.flatMap(({ key, diffId }) => dropLayer(key, diffId)),
+      ...blobs.flatMap(dropBlobOfNobody),
     ]
     return { statements, keys, finish }
   }
 
-  #blobOf(key: string): string[] {
-    const row = this.#store.get<{ blob_digest: string | null }>(
-      'SELECT blob_digest FROM layer WHERE key = ?',
+  /** Compressed forms of a layer, kept or only known. */
+  #compressed(key: string): { diffId: string; blobs: string[] } {
+    const diffId =
+      this.#store.get<{ diff_id: string }>('SELECT diff_id FROM layer WHERE key = ?', key)
+        ?.diff_id ?? ''
+    const rows = this.#store.all<{ digest: string }>(
+      `SELECT blob_digest AS digest FROM layer WHERE key = ? AND blob_digest IS NOT NULL
+       UNION SELECT digest FROM layer_blob WHERE diff_id = ?`,
       key,
+      diffId,
     )
-    return row?.blob_digest ? [row.blob_digest] : []
+    return { diffId, blobs: rows.map((row) => row.digest) }
   }
 
   async #removeFiles(keys: readonly string[], blobs: readonly string[]): Promise<void> {
-    for (const digest of blobs) {
-      if (this.#blobsHeld.has(digest)) continue
-      if (this.#store.get('SELECT 1 FROM blob WHERE digest = ?', digest)) continue
-      await this.#quietly(`blob ${digest}`, () => rm(this.paths.blob(digest), { force: true }))
-    }
+    for (const digest of blobs)
+      await this.#quietly(`blob ${digest}`, () => this.removeStrayBlob(digest))
     for (const key of keys) {
       await this.#quietly(`layer ${key}`, () => this.#native.removeTree(this.paths.layer(key)))
     }
@@ -237,29 +287,36 @@ export class LayerStore {
     }
   }
 
+  /** Whether the layer is on its way out. */
+  isGoing(key: string): boolean {
+    return this.#dying.has(key)
+  }
+
   /** Whether this process works with the layer or workspace. */
   isInUse(key: string): boolean {
     return this.#live.has(key) || this.#pins.has(key) || this.#dying.has(key)
   }
 
-  /** A blob is in place before its row, and read while it is pushed; meanwhile it is held here. */
-  holdBlob(digest: string): () => void {
-    this.#blobsHeld.set(digest, (this.#blobsHeld.get(digest) ?? 0) + 1)
-    return () => {
-      const left = (this.#blobsHeld.get(digest) ?? 1) - 1
-      if (left > 0) this.#blobsHeld.set(digest, left)
-      else this.#blobsHeld.delete(digest)
-    }
+  /**
+   * Keeps a blob's file: for one who brings it (it is in place before its row) or reads it. Its use is
+   * noted, so that it is among the last to be given up, unless it is only looked at.
+   */
+  holdBlob(digest: string, o: { isUse: boolean } = { isUse: true }): () => void {
+    return this.#blobs.hold(digest, o)
   }
 
-  /** Removes a blob's file that no row speaks of. */
-  async removeStrayBlob(digest: string): Promise<void> {
-    if (this.#store.get('SELECT 1 FROM blob WHERE digest = ?', digest)) return
-    await rm(this.paths.blob(digest), { force: true })
+  /** Removes a blob's file that no row speaks of; where somebody holds it, when they are done. */
+  removeStrayBlob(digest: string): Promise<void> {
+    return this.#blobs.removeStray(digest)
   }
 
   isBlobInUse(digest: string): boolean {
-    return this.#blobsHeld.has(digest)
+    return this.#blobs.isHeld(digest)
+  }
+
+  /** Brings noted uses of blobs into their rows. */
+  flushUse(): Promise<void> {
+    return this.#blobs.flushUse()
   }
 
   /** Layers that no image holds and nobody works with. */
@@ -275,7 +332,11 @@ export class LayerStore {
 
   /** Removes layers that no image holds: what a failed or interrupted pull brought. Never throws. */
   async sweep(): Promise<void> {
-    const release = this.release(this.unreferenced())
+    await this.#drop(this.unreferenced())
+  }
+
+  async #drop(keys: readonly string[]): Promise<void> {
+    const release = this.release(keys)
     let committed = false
     try {
       if (release.statements.length > 0) await this.#store.write(release.statements)
@@ -322,25 +383,11 @@ export class LayerStore {
     }
   }
 
-  /** Resolves when no sync is under way. */
+  /** Resolves when nothing is under way. */
   async close(): Promise<void> {
+    this.#closed = true
+    await this.#sweeping
     await this.#syncing
+    await this.#quietly('use of blobs', () => this.flushUse())
   }
-}
-
-function commitStatements({ workspace, key, diffId, extracted, blob }: NewLayer): Statement[] {
-  const now = Date.now()
-  const layer = sql`INSERT INTO layer (key, diff_id, size, entries, durable, state, blob_digest, created_at)
-    VALUES (${key}, ${diffId}, ${extracted.bytes}, ${extracted.entries}, 0, 'ready',
-            ${blob?.digest ?? null}, ${now})`
-  const remove = sql`DELETE FROM layer WHERE key = ${workspace.key}`
-  if (!blob) return [remove, layer]
-  return [
-    remove,
-    layer,
-    sql`INSERT INTO blob (digest, size, media_type, created_at, last_used_at)
-        VALUES (${blob.digest}, ${blob.size}, ${blob.mediaType}, ${now}, ${now})
-        ON CONFLICT (digest) DO UPDATE SET last_used_at = excluded.last_used_at`,
-    sql`DELETE FROM partial WHERE digest = ${blob.digest}`,
-  ]
 }

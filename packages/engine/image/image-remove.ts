@@ -190,6 +190,12 @@ async function dropWithLayers(
   }
 }
 
+/** Gives up an image whose content is lost. The caller holds the lock of images. */
+export async function dropLostImage(o: RemoveContext, id: string): Promise<void> {
+  const event = imageEvent('delete', { actorId: id, name: id, config: undefined })
+  await dropWithLayers(o, id, { statements: [], events: [event] })
+}
+
 /** Frees images that were removed by force, once no container uses them any more. */
 export async function sweepRemoved(o: RemoveContext): Promise<void> {
   for (const id of o.records.removed()) {

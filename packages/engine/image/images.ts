@@ -6,7 +6,14 @@ import { EngineError, invalidParameter } from '../base/errors.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
 import { OneAtATime } from '../base/one-at-a-time.ts'
 import type { ImageCommits, ImageSource } from '../container/needs.ts'
+import {
+  BlobRetention,
+  type ContentRetention,
+  type GivenUp,
+  spaceAt,
+} from '../content/blob-retention.ts'
 import { ContentPaths } from '../content/content-paths.ts'
+import type { Finding } from '../content/finding.ts'
 import { collectContentGarbage, layersLostByReboot } from '../content/garbage.ts'
 import { KeptBlobs } from '../content/kept-blobs.ts'
 import { LayerCompressor } from '../content/layer-compressor.ts'
@@ -29,9 +36,11 @@ import { inspectImage } from './image-inspect.ts'
 import { listImages } from './image-list.ts'
 import { ImageLookup } from './image-lookup.ts'
 import { pruneImages } from './image-prune.ts'
+import { Housekeeping } from './housekeeping.ts'
+import { type CheckOptions, checkImages } from './image-check.ts'
 import { IMAGES_LOCK, pullImage } from './image-pull.ts'
 import { pushImage } from './image-push.ts'
-import { ImageRecords, dropImage, setTag } from './image-records.ts'
+import { DROP_ORPHAN_DOCUMENTS, ImageRecords, dropImage, setTag } from './image-records.ts'
 import { loadImages } from './load/load-images.ts'
 import { saveImages } from './save/save-images.ts'
 import { removeImage, sweepRemoved } from './image-remove.ts'
@@ -50,6 +59,7 @@ export interface ImagesOptions {
     maxConcurrentDownloads: number
     maxConcurrentUploads: number
     maxDownloadAttempts: number
+    contentRetention: ContentRetention
   } & RegistryClientOptions
   users: ImageUsers
   /** Hears of what failed in the background or while undoing. */
@@ -69,13 +79,22 @@ export interface Images {
     options: RegistryOptions &
       Pick<
         ImagesOptions['config'],
-        'maxConcurrentDownloads' | 'maxConcurrentUploads' | 'maxDownloadAttempts'
+        | 'maxConcurrentDownloads'
+        | 'maxConcurrentUploads'
+        | 'maxDownloadAttempts'
+        | 'contentRetention'
       >,
   ): void
   /** How many images there are, for `info`. */
   count(): number
   /** Bytes of all unpacked layers, each counted once. */
   layersSize(): number
+  /** Gives up all compressed layers that nobody works with. */
+  pruneContent(): Promise<GivenUp>
+  /** When each image was last used: milliseconds since 1970 by id. */
+  lastUsed(): ReadonlyMap<string, number>
+  /** Everything of images and their content that is not in order. */
+  check(o: CheckOptions): AsyncIterable<Finding>
   /** Call once at start. */
   collectGarbage(): Promise<void>
   close(): Promise<void>
@@ -93,6 +112,14 @@ export function createImages(o: ImagesOptions): Images {
   const registry = new RegistryClient(o.config)
   const paths = new ContentPaths(o.config.dataRoot)
   const layers = new LayerStore({ paths, store, native, onError })
+  const retention = new BlobRetention({
+    store,
+    layers,
+    policy: o.config.contentRetention,
+    space: () => spaceAt(paths.layers),
+    onError,
+  })
+  layers.onChange = () => retention.check()
   const puller = new LayerPuller({
     layers,
     store,
@@ -133,6 +160,17 @@ export function createImages(o: ImagesOptions): Images {
   const closing = new AbortController()
   const pruning = new OneAtATime()
   const sweep = (): Promise<void> => lock.run(IMAGES_LOCK, () => sweepRemoved(context))
+  const housekeeping = new Housekeeping({
+    onError,
+    tasks: {
+      'retention of content': async () => retention.check(),
+      'use of images': () => use.flush(),
+      'use of blobs': () => layers.flushUse(),
+      'removed images': async () => {
+        if (records.removed().length > 0) await sweep()
+      },
+    },
+  })
   const keeper = new RemovedKeeper({ events, records, sweep, signal: closing.signal, onError })
   return {
     backend: {
@@ -167,9 +205,14 @@ export function createImages(o: ImagesOptions): Images {
       registry.config = new RegistryConfig(options)
       puller.reload(options)
       pusher.reload(options)
+      retention.policy = options.contentRetention
+      retention.check()
     },
     count: () => records.count(),
     layersSize: () => records.layersSize(),
+    pruneContent: () => retention.giveUp(),
+    lastUsed: () => use.all(),
+    check: (options) => checkImages({ ...context, store, sweep }, options),
     collectGarbage: async () => {
       await dropLostLayers(context, store)
       await sweep()
@@ -177,10 +220,14 @@ export function createImages(o: ImagesOptions): Images {
       await compressor.collectGarbage()
       await kept.collectGarbage()
       await collectContentGarbage({ store, native, layers, onError })
+      await store.write([DROP_ORPHAN_DOCUMENTS])
       layers.scheduleSync()
+      housekeeping.start()
     },
     close: async () => {
       closing.abort()
+      await housekeeping.close()
+      await retention.close()
       await keeper.done()
       await use.flush().catch((error: unknown) => onError('last use of images', error))
       await layers.close()
@@ -234,7 +281,8 @@ function parseTarget(repo: string, tag: string): NonNullable<ReturnType<typeof p
 
 /** After a power loss, images whose layers may be torn are given up, to be pulled again. */
 async function dropLostLayers(o: Context, store: Store): Promise<void> {
-  for (const key of await layersLostByReboot(store)) {
+  const lost = await layersLostByReboot(store)
+  for (const key of lost.keys) {
     for (const id of o.records.imagesWithLayer(key)) {
       if (o.users.usersOf(id).length > 0) {
         o.onError(`layer ${key} of image ${id} may be damaged`, undefined)
@@ -244,4 +292,5 @@ async function dropLostLayers(o: Context, store: Store): Promise<void> {
       o.onError(`image ${id} was not safe on disk when the machine went down`, undefined)
     }
   }
+  await lost.settled()
 }

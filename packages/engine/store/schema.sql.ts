@@ -142,4 +142,10 @@ export const MIGRATIONS: readonly string[] = [
     SELECT json_extract(CAST(body AS TEXT), '$.config.Labels') FROM document
     WHERE digest = image.id AND json_valid(CAST(body AS TEXT)));
   `,
+  `
+  -- Every blob is known as the compressed form of a layer, so that giving it up forgets only the bytes.
+  INSERT OR IGNORE INTO layer_blob (diff_id, digest, size, media_type)
+    SELECT diff_id, digest, blob.size, media_type FROM layer JOIN blob ON digest = blob_digest;
+  CREATE INDEX blob_last_used ON blob(last_used_at);
+  `,
 ]

@@ -10,6 +10,7 @@ export function reloadEvent(actorId: string, config: EngineConfig): NewEvent {
     action: 'reload',
     actorId,
     attributes: {
+      'content-retention': config.contentRetention,
       debug: String(config.debug),
       ...(config.defaultCgroupnsMode && { 'default-cgroupns-mode': config.defaultCgroupnsMode }),
       'default-ipc-mode': config.defaultIpcMode,

@@ -2,18 +2,23 @@ import type {
   AuthConfig,
   AuthResponse,
   BuildPruneReport,
+  ContentPruneReport,
   DiskUsage,
   DiskUsageKind,
   EventMessage,
+  FsckReport,
+  ImageLastUsed,
   SystemInfo,
   SystemVersion,
 } from '@tdocker/api'
 import type { CgroupDriver } from '@tdocker/kernel'
 import type { Filters } from '../backend-types.ts'
+import { OneAtATime } from '../base/one-at-a-time.ts'
 import type { EngineConfig } from '../config.ts'
 import type { EventLog } from '../event/event-log.ts'
 import { diskUsage, type DiskUsers } from './disk-usage.ts'
 import { eventMatcher, toMessage } from './event-messages.ts'
+import type { FsckOptions } from './fsck.ts'
 import { type HostFacts, readHostFacts } from './host.ts'
 import { systemInfo } from './info.ts'
 import { API_VERSION, COMPATIBLE_VERSION, ENGINE_VERSION } from './version.ts'
@@ -24,12 +29,21 @@ export interface Counters {
   images(): number
 }
 
+/** What is stored, asked of the rooms that have it. */
+export interface ContentVerbs {
+  prune(): Promise<{ digests: string[]; bytes: number }>
+  /** Milliseconds since 1970 by image id. */
+  lastUsed(): ReadonlyMap<string, number>
+  fsck(o: FsckOptions): Promise<FsckReport>
+}
+
 export interface SystemOptions {
   id: string
   config: () => EngineConfig
   cgroups: CgroupDriver
   counters: Counters
   disk: DiskUsers
+  content: ContentVerbs
   events: EventLog
   /** Registry login; answers or throws unauthorized. */
   auth(config: AuthConfig): Promise<AuthResponse>
@@ -42,6 +56,7 @@ export interface SystemOptions {
 export class System {
   readonly #o: SystemOptions
   readonly #host: HostFacts
+  readonly #fsck = new OneAtATime('a check of the data root is already running')
   #listeners = 0
 
   constructor(o: SystemOptions) {
@@ -120,6 +135,24 @@ export class System {
 
   diskUsage(kinds: ReadonlySet<DiskUsageKind>): Promise<DiskUsage> {
     return diskUsage(this.#o.disk, kinds)
+  }
+
+  /** Compressed layers are a cache: all that nobody works with go. */
+  async pruneContent(): Promise<ContentPruneReport> {
+    const { digests, bytes } = await this.#o.content.prune()
+    return { BlobsDeleted: digests.length > 0 ? digests : null, SpaceReclaimed: bytes }
+  }
+
+  async imagesLastUsed(): Promise<ImageLastUsed[]> {
+    return [...this.#o.content.lastUsed()].map(([Id, at]) => ({
+      Id,
+      LastUsed: new Date(at).toISOString(),
+    }))
+  }
+
+  /** One at a time: two repairs would find what the other one is about to remove. */
+  fsck(o: FsckOptions): Promise<FsckReport> {
+    return this.#fsck.run(() => this.#o.content.fsck(o))
   }
 
   /** There is no build cache yet, so that nothing can be taken from it. */

@@ -1,10 +1,12 @@
-import type { ImageSummary } from '@tdocker/api'
+import type { ImageLastUsed, ImageSummary } from '@tdocker/api'
 import type { FlagSet } from '../../flag/flag-set.ts'
 import { filterFlag, formatFlag } from '../../flag/kinds.ts'
 import { addFilter, filterQuery } from '../../flag/spec/filter.ts'
 import { imageFormat, imageHeaders, imageRows } from '../../format/image-row.ts'
 import { RowFormat } from '../../format/row.ts'
+import type { Cli } from '../cli.ts'
 import type { Action, Command } from '../command.ts'
+import { onlyOurs } from '../only-ours.ts'
 
 export const command: Command = {
   use: '[OPTIONS] [REPOSITORY[:TAG]]',
@@ -26,10 +28,12 @@ export const command: Command = {
       const configured = quiet.value ? '' : cli.config.data.imagesFormat
       const wanted = imageFormat(format.value || configured || 'table', quiet.value, digests.value)
       const now = Date.now()
+      const lastUsed = wanted.includes('.LastUsed') ? await lastUses(cli) : undefined
       const options = {
         truncate: !noTrunc.value,
         digests: digests.value || wanted.includes('{{.Digest}}'),
         now,
+        ...(lastUsed && { lastUsed }),
       }
       cli.print(
         new RowFormat(wanted).render(
@@ -41,6 +45,14 @@ export const command: Command = {
       if (images.length === 0 && name) hint(cli.printError.bind(cli), name)
     }
   },
+}
+
+/** By image id; other daemons do not know. */
+async function lastUses(cli: Cli): Promise<ReadonlyMap<string, string>> {
+  const found = await onlyOurs('{{.LastUsed}}', () =>
+    cli.client.get<ImageLastUsed[]>('/images/last-used'),
+  )
+  return new Map(found.map(({ Id, LastUsed }) => [Id, LastUsed]))
 }
 
 const verbs = 'build history import inspect list load ls prune pull push rm save tag'.split(' ')

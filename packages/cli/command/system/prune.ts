@@ -1,3 +1,4 @@
+import type { ContentPruneReport } from '@tdocker/api'
 import { atLeast } from '../../client/client.ts'
 import type { FlagSet } from '../../flag/flag-set.ts'
 import { pruneFilterFlag } from '../../flag/kinds.ts'
@@ -6,6 +7,7 @@ import { filterQuery } from '../../flag/spec/filter.ts'
 import { compareNatural } from '../../format/natural.ts'
 import { humanSize } from '../../format/units.ts'
 import type { Cli } from '../cli.ts'
+import { onlyOurs } from '../only-ours.ts'
 import type { Action, Command } from '../command.ts'
 import { pruneContainers } from '../container/prune.ts'
 import { pruneImages } from '../image/prune.ts'
@@ -29,6 +31,12 @@ export const command: Command = {
     const all = flags.bool('all', 'a', false, 'Delete all unused images, not only dangling ones')
     const filter = pruneFilterFlag(flags)
     flags.need('filter', { api: '1.28' })
+    const content = flags.bool(
+      'content',
+      '',
+      false,
+      'Only give up the compressed layers that are kept for pushes',
+    )
     const force = flags.bool('force', 'f', false, 'Do not ask')
     const volumes = flags.bool('volumes', '', false, 'Delete anonymous volumes too')
     return async (cli) => {
@@ -41,10 +49,26 @@ export const command: Command = {
       if (what.volumes && what.filters['until']) {
         throw new Error('ERROR: The "until" filter is not supported with "--volumes"')
       }
+      if (content.value) {
+        if (what.all || what.volumes || Object.keys(what.filters).length > 0)
+          throw new Error('--content stands alone: it removes nothing but what can be had again')
+        return pruneContent(cli, force.value)
+      }
       if (!force.value && !(await confirm(cli, question(cli, what)))) return
       await prune(cli, what)
     }
   },
+}
+
+async function pruneContent(cli: Cli, force: boolean): Promise<void> {
+  const sentence = 'This will remove the compressed layers that are kept for pushes.'
+  if (!force && !(await confirm(cli, `${sentence}\nAre you sure you want to continue?`))) return
+  const report = await onlyOurs('system prune --content', () =>
+    cli.client.call<ContentPruneReport>('POST', '/content/prune'),
+  )
+  const blobs = report.BlobsDeleted ?? []
+  if (blobs.length > 0) cli.print(`${prunedList('Deleted Blobs:', blobs, 0).output}\n`)
+  cli.print(`Total reclaimed space: ${humanSize(report.SpaceReclaimed)}\n`)
 }
 
 async function prune(cli: Cli, { all, volumes, buildCache, filters }: What): Promise<void> {

@@ -27,6 +27,10 @@ export const system: Group = {
       () => import('../system/df.ts'),
     ),
     events,
+    fsck: leaf(
+      'Check that every byte of the data root has an owner and every row its content',
+      () => import('../system/fsck.ts'),
+    ),
     info,
     prune: leaf('Delete what is not used', () => import('../system/prune.ts')),
   },

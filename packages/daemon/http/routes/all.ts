@@ -4,6 +4,7 @@ import { attachRoutes } from './attach.ts'
 import { buildRoutes } from './build.ts'
 import { commitRoutes } from './commit.ts'
 import { archiveRoutes } from './archive.ts'
+import { contentRoutes } from './content.ts'
 import { containerRoutes } from './containers.ts'
 import { execRoutes } from './execs.ts'
 import { imageArchiveRoutes } from './image-archives.ts'
@@ -21,6 +22,7 @@ import { volumeRoutes } from './volumes.ts'
 export function allRoutes(backend: Backend): Routes {
   return {
     ...systemRoutes(backend.system),
+    ...contentRoutes(backend.system),
     ...attachRoutes(backend.containers),
     ...containerRoutes(backend.containers),
     ...archiveRoutes(backend.containers),
