@@ -20,6 +20,7 @@ import { old } from './calls/old.ts'
 import { queries } from './calls/queries.ts'
 import { reads } from './calls/reads.ts'
 import { objects, verbs } from './calls/verbs.ts'
+import { volumes } from './calls/volumes.ts'
 import { Normaliser } from './compare.ts'
 import { type Explanation, explained, sinceOld } from './explained.ts'
 import { type Finding, type Peer, runGroup } from './run.ts'
@@ -31,6 +32,7 @@ const groups: readonly Group[] = [
   ...creation,
   ...verbs,
   ...objects,
+  ...volumes,
   ...reads,
   ...queries,
   ...old,

@@ -63,12 +63,27 @@ export const explained: readonly Explanation[] = [
     why: 'a container without any image has nothing to start and is refused',
   },
   {
-    call: /refused \/ events/,
+    call: /(refused|^mount .*|^bind .*|kinds) \/ events/,
     where: /^container <id>/,
     why: 'what is refused is never made, so it is not destroyed either',
   },
   {
-    call: /(refused|joined) \/ events/,
+    call: /(volume options|mount subpath|kinds) \/ events/,
+    where: /^volume /,
+    why: 'what could not be mounted is not unmounted',
+  },
+  {
+    call: /kinds \/ (create mk-image|start mk-root|wait mk-root)/,
+    where: /message|Message/,
+    why: 'paths are told as the container knows them: there is no tree on the host to name',
+  },
+  {
+    call: /volume update, names \/ events/,
+    where: /^volume v+$/,
+    why: 'the row comes before the directory, so what cannot be made was made and is destroyed',
+  },
+  {
+    call: /(refused|joined|volume options|^mount .*|^bind .*|kinds) \/ events/,
     where: /^network /,
     why: 'a start that is refused may have connected the network already; dockerd tells only the end of it',
   },

@@ -45,7 +45,14 @@ export class LocalDriver {
   /** The directory; fine when it is there. */
   async make(name: string, options: Options): Promise<void> {
     const dir = this.mountpoint(name)
-    const made = await mkdir(dir, { recursive: true, mode: 0o755 })
+    const made = await mkdir(dir, { recursive: true, mode: 0o755 }).catch((error: unknown) => {
+      const reason = errnoText(-((error as NodeJS.ErrnoException).errno ?? 0))
+      const path = join(this.#root, name)
+      throw system(
+        `error while creating volume root path '${path}': mkdir ${path}: ${reason}`,
+        error,
+      )
+    })
     if (made !== undefined) await this.#limit(name, options)
   }
 

@@ -190,8 +190,15 @@ export class EngineVolumes implements Volumes {
     try {
       const known = await this.#known(wish)
       const record = known ?? (await this.#create(wish, anonymous))
-      const mountpoint = await this.#ready(record)
-      return this.#handle(record, mountpoint, known === undefined)
+      try {
+        return this.#handle(record, await this.#ready(record), known === undefined)
+      } catch (error) {
+        if (!known)
+          await this.#remove(record.name, record.driver).catch((after: unknown) =>
+            this.#o.log(`volume ${record.name} not made and not removed`, after),
+          )
+        throw error
+      }
     } catch (error) {
       throw prefixed(`create ${wish.name}`, error)
     }

@@ -3,6 +3,7 @@ import type { PutArchiveOptions } from '../../backend-types.ts'
 import { EngineError, invalidParameter, system } from '../../base/errors.ts'
 import type { Container } from '../container.ts'
 import type { Context } from '../context.ts'
+import { targetOf } from '../create/mount-record.ts'
 import { containerEvent } from '../events.ts'
 import { quote } from '../messages.ts'
 import { resolveUser } from '../plan/user.ts'
@@ -65,8 +66,10 @@ async function openDestination(
 /** For a good sentence only: what is read-only is mounted so. */
 function checkWritable(c: Container, path: string): void {
   const [mount] = c.detail.mounts
-    .filter(({ destination }) => path === destination || path.startsWith(`${destination}/`))
-    .toSorted((a, b) => b.destination.length - a.destination.length)
+    .map((record) => ({ record, target: targetOf(record) }))
+    .filter(({ target }) => path === target || path.startsWith(`${target}/`))
+    .toSorted((a, b) => b.target.length - a.target.length)
+    .map(({ record }) => record)
   if (mount?.readWrite) return
   if (mount) throw invalidParameter('mounted volume is marked read-only')
   if (c.hostConfig.ReadonlyRootfs) throw invalidParameter('container rootfs is marked read-only')

@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import type { Mount } from '@tdocker/api'
 
 /** One mount of a container as decided at create. */
@@ -7,7 +8,7 @@ export interface MountRecord {
   name: string
   /** Host path of a bind; of a volume its mountpoint. */
   source: string
-  /** Cleaned absolute path inside. */
+  /** Cleaned path inside; of an image's or the user's `VOLUME` it may be relative, to the root. */
   destination: string
   driver: string
   /** The mode field of a bind string, as written. */
@@ -29,4 +30,9 @@ export interface MountRecord {
   /** The propagation is ours, for a source around the data root: it gives way where it cannot be. */
   yieldingPropagation?: true
   tmpfs?: NonNullable<Mount['TmpfsOptions']>
+}
+
+/** Where it is mounted. */
+export function targetOf({ destination }: Pick<MountRecord, 'destination'>): string {
+  return destination.startsWith('/') ? destination : posix.join('/', destination)
 }

@@ -32,7 +32,9 @@ export function parseBind(text: string, volumeDriver: string): MountRecord {
   const propagation = options.find((option) => PROPAGATIONS.has(option))
   const isBind = source.startsWith('/')
   const reason = isBind
-    ? (targetProblem(target) ?? pathProblem(source))
+    ? ((options.includes('nocopy') ? 'field VolumeOptions must not be specified' : undefined) ??
+      targetProblem(target) ??
+      pathProblem(source))
     : ((propagation !== undefined ? 'field BindOptions must not be specified' : undefined) ??
       targetProblem(target))
   if (reason !== undefined)
@@ -89,6 +91,17 @@ function idmapOf(mode: string): string | undefined {
   const problem = idmapProblem(text)
   if (problem !== undefined) throw system(`invalid mode: ${mode}: ${problem}`)
   return text
+}
+
+/** A volume of a path alone, of the image's or the user's `VOLUME`: what it says is not checked. */
+export function anonymousVolume(target: string, volumeDriver: string): MountRecord {
+  return {
+    ...blankRecord(cleanPath(target)),
+    type: 'volume',
+    driver: volumeDriver,
+    anonymous: true,
+    copyData: true,
+  }
 }
 
 /** `VolumesFrom`: `container[:ro|rw|z|Z]`. */

@@ -4,8 +4,8 @@ import type { RollbackScope } from '../../base/scope.ts'
 import type { Context } from '../context.ts'
 import { duplicateMountPoint } from '../messages.ts'
 import type { VolumeHandle } from '../needs.ts'
-import type { MountRecord } from './mount-record.ts'
-import { mountFromSpec, parseBind, parseVolumesFrom } from './mount-spec.ts'
+import { type MountRecord, targetOf } from './mount-record.ts'
+import { anonymousVolume, mountFromSpec, parseBind, parseVolumesFrom } from './mount-spec.ts'
 import { cleanPath } from './validate-config.ts'
 
 /**
@@ -24,7 +24,7 @@ export function planMounts(
   for (const record of ownMounts(host, readOnlyNonRecursive, ctx.config.dataRoot))
     byTarget.set(record.destination, record)
   for (const target of Object.keys(config.Volumes ?? {})) {
-    const record = anonymousVolume(target, host.VolumeDriver)
+    const record = anonymousVolume(target, host.VolumeDriver ?? '')
     const taken = byTarget.has(record.destination) || hasTmpfs(host, record.destination)
     if (!taken) byTarget.set(record.destination, record)
   }
@@ -38,9 +38,10 @@ function ownMounts(
 ): MountRecord[] {
   const records: MountRecord[] = []
   const seen = new Set<string>()
-  const add = (record: MountRecord): void => {
+  const add = (record: MountRecord, written = record.destination): void => {
+    if (record.type === 'volume') record.mode ||= 'z'
     if (readOnlyNonRecursive) record.recursiveReadonly = false
-    if (seen.has(record.destination)) throw duplicateMountPoint(record.destination)
+    if (seen.has(record.destination)) throw duplicateMountPoint(written)
     seen.add(record.destination)
     records.push(record)
   }
@@ -53,7 +54,7 @@ function ownMounts(
   for (const mount of host.Mounts ?? []) {
     const record = mountFromSpec(mount)
     spareDataRoot(record, dataRoot, Boolean(mount.BindOptions?.Propagation))
-    add(record)
+    add(record, mount.Target)
   }
   return records
 }
@@ -78,14 +79,6 @@ function hasTmpfs(host: HostConfig, target: string): boolean {
   return Object.keys(host.Tmpfs ?? {}).some((key) => cleanPath(key) === target)
 }
 
-function anonymousVolume(target: string, driver: string | undefined): MountRecord {
-  if (!target.startsWith('/'))
-    throw invalidParameter(
-      `invalid volume specification: '${target}': invalid mount path: '${target}' mount path must be absolute`,
-    )
-  return parseBind(target, driver ?? '')
-}
-
 /** A volume shared again is not filled again. */
 function volumesFrom(ctx: Context, text: string): MountRecord[] {
   const { container, readWrite } = parseVolumesFrom(text)
@@ -94,6 +87,7 @@ function volumesFrom(ctx: Context, text: string): MountRecord[] {
       ...record,
       readWrite: record.readWrite && readWrite,
       copyData: false,
+      mode: '',
       // Docker keeps no word of a `--mount` that refused to make one.
       createSource: true,
     }))
@@ -130,7 +124,8 @@ export async function acquireVolumes(
     record.name = handle.name
     record.driver = handle.driver
     record.source = handle.mountpoint
-    if (handle.driver === 'local') record.mode ||= 'z'
+    // Labels of SELinux are for what lies here.
+    if (handle.driver !== 'local' && record.mode === 'z') record.mode = ''
     acquired.push({ handle, record })
   }
   return acquired
@@ -163,7 +158,7 @@ async function copyUp(
   const root = await openLayers(ctx, lowers)
   try {
     for (const { handle, record } of volumes) {
-      const path = record.destination
+      const path = targetOf(record)
       const stat = await ctx.native.statIn({ root, path, follow: true })
       if (stat?.type === 'directory')
         await ctx.volumes.populate(handle, { root, path }, record.subpath ?? '')

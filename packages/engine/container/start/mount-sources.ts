@@ -6,7 +6,7 @@ import type { RollbackScope } from '../../base/scope.ts'
 import type { Container } from '../container.ts'
 import type { Context } from '../context.ts'
 import { idmapOf, type IdMaps } from '../create/idmap.ts'
-import type { MountRecord } from '../create/mount-record.ts'
+import { type MountRecord, targetOf } from '../create/mount-record.ts'
 import type { ResolvedMount } from '../plan/plan-input.ts'
 import type { FdScope } from './fd-scope.ts'
 import { mountTable, type MountTable, propagationProblem } from './propagation.ts'
@@ -43,11 +43,17 @@ export async function resolveMounts(
   const mounts: ResolvedMount[] = []
   const table = lazily(mountTable)
   for (const record of records) {
+    if (targetOf(record) === '/') throw system(onTheRoot(record))
     const found = await sourceOf(ctx, record, o, named)
     mounts.push(o.ids ? withIds(record, propagated(record, found, table), o.ids) : found)
   }
   const keepers = [...named].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, keeper]) => keeper)
   return { mounts, keepers }
+}
+
+/** runc's words; a `VOLUME /` is not refused before. */
+function onTheRoot({ source }: MountRecord): string {
+  return `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting ${JSON.stringify(source)} to rootfs at "/": create mountpoint for / mount: mountpoint "/" is on the top of rootfs "/"`
 }
 
 export function volumesOf(records: readonly MountRecord[]): string[] {
@@ -62,7 +68,7 @@ async function sourceOf(
 ): Promise<ResolvedMount> {
   const common = {
     type: record.type,
-    target: record.destination,
+    target: targetOf(record),
     readonly: !record.readWrite,
     recursive: record.recursive,
     recursiveReadonly: record.recursiveReadonly,
