@@ -82,6 +82,8 @@ export const gates = {
   /** `system df` in its form by kind, with totals. */
   diskUsageByKind: '1.52',
   nri: '1.53',
+  /** Lists tell who signed an image. */
+  imageIdentity: '1.54',
   /** `logs` as JSON objects. */
   jsonLogs: '1.54',
   attestations: '1.55',

@@ -26,7 +26,7 @@ export interface ImageHistoryResponseItem {
   Id: string
   Created: number
   CreatedBy: string
-  Tags: Array<string>
+  Tags: Array<string> | null
   Size: number
   Comment: string
 }

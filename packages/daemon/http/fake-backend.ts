@@ -178,6 +178,10 @@ export function fakeBackend(): FakeBackend {
         return structuredClone(imageInspect)
       },
       tag: note('tag'),
+      history: async (...args) => {
+        await note('history')(...args)
+        return []
+      },
       remove: async (...args) => {
         await note('image remove')(...args)
         return [{ Untagged: 'busybox:latest' }, { Deleted: imageId }]

@@ -2,7 +2,13 @@
 import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
 import type { Readable } from 'node:stream'
 import type { Filters, TarSource } from '../backend-types.ts'
-import type { AuthConfig, ImageDeleteResponseItem, ImageInspect, ImageSummary } from '@tdocker/api'
+import type {
+  AuthConfig,
+  ImageDeleteResponseItem,
+  ImageHistoryResponseItem,
+  ImageInspect,
+  ImageSummary,
+} from '@tdocker/api'
 
 /** One line of a progress stream. */
 export type ProgressMessage = JSONMessage
@@ -65,6 +71,8 @@ export interface ListOptions {
   filters: Filters
   sharedSize: boolean
   digests: boolean
+  /** Which platforms of an image's index are here. */
+  manifests?: boolean
   version: string
 }
 
@@ -84,7 +92,12 @@ export interface ImageBackend {
   list(o: ListOptions): Promise<ImageSummary[]>
   inspect(name: string, o: InspectOptions): Promise<ImageInspect>
   tag(name: string, o: { repo: string; tag: string }): Promise<void>
-  remove(name: string, o: { force: boolean; noprune: boolean }): Promise<ImageDeleteResponseItem[]>
+  /** Steps that made it, newest first. */
+  history(name: string, o: { platform?: string }): Promise<ImageHistoryResponseItem[]>
+  remove(
+    name: string,
+    o: { force: boolean; noprune: boolean; platforms?: readonly string[] },
+  ): Promise<ImageDeleteResponseItem[]>
   /** Images that no container uses: those without a tag, or with `dangling=false` all of them. */
   prune(o: { filters: Filters }): Promise<ImagePruneReport>
 }
@@ -96,6 +109,11 @@ export interface ImagePruneReport {
 
 /** Containers as images see them. */
 export interface ImageUsers {
-  /** Containers made from an image, running ones among them, and the names they asked for. */
-  usersOf(imageId: string): ReadonlyArray<{ id: string; running: boolean; reference?: string }>
+  /**
+   * Containers made from an image, running ones among them, and the names they asked for; `mounts`:
+   * it is only mounted into it.
+   */
+  usersOf(
+    imageId: string,
+  ): ReadonlyArray<{ id: string; running: boolean; reference?: string; mounts?: boolean }>
 }

@@ -7,26 +7,36 @@ import type { Filters } from '../backend-types.ts'
 import type { ImageUsers, ListOptions } from './image-backend.ts'
 import type { ImageLookup } from './image-lookup.ts'
 import type { CatalogImage, ImageCatalog } from './image-catalog.ts'
-import type { ImageRecord } from './image-records.ts'
+import { imageManifests } from './image-manifests.ts'
+import type { ImageRecord, ImageRecords } from './image-records.ts'
 import { globMatch } from './glob.ts'
 import { untilMoment } from './moment.ts'
 
 /** `GET /images/json`, newest first (moby: daemon/images/image_list.go). */
 export async function listImages(
-  o: { catalog: ImageCatalog; lookup: ImageLookup; users: ImageUsers },
+  o: { catalog: ImageCatalog; lookup: ImageLookup; records: ImageRecords; users: ImageUsers },
   options: ListOptions,
 ): Promise<ImageSummary[]> {
-  const { filters } = options
+  const { filters, all } = options
   const danglingOnly = booleanFilter(filters, 'dangling')
   const window = timeWindow(o.lookup, filters)
   const shared = options.sharedSize ? await o.catalog.sharedSizes() : undefined
   const images = await o.catalog.images()
-  return images
-    .filter(({ record, labels }) => window(record) && labelsMatch(labels, filters))
-    .map((image) => ({ image, shown: byReference(image.references, filters) }))
-    .filter(({ shown }) => isWanted(shown, danglingOnly, filters.has('reference')))
-    .toSorted((a, b) => b.image.record.createdAt - a.image.record.createdAt)
-    .map(({ image, shown }) => summary(image, shown, o.users, shared))
+  const parents = new Set(images.map(({ record }) => record.parentId))
+  const isHidden = (id: string): boolean => parents.has(id) && (danglingOnly === true || !all)
+  return (
+    images
+      .filter(({ record, labels }) => window(record) && labelsMatch(labels, filters))
+      .map((image) => ({ image, shown: byReference(image.references, filters) }))
+      .filter(({ shown }) => isWanted(shown, danglingOnly, filters.has('reference')))
+      // What others were made of and has no name is a step on the way.
+      .filter(({ image, shown }) => shown.length > 0 || !isHidden(image.record.id))
+      .toSorted((a, b) => b.image.record.createdAt - a.image.record.createdAt)
+      .map(({ image, shown }) => ({
+        ...summary(image, shown, o.users, shared),
+        ...(options.manifests && { Manifests: imageManifests(o, image.record) }),
+      }))
+  )
 }
 
 function summary(
@@ -37,14 +47,14 @@ function summary(
 ): ImageSummary {
   return {
     Id: record.id,
-    ParentId: '',
+    ParentId: record.parentId ?? '',
     RepoTags: references.filter((r) => r.tag !== undefined).map(familiarString),
     RepoDigests: references.filter((r) => r.digest !== undefined).map(familiarString),
     Created: Math.floor(record.createdAt / 1000),
     Size: record.size,
     SharedSize: shared === undefined ? -1 : (shared.get(record.id) ?? 0),
     Labels: labels === null ? null : { ...labels },
-    Containers: users.usersOf(record.id).length,
+    Containers: users.usersOf(record.id).filter((user) => !user.mounts).length,
     ...(descriptor && { Descriptor: descriptor }),
   }
 }
@@ -79,15 +89,18 @@ function byReference(references: readonly Reference[], filters: Filters): readon
 }
 
 function timeWindow(lookup: ImageLookup, filters: Filters): (image: ImageRecord) => boolean {
-  const created = (name: string): number => lookup.get(name).createdAt
+  // An image without a date sets no bound, and is within none.
+  const created = (name: string): number[] =>
+    [lookup.get(name).createdAt].filter((time) => time > 0)
   const now = Date.now()
   const before = [
-    ...(filters.get('before') ?? []).map(created),
+    ...(filters.get('before') ?? []).flatMap(created),
     ...(filters.get('until') ?? []).map((text) => untilMoment(text, now)),
   ]
-  const since = (filters.get('since') ?? []).map(created)
+  const since = (filters.get('since') ?? []).flatMap(created)
+  if (before.length === 0 && since.length === 0) return () => true
   const end = Math.min(...before)
-  const begin = Math.max(...since)
+  const begin = Math.max(0, ...since)
   return (image) => image.createdAt < end && image.createdAt > begin
 }
 

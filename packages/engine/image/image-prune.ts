@@ -26,7 +26,12 @@ export async function pruneImages(
 ): Promise<ImagePruneReport> {
   const wish = parseWish(filters)
   const used = wish.unusedSince === undefined ? undefined : o.use.all()
-  const chosen = (await o.catalog.images()).filter((image) => isWanted(image, wish, used))
+  const images = await o.catalog.images()
+  const parents = new Set(images.map(({ record }) => record.parentId))
+  // They go with the last image that was made of them.
+  const isNeeded = ({ record, references }: CatalogImage): boolean =>
+    parents.has(record.id) && (wish.dangling || references.length === 0)
+  const chosen = images.filter((image) => !isNeeded(image) && isWanted(image, wish, used))
   const deleted: ImageDeleteResponseItem[] = []
   let reclaimed = 0
   for (const { record } of chosen) {
@@ -114,7 +119,7 @@ async function pruneImage(
   const deleted: ImageDeleteResponseItem[] = []
   for (const name of names) {
     try {
-      deleted.push(...(await locked(() => removeImage(o, name, false))))
+      deleted.push(...(await locked(() => removeImage(o, name, { force: false, prune: true }))))
     } catch (error) {
       // Used, or gone with the name before it.
       if (!isKind(error, 'conflict') && !isKind(error, 'notFound'))

@@ -235,6 +235,14 @@ export class ImageRecords {
       .map((row) => row.key)
   }
 
+  /** Whether an image that is listed was made from it. */
+  hasChildren(id: string): boolean {
+    return (
+      this.#store.get('SELECT 1 FROM image WHERE parent_id = ? AND removed = 0 LIMIT 1', id) !==
+      undefined
+    )
+  }
+
   removed(): string[] {
     return this.#store
       .all<{ id: string }>('SELECT id FROM image WHERE removed = 1')

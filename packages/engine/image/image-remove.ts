@@ -1,6 +1,7 @@
 /** Untagging and deleting, with moby's rules (daemon/images/image_delete.go). */
 import type { ImageDeleteResponseItem } from '@tdocker/api'
 import {
+  type Platform,
   type Reference,
   canonicalName,
   chainIds,
@@ -35,26 +36,61 @@ interface Removal {
   items: ImageDeleteResponseItem[]
 }
 
+export interface RemoveOptions {
+  force: boolean
+  /** Parents that nothing else needs go, too. */
+  prune: boolean
+  /** The image must be of this platform. */
+  platform?: Platform | undefined
+}
+
 /** The caller holds the lock of images. */
 export async function removeImage(
   o: RemoveContext,
   name: string,
-  force: boolean,
+  { force, prune, platform }: RemoveOptions,
 ): Promise<ImageDeleteResponseItem[]> {
-  const { id } = o.lookup.get(name)
-  const references = o.records.references(id)
+  const { id, parentId } = o.lookup.get(name, platform)
   const removal: Removal = { statements: [], events: [], items: [] }
-  if (isIdPrefix(id, name)) {
-    refuseReferencedById(o, id, references, force)
-    untag(o, removal, id, references)
-    return deleteImage(o, removal, id)
+  let left: readonly Reference[] = o.records.references(id)
+  const byName = !isIdPrefix(id, name)
+  if (byName) {
+    left = removeByName(o, removal, { id, name, references: left, force })
+    if (left.length > 0) return commit(o, removal)
+  } else if (isSingle(left)) {
+    // An id that stands for one repository only may take its names with it; more need force.
+    refuse(deleteConflict(o, id, { force, references: [] }))
+    untag(o, removal, id, left)
+    left = []
   }
-  const left = removeByName(o, removal, { id, name, references, force })
-  if (left.length > 0) return commit(o, removal)
-  const why = deleteConflict(o, id, { force, references: [] })
+  const why = deleteConflict(o, id, { force, references: left })
   // The name is gone, which is what was asked for; who still uses the image keeps it.
-  if (why !== undefined) return commit(o, removal)
-  return deleteImage(o, removal, id)
+  if (byName && why !== undefined) return commit(o, removal)
+  refuse(why)
+  untag(o, removal, id, left)
+  await deleteImage(o, removal, id)
+  if (prune) await pruneParents(o, removal.items, parentId)
+  return removal.items
+}
+
+function refuse(why: string | undefined): void {
+  if (why !== undefined) throw conflict(why)
+}
+
+/** Images without a name that others were made of, one after another, as far as nothing needs them. */
+async function pruneParents(
+  o: RemoveContext,
+  items: ImageDeleteResponseItem[],
+  parentId: string | undefined,
+): Promise<void> {
+  for (let id = parentId; id !== undefined;) {
+    const parent = o.records.find(id)
+    if (!parent) return
+    const references = o.records.references(id)
+    if (deleteConflict(o, id, { force: false, references }) !== undefined) return
+    await deleteImage(o, { statements: [], events: [], items }, id)
+    id = parent.parentId
+  }
 }
 
 /** Takes the name away, and with a repository's last tag its digests. Answers what is left. */
@@ -101,24 +137,14 @@ function untag(
   }
 }
 
-/** An id that stands for one repository only may take its names with it; more need force. */
-function refuseReferencedById(
-  o: RemoveContext,
-  id: string,
-  references: readonly Reference[],
-  force: boolean,
-): void {
-  const remaining = isSingle(references) ? [] : references
-  const why = deleteConflict(o, id, { force, references: remaining })
-  if (why !== undefined) throw conflict(why)
-}
-
 function deleteConflict(
   o: RemoveContext,
   id: string,
   { force, references }: { force: boolean; references: readonly Reference[] },
 ): string | undefined {
-  const users = o.users.usersOf(id)
+  if (o.records.hasChildren(id)) return messages.cannotDelete(id, true, messages.hasChildren)
+  // Those that only mount it keep its layers, whatever it is called.
+  const users = o.users.usersOf(id).filter((user) => !user.mounts)
   const running = users.find((user) => user.running)
   if (running) return messages.cannotDelete(id, true, messages.usedByRunning(running.id))
   if (force) return undefined

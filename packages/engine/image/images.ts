@@ -31,10 +31,12 @@ import type { ImageBackend, ImageUsers } from './image-backend.ts'
 import { ImageCatalog } from './image-catalog.ts'
 import { imageCommits } from './image-commit.ts'
 import { imageEvent } from './image-events.ts'
+import { imageHistory } from './image-history.ts'
 import { importImage } from './image-import.ts'
 import { inspectImage } from './image-inspect.ts'
 import { listImages } from './image-list.ts'
 import { ImageLookup } from './image-lookup.ts'
+import { imageManifests } from './image-manifests.ts'
 import { pruneImages } from './image-prune.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { type CheckOptions, checkImages } from './image-check.ts'
@@ -180,11 +182,18 @@ export function createImages(o: ImagesOptions): Images {
       save: (options) => saveImages(context, options),
       load: (options) => loadImages(context, options),
       list: (options) => listImages(context, options),
-      inspect: async (name, { platform }) =>
-        inspectImage(context, lookup.get(name, parsePlatformText(platform))),
+      inspect: async (name, { platform, manifests }) => {
+        const image = lookup.get(name, parsePlatformText(platform))
+        const told = inspectImage(context, image)
+        return manifests ? { ...told, Manifests: imageManifests(context, image) } : told
+      },
+      history: async (name, { platform }) =>
+        imageHistory(records, lookup.get(name, parsePlatformText(platform))),
       tag: (name, target) => lock.run(IMAGES_LOCK, () => tagImage(context, name, target)),
-      remove: async (name, { force }) => {
-        const items = await lock.run(IMAGES_LOCK, () => removeImage(context, name, force))
+      remove: async (name, { force, noprune, platforms = [] }) => {
+        if (platforms.length > 1) throw invalidParameter('multiple platforms are not supported')
+        const options = { force, prune: !noprune, platform: parsePlatformText(platforms[0]) }
+        const items = await lock.run(IMAGES_LOCK, () => removeImage(context, name, options))
         keeper.watch()
         return items
       },

@@ -23,5 +23,6 @@ export const messages = {
     `image is being used by running container ${shortId(container)}`,
   usedByStopped: (container: string): string =>
     `image is being used by stopped container ${shortId(container)}`,
+  hasChildren: 'image has dependent child images',
   severalRepositories: 'image is referenced in multiple repositories',
 } as const

@@ -1,76 +1,25 @@
 /** `POST /commit`: what a container has changed becomes a layer. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { ImageInspect } from '@tdocker/api'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ApiAnswer } from '../../lib/api-client.ts'
 import { TestDaemon, until } from '../../lib/test-daemon.ts'
+import { type Query, commit, committed, eventsSince, inspect, ran } from './verbs-rig.ts'
 
 let daemon: TestDaemon
 before(async () => (daemon = await TestDaemon.start()))
 after(() => daemon[Symbol.asyncDispose]())
 
-type Query = Record<string, string | string[]>
-
-function commit(query: Query, body?: object): Promise<ApiAnswer<{ Id: string; message: string }>> {
-  const text = new URLSearchParams(
-    Object.entries(query).flatMap(([key, value]) =>
-      [value].flat().map((one): [string, string] => [key, one]),
-    ),
-  )
-  return daemon.api.post(`/commit?${text.toString()}`, body)
-}
-
-async function committed(query: Query, body?: object): Promise<string> {
-  const answer = await commit(query, body)
-  assert.equal(answer.status, 201, answer.text)
-  assert.deepEqual(Object.keys(answer.body), ['Id'])
-  return answer.body.Id
-}
-
-async function inspect(name: string, version = ''): Promise<ImageInspect> {
-  const answer = await daemon.api.get<ImageInspect>(`${version}/images/${name}/json`)
-  assert.equal(answer.status, 200, answer.text)
-  return answer.body
-}
-
-/** Runs a script to its end and answers the container. */
-async function ran(script: string, body: object = {}): Promise<string> {
-  const id = await daemon.run({
-    Cmd: ['sh', '-c', script],
-    ...body,
-    HostConfig: { NetworkMode: 'none', ...(body as { HostConfig?: object }).HostConfig },
-  })
-  const status = await daemon.wait(id)
-  assert.equal(status, 0, await daemon.logs(id))
-  return id
-}
-
 async function outputOf(image: string, script: string): Promise<string> {
-  const id = await ran(script, { Image: image })
+  const id = await ran(daemon, script, { Image: image })
   const text = await daemon.logs(id)
   await daemon.api.delete(`/containers/${id}`)
   return text
 }
 
-interface Told {
-  Type: string
-  Action: string
-  Actor: { ID: string; Attributes: Record<string, string> }
-}
-
-async function eventsSince(since: number): Promise<Told[]> {
-  const until = Math.ceil(Date.now() / 1000) + 1
-  const { text } = await daemon.api.get(`/v1.51/events?since=${since}&until=${until}`)
-  return text
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Told)
-}
-
 test('files, modes, links, devices, deletions and what a directory hides come back', async () => {
   const made = await ran(
+    daemon,
     [
       'mkdir -p /data/deep && echo one > /data/one && chmod 4751 /data/one',
       'ln /data/one /data/two && ln -s ../one /data/deep/link',
@@ -80,7 +29,7 @@ test('files, modes, links, devices, deletions and what a directory hides come ba
       'echo x > /data/with\\ blank',
     ].join(' && '),
   )
-  const id = await committed({ container: made, repo: 'made', tag: 'one' })
+  const id = await committed(daemon, { container: made, repo: 'made', tag: 'one' })
   const shown = await outputOf(
     'made:one',
     [
@@ -106,8 +55,8 @@ test('files, modes, links, devices, deletions and what a directory hides come ba
       '',
     ].join('\n'),
   )
-  const image = await inspect(id)
-  const base = await inspect('busybox')
+  const image = await inspect(daemon, id)
+  const base = await inspect(daemon, 'busybox')
   assert.equal(image.RootFS.Layers?.length, (base.RootFS.Layers?.length ?? 0) + 1)
   assert.equal(image.Parent, base.Id)
   assert.deepEqual(image.RepoTags, ['made:one'])
@@ -115,13 +64,13 @@ test('files, modes, links, devices, deletions and what a directory hides come ba
 })
 
 test('times keep their nanoseconds, and attributes of users their values', async () => {
-  const made = await ran('echo x > /file; mkdir /dir')
+  const made = await ran(daemon, 'echo x > /file; mkdir /dir')
   const files = join(daemon.dataRoot, 'containers', made, 'diff')
   const set = await daemon.command('setfattr', ['-n', 'user.note', '-v', 'hello', `${files}/file`])
   assert.equal(set.status, 0, set.stderr)
   await daemon.command('touch', ['-d', '1999-01-01 00:00:00.123456789', `${files}/file`])
-  const id = await committed({ container: made })
-  const [layer = ''] = (await inspect(id)).RootFS.Layers?.slice(-1) ?? []
+  const id = await committed(daemon, { container: made })
+  const [layer = ''] = (await inspect(daemon, id)).RootFS.Layers?.slice(-1) ?? []
   const unpacked = join(daemon.dataRoot, 'layers', layer.replace(':', '-'), 'diff', 'file')
   assert.equal(statSync(unpacked, { bigint: true }).mtimeNs % 1_000_000_000n, 123456789n)
   const shown = await daemon.command('getfattr', ['--only-values', '-n', 'user.note', unpacked])
@@ -129,8 +78,10 @@ test('times keep their nanoseconds, and attributes of users their values', async
 })
 
 test('mount points and other stubs of the engine are no change; volumes stay out', async () => {
-  const id = await ran('echo kept > /vol/file; echo x > /etc/hosts', { Volumes: { '/vol': {} } })
-  const image = await inspect(await committed({ container: id }))
+  const id = await ran(daemon, 'echo kept > /vol/file; echo x > /etc/hosts', {
+    Volumes: { '/vol': {} },
+  })
+  const image = await inspect(daemon, await committed(daemon, { container: id }))
   const [layer = ''] = image.RootFS.Layers?.slice(-1) ?? []
   const diff = join(daemon.dataRoot, 'layers', layer.replace(':', '-'), 'diff')
   assert.deepEqual(readdirSync(diff), ['vol'])
@@ -139,16 +90,24 @@ test('mount points and other stubs of the engine are no change; volumes stay out
 })
 
 test('a container that changed nothing makes an image without a layer of its own', async () => {
-  const id = await ran('true')
-  const image = await inspect(await committed({ container: id, comment: 'nothing' }))
-  assert.deepEqual(image.RootFS.Layers, (await inspect('busybox')).RootFS.Layers)
+  const id = await ran(daemon, 'true')
+  const image = await inspect(
+    daemon,
+    await committed(daemon, { container: id, comment: 'nothing' }),
+  )
+  assert.deepEqual(image.RootFS.Layers, (await inspect(daemon, 'busybox')).RootFS.Layers)
   assert.equal(image.Comment, 'nothing')
 })
 
 test('config: the body over the container, changes over both', async () => {
-  const id = await ran('echo y > /y', { Env: ['A=1', 'B=2'], Labels: { from: 'container' } })
+  const id = await ran(daemon, 'echo y > /y', {
+    Env: ['A=1', 'B=2'],
+    Labels: { from: 'container' },
+  })
   const image = await inspect(
+    daemon,
     await committed(
+      daemon,
       {
         container: id,
         author: 'A. Author',
@@ -168,7 +127,7 @@ test('config: the body over the container, changes over both', async () => {
   })
   assert.equal(image.Author, 'A. Author')
   assert.equal(image.Comment, 'as told')
-  const old = await inspect(image.Id, '/v1.44')
+  const old = await inspect(daemon, image.Id, '/v1.44')
   assert.equal(old.Container, id)
   assert.deepEqual(old.ContainerConfig?.['Cmd'], ['sh', '-c', 'echo y > /y'])
   assert.equal('Container' in image, false)
@@ -177,8 +136,8 @@ test('config: the body over the container, changes over both', async () => {
 test('events: frozen, made, named, told, thawed', async () => {
   const id = await daemon.run({ Cmd: ['sleep', '600'], Labels: { a: 'b' } }, 'frozen')
   const since = Math.floor(Date.now() / 1000) - 1
-  const image = await committed({ container: 'frozen', repo: 'of-frozen', comment: 'c' })
-  const told = (await eventsSince(since)).filter(
+  const image = await committed(daemon, { container: 'frozen', repo: 'of-frozen', comment: 'c' })
+  const told = (await eventsSince(daemon, since)).filter(
     ({ Actor }) => Actor.ID === id || Actor.ID === image,
   )
   const actions = told.map(({ Type, Action }) => `${Type} ${Action}`)
@@ -199,13 +158,13 @@ test('events: frozen, made, named, told, thawed', async () => {
     name: 'frozen',
   })
   await daemon.api.post('/commit?container=frozen&pause=0')
-  const after = (await eventsSince(since)).map(({ Action }) => Action)
+  const after = (await eventsSince(daemon, since)).map(({ Action }) => Action)
   assert.equal(after.filter((action) => action === 'pause').length, 1)
   await daemon.api.delete('/containers/frozen?force=1')
 })
 
 test('what cannot be: no such container, bad names, bad changes; nothing is made', async () => {
-  const id = await ran('echo z > /z')
+  const id = await ran(daemon, 'echo z > /z')
   const before = (await daemon.api.get<unknown[]>('/images/json?all=1')).body.length
   const cases: Array<[Query, number, string]> = [
     [{ container: 'nobody' }, 404, 'No such container: nobody'],
@@ -225,17 +184,17 @@ test('what cannot be: no such container, bad names, bad changes; nothing is made
     [{ container: id, changes: 'RUN x' }, 400, 'RUN is not a valid change command'],
   ]
   for (const [query, status, message] of cases) {
-    const answer = await commit(query)
+    const answer = await commit(daemon, query)
     assert.deepEqual([answer.status, answer.body.message], [status, message])
   }
-  const bad = await commit({ container: id }, { Env: 'x' } as object)
+  const bad = await commit(daemon, { container: id }, { Env: 'x' } as object)
   assert.equal(bad.status, 400)
   assert.equal((await daemon.api.get<unknown[]>('/images/json?all=1')).body.length, before)
 })
 
 test('a removal does not wait for a commit, which then fails', async () => {
-  const id = await ran('dd if=/dev/zero of=/big bs=1M count=200 2>/dev/null')
-  const answering = commit({ container: id, repo: 'half' })
+  const id = await ran(daemon, 'dd if=/dev/zero of=/big bs=1M count=200 2>/dev/null')
+  const answering = commit(daemon, { container: id, repo: 'half' })
   const removed = await daemon.api.delete(`/containers/${id}?force=1`)
   assert.equal(removed.status, 204)
   const answer = await answering
@@ -254,7 +213,7 @@ test('a daemon killed in a commit leaves the container running and nothing half-
   })
   const big = join(daemon.dataRoot, 'containers', id, 'diff')
   await until('the file', () => readdirSync(big).includes('done'))
-  const answering = commit({ container: id, repo: 'lost' }).catch(() => undefined)
+  const answering = commit(daemon, { container: id, repo: 'lost' }).catch(() => undefined)
   const state = async (): Promise<string> =>
     (await daemon.api.get<{ State: { Status: string } }>(`/containers/${id}/json`)).body.State
       .Status

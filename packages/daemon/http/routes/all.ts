@@ -8,6 +8,7 @@ import { contentRoutes } from './content.ts'
 import { containerRoutes } from './containers.ts'
 import { execRoutes } from './execs.ts'
 import { imageArchiveRoutes } from './image-archives.ts'
+import { historyRoutes } from './history.ts'
 import { imageRoutes } from './images.ts'
 import { containerPruneRoutes } from './prune.ts'
 import { resourceRoutes } from './resources.ts'
@@ -33,6 +34,7 @@ export function allRoutes(backend: Backend): Routes {
     ...imageRoutes(backend.images),
     ...registryRoutes(backend.registries),
     ...imageArchiveRoutes(backend.images),
+    ...historyRoutes(backend.images),
     ...buildRoutes(backend.system),
     ...volumeRoutes(backend.volumes),
     ...networkRoutes(backend.networks),

@@ -5,7 +5,7 @@ import { decodeRegistryAuth, registryAuthHeader } from '@tdocker/api/registry-au
 import type { Filters, ImageBackend } from '../backend.ts'
 import { imageInspectFor, imageSummaryFor } from '../compat/image.ts'
 import type { Exchange } from '../exchange.ts'
-import { decodePlatform } from '../platform-query.ts'
+import { platformQueries, platformQuery } from '../platform-query.ts'
 import { ProgressStream } from '../progress.ts'
 import type { Routes } from '../router.ts'
 
@@ -33,8 +33,7 @@ export function imageRoutes(images: ImageBackend): Routes {
     ImageDelete: async (x) => {
       const name = x.param('name')
       if (name.trim() === '') throw new InvalidRequest('image name cannot be blank')
-      const options = { force: flag(x.query, 'force'), noprune: flag(x.query, 'noprune') }
-      x.json(200, await images.remove(name, options))
+      x.json(200, await images.remove(name, removeOptions(x)))
     },
     ImagePrune: {
       since: 'prune',
@@ -47,12 +46,25 @@ export function imageRoutes(images: ImageBackend): Routes {
 }
 
 function listOptions(x: Exchange): Parameters<ImageBackend['list']>[0] {
+  const manifests = x.since('imageManifests') && flag(x.query, 'manifests')
+  if (x.since('imageIdentity') && flag(x.query, 'identity') && !manifests)
+    throw new InvalidRequest('conflicting options: identity requires manifests=1')
   return {
     all: flag(x.query, 'all'),
     filters: listFilters(x),
     sharedSize: x.since('sharedSize') && flag(x.query, 'shared-size'),
     digests: flag(x.query, 'digests'),
+    ...(manifests && { manifests }),
     version: x.version,
+  }
+}
+
+function removeOptions(x: Exchange): Parameters<ImageBackend['remove']>[1] {
+  const platforms = x.since('imageDeletePlatforms') ? platformQueries(x.query, 'platforms') : []
+  return {
+    force: flag(x.query, 'force'),
+    noprune: flag(x.query, 'noprune'),
+    ...(platforms.length > 0 && { platforms }),
   }
 }
 
@@ -65,18 +77,13 @@ function listFilters(x: Exchange): Filters {
 
 function inspectOptions(x: Exchange): Parameters<ImageBackend['inspect']>[1] {
   const manifests = x.since('descriptor') && flag(x.query, 'manifests')
-  const platform = x.since('imageInspectPlatform') ? platformOf(x) : undefined
+  const platform = x.since('imageInspectPlatform') ? platformQuery(x.query, 'platform') : undefined
   if (manifests && platform !== undefined) {
     throw new InvalidRequest(
       'conflicting options: manifests and platform options cannot both be set',
     )
   }
   return { version: x.version, ...(manifests && { manifests }), ...(platform && { platform }) }
-}
-
-function platformOf(x: Exchange): string | undefined {
-  const given = text(x.query, 'platform')
-  return given === '' ? undefined : decodePlatform(given)
 }
 
 async function pull(x: Exchange, images: ImageBackend): Promise<void> {
@@ -98,7 +105,7 @@ async function pull(x: Exchange, images: ImageBackend): Promise<void> {
 
 async function push(x: Exchange, images: ImageBackend): Promise<void> {
   // Older clients send what older daemons ignored.
-  const platform = x.since('pushPlatform') ? platformOf(x) : undefined
+  const platform = x.since('pushPlatform') ? platformQuery(x.query, 'platform') : undefined
   const auth = decodeRegistryAuth(x.header(registryAuthHeader))
   await new ProgressStream(x).run((progress) =>
     images.push({
