@@ -17,6 +17,7 @@ export class BlobHolds {
   readonly #held = new Map<string, number>()
   /** Blobs that lost their row while somebody held them: their files go with the last holder. */
   readonly #stray = new Set<string>()
+  readonly #leaving = new Set<string>()
   /** Uses that are not in a row yet; milliseconds since 1970. */
   readonly #used = new Map<string, number>()
 
@@ -26,6 +27,18 @@ export class BlobHolds {
 
   isHeld(digest: string): boolean {
     return this.#held.has(digest)
+  }
+
+  /** Whether its row goes, or went, and its file follows. */
+  isLeaving(digest: string): boolean {
+    return this.#leaving.has(digest)
+  }
+
+  /** Call before the rows go; answers what to call when the files are gone, too. */
+  leave(digests: readonly string[]): () => void {
+    const fresh = digests.filter((digest) => !this.#leaving.has(digest))
+    for (const digest of fresh) this.#leaving.add(digest)
+    return () => fresh.forEach((digest) => this.#leaving.delete(digest))
   }
 
   hold(digest: string, { isUse }: { isUse: boolean }): () => void {

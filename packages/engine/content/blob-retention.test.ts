@@ -39,6 +39,7 @@ function retention(policy: ContentRetention): BlobRetention {
     store,
     layers: {
       flushUse: async () => {},
+      leaveBlobs: () => () => {},
       isBlobInUse: (digest) => held.has(digest),
       removeStrayBlob: async (digest) => {
         assert.equal(store.get('SELECT 1 FROM blob WHERE digest = ?', digest), undefined)

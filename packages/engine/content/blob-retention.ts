@@ -29,7 +29,7 @@ const BATCH = 100
 
 interface RetentionOptions {
   store: Store
-  layers: Pick<LayerStore, 'flushUse' | 'isBlobInUse' | 'removeStrayBlob'>
+  layers: Pick<LayerStore, 'flushUse' | 'isBlobInUse' | 'leaveBlobs' | 'removeStrayBlob'>
   space: () => Promise<Space>
   onError: (what: string, error: unknown) => void
 }
@@ -91,9 +91,15 @@ export class BlobRetention {
         batch.push(blob)
         given.bytes += blob.size
       }
-      await store.write(batch.flatMap(({ digest }) => forget(digest)))
-      for (const { digest } of batch) await layers.removeStrayBlob(digest)
-      given.digests.push(...batch.map(({ digest }) => digest))
+      const digests = batch.map(({ digest }) => digest)
+      const gone = layers.leaveBlobs(digests)
+      try {
+        await store.write(digests.flatMap(forget))
+        for (const digest of digests) await layers.removeStrayBlob(digest)
+      } finally {
+        gone()
+      }
+      given.digests.push(...digests)
     }
     return given
   }

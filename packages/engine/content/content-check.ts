@@ -62,6 +62,10 @@ interface LayerRow {
   blob_digest: string | null
 }
 
+/** Asked of what is there now: the list of layers may be of before. */
+const NAMES_NO_BLOB = `SELECT 1 FROM layer WHERE key = ? AND blob_digest = ?
+  AND NOT EXISTS (SELECT 1 FROM blob WHERE digest = layer.blob_digest)`
+
 async function* checkLayers(
   o: GarbageOptions,
   { deep, signal }: CheckOptions,
@@ -89,7 +93,7 @@ async function* checkLayers(
       }
       continue
     }
-    if (blob !== null && !o.store.get('SELECT 1 FROM blob WHERE digest = ?', blob) && isThere())
+    if (blob !== null && o.store.get(NAMES_NO_BLOB, key, blob))
       yield {
         ...finding,
         kind: 'missing',

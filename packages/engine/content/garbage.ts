@@ -6,7 +6,7 @@ import { type Store, sql } from '../store/store.ts'
 import { EMPTY_KEY, layerDirectory } from './content-paths.ts'
 import type { Finding } from './finding.ts'
 import type { LayerStore } from './layer-store.ts'
-import { removeAside } from './remove-aside.ts'
+import { isBeingRemoved, removeAside } from './remove-aside.ts'
 
 /** Partial downloads older than this are given up. */
 const PARTIAL_LIFETIME_MS = 24 * 3600 * 1000
@@ -67,6 +67,7 @@ async function* strayDirectories(o: GarbageOptions): AsyncGenerator<Finding> {
   const isStray = (name: string): boolean => !owned.has(name) && !o.layers.isInUse(keyOf(name))
   for (const name of names.filter(isStray)) {
     const path = join(layers, name)
+    if (isBeingRemoved(path)) continue
     yield garbage(o, 'layer', path, 'a layer directory without a row', async () => {
       if (!isStray(name) || o.store.get('SELECT 1 FROM layer WHERE key = ?', keyOf(name))) return
       await removeAside(path, (aside) => o.native.removeTree(aside))
@@ -85,10 +86,13 @@ async function* strayBlobs(o: GarbageOptions): AsyncGenerator<Finding> {
   for (const algorithm of await list(blobs)) {
     for (const hex of await list(join(blobs, algorithm))) {
       const digest = `${algorithm}:${hex}`
-      const isStray = (): boolean =>
-        !o.store.get('SELECT 1 FROM blob WHERE digest = ?', digest) && !o.layers.isBlobInUse(digest)
-      if (!isStray()) continue
       const path = join(blobs, algorithm, hex)
+      const isStray = (): boolean =>
+        !o.store.get('SELECT 1 FROM blob WHERE digest = ?', digest) &&
+        !o.layers.isBlobInUse(digest) &&
+        !o.layers.isBlobLeaving(digest) &&
+        !isBeingRemoved(path)
+      if (!isStray()) continue
       yield garbage(o, 'blob', path, 'a blob without a row', async () => {
         if (isStray())
           await removeAside(path, (aside) => rm(aside, { recursive: true, force: true }))
@@ -125,6 +129,7 @@ async function* oldPartials(o: GarbageOptions): AsyncGenerator<Finding> {
   }
   for (const name of names.filter((found) => there.has(found) && !kept.has(found))) {
     const path = join(partials, name)
+    if (isBeingRemoved(path)) continue
     yield garbage(o, 'partial', path, 'a partial download without a row', () =>
       removeAside(path, (aside) => rm(aside, { recursive: true, force: true })),
     )

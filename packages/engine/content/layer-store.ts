@@ -244,9 +244,11 @@ export class LayerStore {
     const blobs = [...new Set(layers.flatMap((layer) => layer.blobs))]
     const done = Promise.withResolvers<void>()
     for (const key of keys) this.#dying.set(key, done.promise)
+    const gone = this.leaveBlobs(blobs)
     const finish = async (committed: boolean): Promise<void> => {
       if (committed) await this.#removeFiles(keys, blobs)
       for (const key of keys) this.#dying.delete(key)
+      gone()
       done.resolve()
     }
     const statements = [
@@ -310,8 +312,19 @@ export class LayerStore {
     return this.#blobs.removeStray(digest)
   }
 
+  /** Whether somebody brings or reads it. */
   isBlobInUse(digest: string): boolean {
     return this.#blobs.isHeld(digest)
+  }
+
+  /** Whether its row goes, or went, and its file follows. */
+  isBlobLeaving(digest: string): boolean {
+    return this.#blobs.isLeaving(digest)
+  }
+
+  /** Call before the rows of blobs go; answers what to call when the files are gone, too. */
+  leaveBlobs(digests: readonly string[]): () => void {
+    return this.#blobs.leave(digests)
   }
 
   /** Brings noted uses of blobs into their rows. */

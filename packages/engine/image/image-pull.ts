@@ -23,6 +23,7 @@ import type { RegistryClient } from '../registry/registry-client.ts'
 import { MAX_CONFIG } from '../registry/repository.ts'
 import type { Statement } from '../store/store.ts'
 import type { Progress, PullOptions } from './image-backend.ts'
+import type { ConfigFetcher } from './config-fetcher.ts'
 import { imageEvent } from './image-events.ts'
 import type { ImageLookup } from './image-lookup.ts'
 import {
@@ -42,6 +43,7 @@ export interface PullContext {
   lookup: ImageLookup
   layers: LayerStore
   puller: LayerPuller
+  configFetcher: ConfigFetcher
   events: EventLog
   lock: KeyedLock
 }
@@ -109,6 +111,22 @@ async function pullOne(
   announce: readonly Reference[],
 ): Promise<boolean> {
   const resolved = await resolveManifest(o, pull, reference)
+  for (;;) {
+    const changed = await storeOne(o, pull, { reference, resolved, announce })
+    if (changed !== undefined) return changed
+  }
+}
+
+/** Undefined when the image was there and was removed before it got the name: it has to be brought. */
+async function storeOne(
+  o: PullContext,
+  pull: Pull,
+  {
+    reference,
+    resolved,
+    announce,
+  }: { reference: Reference; resolved: Resolved; announce: readonly Reference[] },
+): Promise<boolean | undefined> {
   const id = resolved.manifest.config.digest
   const found = o.records.find(id, { removed: true })
   // Held from before the look at the rows until they are written, so that no removal comes between.
@@ -116,7 +134,7 @@ async function pullOne(
   try {
     return await o.lock.run(IMAGES_LOCK, async () => {
       const known = o.records.find(id, { removed: true })
-      if (!image && !known) throw system(`image ${id} was removed while it was pulled`)
+      if (!image && !known) return undefined
       pull.progress({ status: `Digest: ${resolved.digest}` })
       const before = currentId(o, reference)
       const config = image?.config ?? o.records.config(id)
@@ -136,6 +154,7 @@ async function pullOne(
         statements,
         announce.map((named) => pullEvent(named, config)),
       )
+      o.configFetcher.forget(resolved.manifest.config)
       return before !== id
     })
   } finally {
@@ -179,7 +198,9 @@ async function bringImage(
   pull: Pull,
   { manifest }: Resolved,
 ): Promise<BroughtImage> {
-  const body = await pull.repository.getBlob(manifest.config, MAX_CONFIG, pull.signal)
+  const body = await o.configFetcher.get(manifest.config, pull.signal, (signal) =>
+    pull.repository.getBlob(manifest.config, MAX_CONFIG, signal),
+  )
   const config = readConfig(body)
   if (config.os !== '' && config.os !== 'linux') throw system('operating system is not supported')
   if (config.rootfs.diff_ids.length !== manifest.layers.length) {

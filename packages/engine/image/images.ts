@@ -46,6 +46,7 @@ import { DROP_ORPHAN_DOCUMENTS, ImageRecords, dropImage, setTag } from './image-
 import { loadImages } from './load/load-images.ts'
 import { saveImages } from './save/save-images.ts'
 import { removeImage, sweepRemoved } from './image-remove.ts'
+import { ConfigFetcher } from './config-fetcher.ts'
 import { CachedImageSource } from './image-source.ts'
 import { ImageUse } from './image-use.ts'
 import { RemovedKeeper } from './removed-keeper.ts'
@@ -152,6 +153,7 @@ export function createImages(o: ImagesOptions): Images {
     registry,
     layers,
     puller,
+    configFetcher: new ConfigFetcher(),
     pusher,
     configs: new SharedTransfers<void, never>(),
     events,
