@@ -61,14 +61,15 @@ export class VolumePlugins {
   }
 
   async #activate(name: string, once: boolean): Promise<VolumePlugin> {
-    const address = await findPlugin(this.#o.directories, name)
+    const legacy = (error: unknown): never => {
+      throw system(`legacy plugin: ${(error as Error).message}`, error)
+    }
+    const address = await findPlugin(this.#o.directories, name).catch(legacy)
     if (!address) throw notFound(`plugin ${JSON.stringify(name)} not found`)
     const client = new PluginClient(address, this.#o.log)
     const manifest = await client
       .call('Plugin.Activate', undefined, { timeoutMs: ACTIVATE_MS, once })
-      .catch((error: unknown) => {
-        throw system(`legacy plugin: ${(error as Error).message}`, error)
-      })
+      .catch(legacy)
     const kinds = manifest['Implements']
     if (!Array.isArray(kinds) || !kinds.includes('VolumeDriver'))
       throw system(
