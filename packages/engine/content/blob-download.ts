@@ -17,7 +17,7 @@ export type BlobSource = (offset: number, signal: AbortSignal) => Promise<OpenBl
 /** Pieces handed on are about so large, whatever the network's are. */
 const PIECE = 512 * 1024
 /** Less than this is not worth a resume in another pull. */
-const KEEP_FROM = 4 * 1024 * 1024
+export const KEEP_FROM: number = 4 * 1024 * 1024
 
 export interface DownloadOptions {
   paths: ContentPaths

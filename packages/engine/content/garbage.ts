@@ -5,6 +5,7 @@ import type { Native } from '@tdocker/kernel'
 import { type Store, sql } from '../store/store.ts'
 import { EMPTY_KEY, layerDirectory } from './content-paths.ts'
 import type { Finding } from './finding.ts'
+import { keepInterrupted } from './interrupted-pulls.ts'
 import type { LayerStore } from './layer-store.ts'
 import { isBeingRemoved, removeAside } from './remove-aside.ts'
 
@@ -34,6 +35,7 @@ export async function collectContentGarbage(o: GarbageOptions): Promise<void> {
       o.onError(`garbage ${finding.what}`, error)
     }
   }
+  await keepInterrupted(o)
   await o.layers.sweep()
   await forgetKnowledge(o.store)
 }

@@ -7,6 +7,7 @@ import { RollbackScope } from '../base/scope.ts'
 import { type Store, sql } from '../store/store.ts'
 import { BlobDownload, type BlobSource } from './blob-download.ts'
 import { chainKey } from './content-paths.ts'
+import { keepInterrupted } from './interrupted-pulls.ts'
 import type { Layer, LayerStore, Workspace } from './layer-store.ts'
 import { type Extracted, LayerUnpacker, extractionLimits } from './layer-unpacker.ts'
 import { localError, unpackError } from './unpack-error.ts'
@@ -72,6 +73,11 @@ export class LayerPuller {
   reload(o: { maxConcurrentDownloads: number; maxDownloadAttempts: number }): void {
     this.#slots.limit = o.maxConcurrentDownloads
     this.#attempts = o.maxDownloadAttempts
+  }
+
+  /** Of a pull that broke off, before it unpins its layers: their blobs become downloads to continue. */
+  keepInterrupted(pinned: readonly string[]): Promise<void> {
+    return keepInterrupted({ ...this.#o, pinned })
   }
 
   /** The layer, pinned: the caller unpins it when an image holds it (or never will). */

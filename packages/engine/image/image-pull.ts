@@ -20,6 +20,7 @@ import type { Layer, LayerStore } from '../content/layer-store.ts'
 import { localError } from '../content/unpack-error.ts'
 import type { EventLog, NewEvent } from '../event/event-log.ts'
 import type { RegistryClient } from '../registry/registry-client.ts'
+import { NetworkError } from '../registry/registry-error.ts'
 import { MAX_CONFIG } from '../registry/repository.ts'
 import type { Statement } from '../store/store.ts'
 import type { Progress, PullOptions } from './image-backend.ts'
@@ -252,8 +253,11 @@ async function bringLayers(
   const settled = await Promise.allSettled(results)
   const layers = settled.flatMap((s) => (s.status === 'fulfilled' ? [s.value] : []))
   if (layers.length === descriptors.length) return layers
+  // Layers that came through before the failure are nobody's; the network may be better next time.
+  if (pull.signal.aborted || failure instanceof NetworkError) {
+    await o.puller.keepInterrupted(layers.map((layer) => layer.key))
+  }
   layers.forEach((layer) => o.layers.unpin(layer.key))
-  // Layers that came through before the failure are nobody's.
   await o.layers.sweep()
   throw failure instanceof Error ? failure : new EngineError('system', String(failure))
 }
