@@ -4,6 +4,7 @@
 // none.
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -30,13 +31,23 @@ struct Assembly {
   UniqueFd base;
   std::vector<Bind> binds;
   bool readonly = false, create = false;
+  // What of it is kept: no link is followed on the way.
+  std::string subpath;
   UniqueFd tree;
+  bool directory = true;
   // Targets that are not there.
   std::vector<std::string> missing;
 };
 
 int OpenTree(int dir, const char* path, unsigned flags) {
   return static_cast<int>(syscall(SYS_open_tree, dir, path, flags | OPEN_TREE_CLOEXEC));
+}
+
+int OpenBeneath(int base, const std::string& path) {
+  open_how how = {};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
+  return static_cast<int>(syscall(SYS_openat2, base, path.c_str(), &how, sizeof how));
 }
 
 Failure SetReadonly(int mount, unsigned flags) {
@@ -100,8 +111,16 @@ Failure Assemble(Assembly* assembly) {
   for (const Bind& bind : assembly->binds) {
     if (Failure failure = MountBind(assembly, bind)) return failure;
   }
-  assembly->tree.reset(
-      OpenTree(assembly->base.get(), "", OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH));
+  UniqueFd below;
+  if (!assembly->subpath.empty()) {
+    below.reset(OpenBeneath(assembly->base.get(), assembly->subpath));
+    if (!below) return Fail("openat2", assembly->subpath);
+  }
+  const int kept = below ? below.get() : assembly->base.get();
+  struct stat st;
+  if (fstat(kept, &st) < 0) return Fail("fstat", assembly->subpath);
+  assembly->directory = S_ISDIR(st.st_mode);
+  assembly->tree.reset(OpenTree(kept, "", OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH));
   return assembly->tree ? Failure{} : Fail("open_tree");
 }
 
@@ -114,6 +133,7 @@ Napi::Value TreeAssemble(const Napi::CallbackInfo& info) {
   assembly->base.reset(fcntl(Int(o, "base"), F_DUPFD_CLOEXEC, 3));
   assembly->readonly = Bool(o, "readonly");
   assembly->create = Bool(o, "create");
+  assembly->subpath = Str(o, "subpath");
   auto binds = o.Get("binds").As<Napi::Array>();
   for (uint32_t i = 0; i < binds.Length(); i++) {
     auto bind = binds.Get(i).As<Napi::Object>();
@@ -127,6 +147,7 @@ Napi::Value TreeAssemble(const Napi::CallbackInfo& info) {
       [assembly](Napi::Env env) -> Napi::Value {
         Napi::Object result = Napi::Object::New(env);
         result["fd"] = assembly->tree.release();
+        result["directory"] = assembly->directory;
         Napi::Array missing = Napi::Array::New(env);
         for (const std::string& path : assembly->missing) missing[missing.Length()] = path;
         result["missing"] = missing;

@@ -151,7 +151,11 @@ export class FakeNative {
         throw new KernelError('ENOENT', 2, 'lstat', path)
       }),
       resolveIn: this.#async('resolveIn', ({ path }: { path: string }) => path),
-      treeAssemble: this.#async('treeAssemble', () => ({ fd: open(), missing: [] })),
+      treeAssemble: this.#async('treeAssemble', () => ({
+        fd: open(),
+        directory: true,
+        missing: [],
+      })),
       treeChanges: this.#async('treeChanges', () => []),
       tarPacker: this.#sync('tarPacker', () => ({
         read: async () => undefined,

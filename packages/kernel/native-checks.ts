@@ -222,6 +222,7 @@ export const nativeChecks: NativeChecks = {
     fd(o.base, 'base')
     optional(o.readonly, (value) => flag(value, 'readonly'))
     optional(o.create, (value) => flag(value, 'create'))
+    optional(o.subpath, (value) => text(value, 'subpath'))
     list(o.binds, 'binds', (bind, name) => {
       if (bind.fd === undefined) absolute(bind.source, `${name}.source`)
       else fd(bind.fd, `${name}.fd`)

@@ -162,6 +162,8 @@ export interface Native {
     base: number
     readonly?: boolean
     create?: boolean
+    /** Answers this part of it alone; links are not followed. ENOENT, ELOOP, EXDEV of `openat2`. */
+    subpath?: string
     /** `fd`: a detached mount in place of the path `source`; attached itself, so of use once. */
     binds: ReadonlyArray<{
       source?: string
@@ -170,7 +172,7 @@ export interface Native {
       readonly: boolean
       recursive: boolean
     }>
-  }): Promise<{ fd: number; missing: string[] }>
+  }): Promise<{ fd: number; directory: boolean; missing: string[] }>
   /**
    * What the upper directory `upper` changes in the tree `lower`, by path. `ignored` are paths that
    * count as being there, as long as they are directories, empty files or links.

@@ -4,9 +4,11 @@ import type { Container } from './container.ts'
 import { Registry } from './registry.ts'
 import { blankState } from './rows.ts'
 
-function add(registry: Registry, id: string, name: string): Container {
+function add(registry: Registry, id: string, name: string, mounted: string[] = []): Container {
   const config = { Image: 'busybox' }
-  const container = { ...blankState(), id, name, imageId: 'sha256:1', config } as Container
+  const detail = { mounts: mounted.map((source) => ({ type: 'image', source })) }
+  const made = { id, name, imageId: 'sha256:1', config, detail }
+  const container = { ...blankState(), ...made } as unknown as Container
   registry.reserve(name, id)
   registry.add(container)
   return container
@@ -57,4 +59,15 @@ test('an image is in use by its containers and by those being made of it', () =>
   }
   registry.delete(web)
   assert.deepEqual(registry.usersOf('sha256:1'), [])
+})
+
+test('an image is in use by containers that mount it', () => {
+  const registry = new Registry()
+  const web = add(registry, 'abcd'.repeat(16), 'web', ['sha256:2', 'sha256:2'])
+  assert.deepEqual(registry.usersOf('sha256:2'), [{ id: web.id, running: false, mounts: true }])
+  const hold = registry.holdImage('new', 'sha256:2', { mounts: true })
+  assert.equal(registry.usersOf('sha256:2').length, 2)
+  hold[Symbol.dispose]()
+  registry.delete(web)
+  assert.deepEqual(registry.usersOf('sha256:2'), [])
 })

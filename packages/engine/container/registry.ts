@@ -6,6 +6,8 @@ export interface ImageUser {
   id: string
   running: boolean
   reference?: string
+  /** It is mounted into the container, which is made of another. */
+  mounts?: boolean
 }
 
 /** All containers by id and name. Memory only: rows are the caller's. */
@@ -14,8 +16,9 @@ export class Registry {
   /** Names in use, reserved ones (of creates under way) included. */
   readonly #idByName = new Map<string, string>()
   readonly #byImage = new Map<string, Set<Container>>()
-  /** Images of creates under way: image id by container id. */
-  readonly #imageHolds = new Map<string, string>()
+  readonly #byMountedImage = new Map<string, Set<Container>>()
+  /** Images of creates under way. */
+  readonly #imageHolds = new Set<{ id: string; imageId: string; mounts: boolean }>()
 
   /** Takes a name for `id`. Throws conflict with Docker's sentence. */
   reserve(name: string, id: string): void {
@@ -35,34 +38,36 @@ export class Registry {
   /** Makes a container visible; its name must be reserved. */
   add(container: Container): void {
     this.#byId.set(container.id, container)
-    const { imageId } = container
-    const users = this.#byImage.get(imageId) ?? new Set()
-    this.#byImage.set(imageId, users.add(container))
+    addTo(this.#byImage, container.imageId, container)
+    for (const id of mountedImages(container)) addTo(this.#byMountedImage, id, container)
   }
 
-  /** Keeps an image from being removed while a container is made of it. */
-  holdImage(containerId: string, imageId: string): Disposable {
-    this.#imageHolds.set(containerId, imageId)
-    return { [Symbol.dispose]: () => this.#imageHolds.delete(containerId) }
+  /** Keeps an image from being removed while a container is made of it, or with it mounted. */
+  holdImage(id: string, imageId: string, o: { mounts: boolean } = { mounts: false }): Disposable {
+    const hold = { id, imageId, mounts: o.mounts }
+    this.#imageHolds.add(hold)
+    return { [Symbol.dispose]: () => this.#imageHolds.delete(hold) }
   }
 
-  /** Containers made of an image, those being made included. */
+  /** Containers made of an image or that mount it, those being made included. */
   usersOf(imageId: string): ImageUser[] {
     const users: ImageUser[] = [...(this.#byImage.get(imageId) ?? [])].map((c) => ({
       id: c.id,
       running: isRunning(c),
       ...(c.config.Image && { reference: c.config.Image }),
     }))
-    for (const [id, held] of this.#imageHolds)
-      if (held === imageId && !this.#byId.has(id)) users.push({ id, running: false })
+    for (const c of this.#byMountedImage.get(imageId) ?? [])
+      users.push({ id: c.id, running: isRunning(c), mounts: true })
+    for (const { id, imageId: held, mounts } of this.#imageHolds)
+      if (held === imageId && !this.#byId.has(id))
+        users.push({ id, running: false, ...(mounts && { mounts }) })
     return users
   }
 
   delete(container: Container): void {
     this.#byId.delete(container.id)
-    const users = this.#byImage.get(container.imageId)
-    users?.delete(container)
-    if (users?.size === 0) this.#byImage.delete(container.imageId)
+    deleteFrom(this.#byImage, container.imageId, container)
+    for (const id of mountedImages(container)) deleteFrom(this.#byMountedImage, id, container)
     this.release(container.name, container.id)
   }
 
@@ -114,4 +119,20 @@ export class Registry {
   get size(): number {
     return this.#byId.size
   }
+}
+
+type Users = Map<string, Set<Container>>
+
+function addTo(map: Users, id: string, container: Container): void {
+  map.set(id, (map.get(id) ?? new Set()).add(container))
+}
+
+function deleteFrom(map: Users, id: string, container: Container): void {
+  const users = map.get(id)
+  users?.delete(container)
+  if (users?.size === 0) map.delete(id)
+}
+
+function mountedImages({ detail }: Container): string[] {
+  return detail.mounts.filter(({ type }) => type === 'image').map(({ source }) => source)
 }

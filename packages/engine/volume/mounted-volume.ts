@@ -24,11 +24,12 @@ export async function treeOf(
     })
     return { source: { fd }, directory, ...(keeper === undefined ? {} : { keeper }) }
   } catch (error) {
-    throw notAccessible(error, path, subpath)
+    throw treeError(error, path, subpath)
   }
 }
 
-function notAccessible(error: unknown, base: string, subpath: string): Error {
+/** What keeps a part of a tree from being mounted, in moby's words. */
+export function treeError(error: unknown, base: string, subpath: string): Error {
   if (!(error instanceof KernelError)) return error as Error
   const reason = errnoText(error.errno)
   if (error.syscall === 'openat2') {

@@ -33,6 +33,7 @@ import {
 } from './defaults.ts'
 import { mergeLogConfig } from '../../log/driver/options.ts'
 import { mergeConfig } from './merge-config.ts'
+import { resolveMountedImages } from './mounted-images.ts'
 import { acquireVolumes, planMounts, populateVolumes } from './resolve-mounts.ts'
 import { platformWarning } from './platform-warning.ts'
 import { validateConfig } from './validate-config.ts'
@@ -49,7 +50,9 @@ export async function createContainer(
   })
   const { id, image, wish } = request
   await using scope = rollback(ctx, o.name ?? '')
-  const container = await planContainer(ctx, o, request, scope)
+  const container = await planContainer(ctx, o, request, scope, (imageId) => {
+    holds.use(ctx.registry.holdImage(id, imageId, { mounts: true }))
+  })
   const volumes = await acquireVolumes(ctx, wish.host, container.detail.mounts, scope)
   await populateVolumes(ctx, image.lowers, volumes)
 
@@ -96,13 +99,14 @@ export async function resolveRequest(
 
 /**
  * The container as it is to be, in memory alone: its name is reserved until `scope` is undone, and
- * nothing is made. The caller holds the image.
+ * nothing is made. The caller holds the image; `holdMount` is told of those to be mounted in it.
  */
 export async function planContainer(
   ctx: Context,
   o: CreateOptions,
   { id, image, wish }: ResolvedRequest,
   scope: RollbackScope,
+  holdMount?: (imageId: string) => void,
 ): Promise<Container> {
   const config = mergeConfig(wish.config, image.config.config ?? {})
   wish.host.LogConfig = mergeLogConfig(wish.host.LogConfig, ctx.config.logConfig)
@@ -112,6 +116,7 @@ export async function planContainer(
   parseSecurityOptions(wish.host)
   const container = newContainer(ctx, { ...wish, config, id, name, image })
   container.detail.mounts = planMounts(ctx, config, wish.host, o.readOnlyNonRecursive === true)
+  await resolveMountedImages(ctx, container.detail.mounts, holdMount)
   await planNetwork(ctx, container)
   refuseStorageOptions(wish.host)
   const links = resolveLinks(ctx.registry, wish.host)

@@ -143,7 +143,7 @@ async function userOf(ctx: Context, c: Container): Promise<ResolvedUser> {
 function resolvedMount(record: MountRecord): ResolvedMount {
   const { type, source, name } = record
   return {
-    type,
+    type: type === 'image' ? 'bind' : type,
     target: record.destination,
     readonly: !record.readWrite,
     recursive: record.recursive,
@@ -181,11 +181,12 @@ function shownMount(
   const path = 'path' in mount.source ? mount.source.path : ''
   if (!record) return { Type: 'bind', Target: mount.target, Source: path, Options: options }
   const made = isMissing(ctx, record) ? ({ Created: true } as const) : {}
-  const source = record.type === 'volume' ? record.name : record.source
+  const source = record.type === 'bind' ? record.source : record.name
   return { Type: record.type, Target: mount.target, Source: source, ...made, Options: options }
 }
 
 function isMissing(ctx: Context, { type, name, source }: MountRecord): boolean {
+  if (type === 'image') return false
   if (type === 'volume' && name === '') return true
   const path = type === 'volume' ? ctx.volumes.mountpoint(name) : source
   return statSync(path, { throwIfNoEntry: false }) === undefined

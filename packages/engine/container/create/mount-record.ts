@@ -3,10 +3,10 @@ import type { Mount } from '@tdocker/api'
 
 /** One mount of a container as decided at create. */
 export interface MountRecord {
-  type: 'bind' | 'volume' | 'tmpfs'
-  /** Volume name. */
+  type: 'bind' | 'volume' | 'tmpfs' | 'image'
+  /** Volume name; of an image what it was asked for by. */
   name: string
-  /** Host path of a bind; of a volume its mountpoint. */
+  /** Host path of a bind; of a volume its mountpoint; of an image its id. */
   source: string
   /** Cleaned path inside; of an image's or the user's `VOLUME` it may be relative, to the root. */
   destination: string
@@ -23,7 +23,7 @@ export interface MountRecord {
   createSource: boolean
   recursive: boolean
   recursiveReadonly: boolean
-  /** Of a volume: what of it is mounted; absent for all. */
+  /** Of a volume or image: what of it is mounted; absent for all. */
   subpath?: string
   /** How ids of its files are seen, as `parseIdmap` reads it. */
   idmap?: string

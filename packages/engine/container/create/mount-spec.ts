@@ -139,6 +139,10 @@ export function mountFromSpec(mount: Mount): MountRecord {
     record.driver = mount.VolumeOptions?.DriverConfig?.Name ?? ''
     record.copyData = !mount.VolumeOptions?.NoCopy
     if (mount.VolumeOptions?.Subpath) record.subpath = mount.VolumeOptions.Subpath
+  } else if (mount.Type === 'image') {
+    record.name = mount.Source ?? ''
+    record.readWrite = false
+    if (mount.ImageOptions?.Subpath) record.subpath = mount.ImageOptions.Subpath
   } else if (mount.TmpfsOptions) record.tmpfs = mount.TmpfsOptions
   return record
 }
@@ -191,7 +195,7 @@ function mountProblem(mount: Mount): string | undefined {
     case 'tmpfs':
       return tmpfsProblem(mount)
     case 'image':
-      return 'image mounts are not supported yet'
+      return imageProblem(mount)
     default:
       return 'mount type unknown'
   }
@@ -223,12 +227,18 @@ function bindProblem(mount: Mount): string | undefined {
   return IDMap === undefined ? undefined : idmapProblem(IDMap)
 }
 
+function imageProblem({ Source, ImageOptions }: Mount): string | undefined {
+  if (!Source) return 'field Source must not be empty'
+  const subpath = ImageOptions?.Subpath
+  return !subpath || isLocalPath(subpath) ? undefined : INVALID_SUBPATH
+}
+
+const INVALID_SUBPATH = 'subpath must be a relative path within the volume'
+
 function volumeProblem(mount: Mount): string | undefined {
   if (!mount.VolumeOptions?.Subpath) return undefined
   if (!mount.Source) return 'must not set Subpath when using anonymous volumes'
-  return isLocalPath(mount.VolumeOptions.Subpath)
-    ? undefined
-    : 'subpath must be a relative path within the volume'
+  return isLocalPath(mount.VolumeOptions.Subpath) ? undefined : INVALID_SUBPATH
 }
 
 /** Go's filepath.IsLocal: relative, and never above where it begins. */

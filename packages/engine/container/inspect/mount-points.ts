@@ -5,7 +5,7 @@ import type { Container } from '../container.ts'
 export function mountPoints(c: Container): MountPoint[] {
   return c.detail.mounts.map((record) => ({
     Type: record.type,
-    ...(record.type === 'volume' ? { Name: record.name } : {}),
+    ...(record.type === 'volume' || record.type === 'image' ? { Name: record.name } : {}),
     Source: record.source,
     Destination: record.destination,
     ...(record.type === 'volume' ? { Driver: record.driver } : {}),

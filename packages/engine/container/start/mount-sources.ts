@@ -9,6 +9,7 @@ import { idmapOf, type IdMaps } from '../create/idmap.ts'
 import { type MountRecord, targetOf } from '../create/mount-record.ts'
 import type { ResolvedMount } from '../plan/plan-input.ts'
 import type { FdScope } from './fd-scope.ts'
+import { openImageMount } from './image-mount.ts'
 import { mountTable, type MountTable, propagationProblem } from './propagation.ts'
 
 export interface ResolvedMounts {
@@ -67,7 +68,6 @@ async function sourceOf(
   keepers: Map<string, number>,
 ): Promise<ResolvedMount> {
   const common = {
-    type: record.type,
     target: targetOf(record),
     readonly: !record.readWrite,
     recursive: record.recursive,
@@ -76,17 +76,28 @@ async function sourceOf(
   }
   switch (record.type) {
     case 'tmpfs':
-      return { ...common, directory: true, ...(record.tmpfs ? { tmpfs: tmpfs(record.tmpfs) } : {}) }
+      return {
+        ...common,
+        type: 'tmpfs',
+        directory: true,
+        ...(record.tmpfs ? { tmpfs: tmpfs(record.tmpfs) } : {}),
+      }
     case 'volume': {
       const { name, subpath = '' } = record
       const tree = await ctx.volumes.mount({ name, subpath, user: o.user })
       if ('fd' in tree.source) o.fds.add(tree.source.fd)
       if (tree.keeper !== undefined) keepers.set(name, tree.keeper)
-      return { ...common, directory: tree.directory, source: tree.source }
+      return { ...common, type: 'volume', directory: tree.directory, source: tree.source }
+    }
+    case 'image': {
+      const { fd, directory } = await openImageMount(ctx, record)
+      o.fds.add(fd)
+      return { ...common, type: 'bind', directory, source: { fd }, propagation: 'rprivate' }
     }
     case 'bind':
       return {
         ...common,
+        type: 'bind',
         directory: bindIsDirectory(record),
         source: { path: record.source },
       }

@@ -198,7 +198,7 @@ export class FakeKernel {
       close: async () => {},
     }),
     waitReadable: () => ({ readable: Promise.resolve(true), cancel: () => {} }),
-    treeAssemble: () => Promise.resolve({ fd: this.fd(), missing: [] }),
+    treeAssemble: () => Promise.resolve({ fd: this.fd(), directory: true, missing: [] }),
     treeChanges: () => Promise.resolve([]),
     removeTree: (dir) => {
       this.removed.push(dir)
