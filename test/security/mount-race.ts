@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { create, put, remove, sleeper } from '../integration/archive/archive-rig.ts'
 import { makeTar } from '../integration/kernel/tar-maker.ts'
+import { ownMounts } from '../lib/own-mounts.ts'
 import { TestDaemon } from '../lib/test-daemon.ts'
 import { Canary, WRITTEN } from './canary.ts'
 
@@ -34,14 +35,14 @@ export async function mountRace(starts: number): Promise<MountRaceResult> {
     await attacker(daemon, swap, 'nullvol', { x: 'null' }, PROC_LINKS),
   ]
   const victims = await makeVictims(daemon)
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+  const mounts = ownMounts(daemon.id, WRITTEN)
   const pattern = readFileSync('/proc/sys/kernel/core_pattern', 'utf8')
   const result: MountRaceResult = { started: 0, refused: 0 }
   for (let i = 0; i < starts; i++) {
     const victim = victims[i % victims.length]!
     const since = Date.now()
     const { status, text } = await daemon.api.post(`/containers/${victim.id}/start`)
-    assert.equal(readFileSync('/proc/self/mountinfo', 'utf8'), mounts)
+    assert.deepEqual(ownMounts(daemon.id, WRITTEN), mounts)
     if (status === 204) {
       await daemon.wait(victim.id)
       victim.check(await outputSince(daemon, victim.id, since))

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KernelError, type Native } from '@tdocker/kernel/native.ts'
 import { errnoText } from '../base/errno.ts'
@@ -13,6 +13,9 @@ import { type QuotaNative, VolumeQuota } from './volume-quota.ts'
 type LocalNative = Pick<Native, 'volumeMount' | 'closeFd' | 'removeTree'> & TreeNative & QuotaNative
 
 type Options = Readonly<Record<string, string>>
+
+/** Beside a volume's data. */
+const FILLING = '_filling'
 
 interface Mounted {
   /** The mount namespace that has the volume as its root. */
@@ -54,6 +57,27 @@ export class LocalDriver {
       )
     })
     if (made !== undefined) await this.#limit(name, options)
+  }
+
+  /**
+   * Fills a volume that nobody has seen yet: beside its place, and put there when it is whole, so that
+   * a crash leaves it empty or full.
+   */
+  async fill(name: string, options: Options, work: (dir: string) => Promise<void>): Promise<void> {
+    if ((await readdir(this.mountpoint(name))).length > 0) return
+    const beside = join(this.#root, name, FILLING)
+    await this.#native.removeTree(beside)
+    await mkdir(beside, { mode: 0o755 })
+    const size = sizeOf(options)
+    if (size > 0) await this.quota.limit(beside, size)
+    await work(beside)
+    // Of an empty directory, rename(2) takes the place.
+    await rename(beside, this.mountpoint(name))
+  }
+
+  /** What a crash amid `fill` has left. */
+  async collectGarbage(name: string): Promise<void> {
+    await this.#native.removeTree(join(this.#root, name, FILLING))
   }
 
   async remove(name: string): Promise<void> {

@@ -90,6 +90,7 @@ export class EngineVolumes implements Volumes {
   ): Promise<void> {
     const source = await this.#o.native.statIn({ ...from, follow: true })
     if (source?.type !== 'directory') return
+    if (volume.created && subpath === '' && (await this.#fillApart(volume.name, from))) return
     const user = `populate-${randomBytes(8).toString('hex')}`
     let tree: VolumeTree
     try {
@@ -176,7 +177,8 @@ export class EngineVolumes implements Volumes {
     for (const name of await readdir(root))
       await this.#lock.run(name, async () => {
         const row = store.get('SELECT 1 FROM volume WHERE name = ?', name)
-        if (!row) await native.removeTree(join(root, name))
+        if (row) await this.local.collectGarbage(name)
+        else await native.removeTree(join(root, name))
       })
   }
 
@@ -317,6 +319,18 @@ export class EngineVolumes implements Volumes {
       await plugin.unmount(name, o.user).catch(() => {})
       throw error
     }
+  }
+
+  /** false for one whose data is not a directory of ours alone. */
+  #fillApart(name: string, from: { root: number; path: string }): Promise<boolean> {
+    return this.#lock.run(name, async () => {
+      const record = findVolumeRecord(this.#o.store, name)
+      const holds = this.#holds.get(name) ?? 0
+      const alone = record?.users.length === 0 && holds === 1
+      if (!alone || record.driver !== LOCAL || this.local.keepsMounted(record)) return false
+      await this.local.fill(name, record.options, (path) => this.#fill({ path }, from))
+      return true
+    })
   }
 
   /** Only an empty one is filled. */

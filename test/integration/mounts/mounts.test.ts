@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Row, rows, type Shown } from './rows.ts'
-import { hostMounts, makeWorld, type World } from './world.ts'
+import { ownMounts } from '../../lib/own-mounts.ts'
+import { makeWorld, type World } from './world.ts'
 
 let world: World
 
@@ -76,7 +77,7 @@ async function tryRow(row: Row): Promise<{ status: number; message: string; id: 
 for (const row of rows)
   test(row.what, async () => {
     const { daemon } = world
-    const before = hostMounts()
+    const before = ownMounts(daemon.id)
     const done = await tryRow(row)
     try {
       if (row.refused) {
@@ -95,6 +96,6 @@ for (const row of rows)
       else if (row.prints) assert.match(printed, row.prints)
     } finally {
       if (done.id !== '') await daemon.api.delete(`/containers/${done.id}?v=1&force=1`)
-      assert.equal(hostMounts(), before, 'the host sees other mounts than before')
+      assert.deepEqual(ownMounts(daemon.id), before, 'the host sees other mounts than before')
     }
   })

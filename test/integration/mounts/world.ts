@@ -1,6 +1,6 @@
 /** Directories of the host with something mounted in them, and a daemon. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { TestDaemon } from '../../lib/test-daemon.ts'
@@ -50,8 +50,6 @@ export function mounted(...args: string[]): void {
   const { status, stderr } = spawnSync('mount', args, { encoding: 'utf8' })
   if (status !== 0) throw new Error(`mount ${args.join(' ')}: ${stderr}`)
 }
-
-export const hostMounts = (): string => readFileSync('/proc/self/mountinfo', 'utf8')
 
 function listen(path: string): Promise<Server> {
   const server = createServer((socket) => socket.end('hello\n'))

@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Volume } from '@tdocker/api'
+import { ownMounts } from '../../lib/own-mounts.ts'
 import { TestDaemon } from '../../lib/test-daemon.ts'
 
 let daemon: TestDaemon
@@ -25,7 +26,7 @@ async function make(Name: string, DriverOpts: Record<string, string>): Promise<v
   assert.deepEqual(made.body.Options, DriverOpts)
 }
 
-const hostMounts = (): string => readFileSync('/proc/self/mountinfo', 'utf8')
+const hostMounts = (): string => ownMounts(daemon.id).join('\n')
 
 async function start(script: string, hostConfig: object): Promise<string> {
   return daemon.run({
