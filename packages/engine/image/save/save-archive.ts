@@ -37,6 +37,8 @@ export interface SavedMember extends TarMember {
 }
 
 const FILE = 0o644
+/** moby makes them with Go's default and no umask. */
+const LAYER = 0o666
 const DIRECTORY = 0o755
 const EPOCH = 0
 
@@ -173,11 +175,11 @@ class Blobs {
   #touched = EPOCH
 
   add(body: Buffer, mtime: number): void {
-    this.#put(digestOf(body), { mtime, size: body.length, body })
+    this.#put(digestOf(body), { mode: FILE, mtime, size: body.length, body })
   }
 
   addLayer(layer: LayerTar, mtime: number): void {
-    this.#put(layer.diffId, { mtime, size: layer.size, body: layer })
+    this.#put(layer.diffId, { mode: LAYER, mtime, size: layer.size, body: layer })
   }
 
   /** The directory's time is that of the image saved last. */
@@ -185,9 +187,9 @@ class Blobs {
     this.#touched = mtime
   }
 
-  #put(digest: string, o: { mtime: number; size: number; body: Buffer | LayerTar }): void {
+  #put(digest: string, o: Omit<SavedMember, 'name' | 'type'>): void {
     const name = blobPath(digest)
-    if (!this.#files.has(name)) this.#files.set(name, { name, type: 'file', mode: FILE, ...o })
+    if (!this.#files.has(name)) this.#files.set(name, { name, type: 'file', ...o })
   }
 
   members(): SavedMember[] {
