@@ -168,7 +168,8 @@ export class ArchiveContents implements AsyncDisposable {
     }
     if (this.#layers.size >= MAX_LAYERS) throw system('invalid archive: too many layers')
     try {
-      this.#layers.set(name, await this.#unpack(name, piecesOf(content), head, content.size))
+      const pieces = piecesOf(content, compressionOf(head) !== 'none')
+      this.#layers.set(name, await this.#unpack(name, pieces, head, content.size))
     } catch (error) {
       // The archive itself is broken, or it is not the archive's fault: nothing more can come of it.
       if (content.failure !== undefined) throw content.failure
@@ -233,8 +234,11 @@ export function blobDigest(name: string): string | undefined {
   return hex !== undefined && isDigest(digest) ? digest : undefined
 }
 
-async function* piecesOf(content: MemberReader): AsyncGenerator<Buffer> {
-  for (let piece = await content.next(); piece; piece = await content.next()) yield piece
+async function* piecesOf(content: MemberReader, isCompressed: boolean): AsyncGenerator<Buffer> {
+  // What inflates takes several pieces ahead.
+  const next = (): Promise<Buffer | undefined> =>
+    isCompressed ? content.next() : content.nextLent()
+  for (let piece = await next(); piece; piece = await next()) yield piece
 }
 
 function isJson(head: Buffer): boolean {

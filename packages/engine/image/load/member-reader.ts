@@ -1,8 +1,9 @@
 /** One member of an outer archive, read in large pieces. */
 import type { Readable } from 'node:stream'
 
-/** Sockets give 64 KiB; what unpacks a layer wants to be called seldom. */
+/** Sockets give 64 KiB; what unpacks a layer wants to be called seldom: each time costs a thread. */
 const PIECE = 1024 * 1024
+const LENT = 4 * PIECE
 
 /** The stream is left as it is when reading stops early: whoever stops drains. */
 export class MemberReader {
@@ -11,6 +12,9 @@ export class MemberReader {
   /** Bytes taken so far. */
   read = 0
   #pushedBack: Buffer | undefined
+  /** What did not fit into the last piece. */
+  #rest: Uint8Array | undefined
+  #lent: Buffer | undefined
   /** What broke the archive around it, if something did. */
   failure: unknown
 
@@ -19,32 +23,54 @@ export class MemberReader {
     this.#chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
   }
 
-  /** About 1 MiB; undefined at the end. */
+  /** At most 1 MiB, the caller's to keep; undefined at the end. */
   async next(): Promise<Buffer | undefined> {
-    const pushed = this.#pushedBack
-    if (pushed) {
-      this.#pushedBack = undefined
-      return pushed
-    }
-    const chunks: Uint8Array[] = []
-    let size = 0
-    while (size < PIECE) {
-      const chunk = await this.#chunk()
-      if (chunk.done) break
-      chunks.push(chunk.value)
-      size += chunk.value.length
-    }
-    this.read += size
-    const [only] = chunks
-    if (only === undefined) return undefined
-    return chunks.length > 1
-      ? Buffer.concat(chunks, size)
-      : Buffer.from(only.buffer, only.byteOffset, only.byteLength)
+    return this.#take() ?? (await this.#gather(PIECE, () => Buffer.allocUnsafeSlow(PIECE)))
   }
 
-  async #chunk(): Promise<IteratorResult<Uint8Array>> {
+  /**
+   * As `next`, but up to 4 MiB, and the piece is good only until the next one is asked for. Fresh
+   * memory for every piece has V8 mark its heap over and over.
+   */
+  async nextLent(): Promise<Buffer | undefined> {
+    return (
+      this.#take() ??
+      (await this.#gather(LENT, () => (this.#lent ??= Buffer.allocUnsafeSlow(LENT))))
+    )
+  }
+
+  #take(): Buffer | undefined {
+    const pushed = this.#pushedBack
+    this.#pushedBack = undefined
+    return pushed
+  }
+
+  async #gather(most: number, allocate: () => Buffer): Promise<Buffer | undefined> {
+    let piece: Buffer | undefined
+    let size = 0
+    while (size < most) {
+      const chunk = this.#rest ?? (await this.#chunk())
+      this.#rest = undefined
+      if (!chunk) break
+      const room = most - size
+      if (!piece && (chunk.length >= most || chunk.length === this.size - this.read)) {
+        size = chunk.length
+        piece = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+        break
+      }
+      piece ??= allocate()
+      if (chunk.length > room) this.#rest = chunk.subarray(room)
+      piece.set(chunk.length > room ? chunk.subarray(0, room) : chunk, size)
+      size += Math.min(chunk.length, room)
+    }
+    this.read += size
+    return piece?.subarray(0, size)
+  }
+
+  async #chunk(): Promise<Uint8Array | undefined> {
     try {
-      return await this.#chunks.next()
+      const chunk = await this.#chunks.next()
+      return chunk.done ? undefined : chunk.value
     } catch (error) {
       this.failure = error
       throw error
@@ -64,6 +90,6 @@ export class MemberReader {
   }
 
   async drain(): Promise<void> {
-    while (await this.next());
+    while (await this.nextLent());
   }
 }

@@ -1,6 +1,7 @@
 /** The outer archive as members: any compression, nothing kept but the member at work. */
 import { once } from 'node:events'
-import type { Readable } from 'node:stream'
+import { type Readable, Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import type { Native } from '@tdocker/kernel'
 import { type Header, extract } from 'tar-stream'
 import { EngineError, system } from '../../base/errors.ts'
@@ -46,6 +47,7 @@ export async function readOuterTar(
   }
 }
 
+/** Chunk by chunk: an iterator would join what has gathered, which costs a copy of everything. */
 async function pump(
   native: Native,
   body: Readable,
@@ -53,13 +55,27 @@ async function pump(
   sink: (chunk: Uint8Array) => Promise<void>,
 ): Promise<void> {
   const inflater = new Inflater(sink, (format) => native.decompressor(format))
+  const writable = new Writable({
+    write: (chunk: Uint8Array, _encoding, done) =>
+      void inflater.write(chunk).then(() => done(), done),
+    final: (done) => void inflater.end().then(() => done(), done),
+  })
+  const stop = (error: Error): void => void writable.destroy(error)
+  const onAbort = (): void => stop(signal.reason as Error)
+  const onClose = (): void => {
+    if (!body.readableEnded) stop(new Error('unexpected EOF'))
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  body.on('error', stop).on('close', onClose)
   try {
-    for await (const chunk of body.iterator({ destroyOnReturn: false })) {
-      signal.throwIfAborted()
-      await inflater.write(chunk as Uint8Array)
-    }
-    await inflater.end()
+    signal.throwIfAborted()
+    if (body.destroyed) throw new Error('unexpected EOF')
+    body.pipe(writable)
+    await finished(writable)
   } finally {
+    signal.removeEventListener('abort', onAbort)
+    body.unpipe(writable)
+    body.off('close', onClose)
     inflater.abort()
   }
 }
