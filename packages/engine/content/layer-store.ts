@@ -273,11 +273,12 @@ export class LayerStore {
   }
 
   async #removeFiles(keys: readonly string[], blobs: readonly string[]): Promise<void> {
-    for (const digest of blobs)
-      await this.#quietly(`blob ${digest}`, () => this.removeStrayBlob(digest))
-    for (const key of keys) {
-      await this.#quietly(`layer ${key}`, () => this.#native.removeTree(this.paths.layer(key)))
-    }
+    await Promise.all([
+      ...blobs.map((digest) => this.#quietly(`blob ${digest}`, () => this.removeStrayBlob(digest))),
+      ...keys.map((key) =>
+        this.#quietly(`layer ${key}`, () => this.#native.removeTree(this.paths.layer(key))),
+      ),
+    ])
   }
 
   /** What stays behind has no row, and goes at the next start. */

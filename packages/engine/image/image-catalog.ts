@@ -30,7 +30,7 @@ export function imageChanges(store: Store): number {
 export class ImageCatalog {
   readonly #store: Store
   #images: Promise<readonly CatalogImage[]> | undefined
-  #shared: Promise<ReadonlyMap<string, number>> | undefined
+  #unique: Promise<ReadonlyMap<string, number>> | undefined
   #at = -1
 
   constructor(store: Store) {
@@ -44,11 +44,11 @@ export class ImageCatalog {
     return this.#images
   }
 
-  /** Bytes of each image's layers that other images hold, too; images without any are absent. */
-  sharedSizes(): Promise<ReadonlyMap<string, number>> {
+  /** Bytes of each image's layers that no other image holds; images without any are absent. */
+  uniqueSizes(): Promise<ReadonlyMap<string, number>> {
     this.#forgetStale()
-    this.#shared ??= this.#settled(() => readSharedSizes(this.#store))
-    return this.#shared
+    this.#unique ??= this.#settled(() => readUniqueSizes(this.#store))
+    return this.#unique
   }
 
   #forgetStale(): void {
@@ -56,7 +56,7 @@ export class ImageCatalog {
     if (at === this.#at) return
     this.#at = at
     this.#images = undefined
-    this.#shared = undefined
+    this.#unique = undefined
   }
 
   /** Reads again when something changed between two pages. */
@@ -89,9 +89,7 @@ interface CatalogRow extends ImageRow {
   manifest_size: number | null
 }
 
-const IMAGES = `SELECT ${IMAGE_COLUMNS}, labels_json, d.media_type AS manifest_type,
-  length(d.body) AS manifest_size
-  FROM image LEFT JOIN document d ON d.digest = manifest_digest
+const IMAGES = `SELECT ${IMAGE_COLUMNS}, labels_json, manifest_type, manifest_size FROM image
   WHERE removed = 0 AND id > ? ORDER BY id LIMIT ?`
 
 function catalogImage(row: CatalogRow, references: readonly Reference[]): CatalogImage {
@@ -144,44 +142,32 @@ const TAGS = `SELECT repository, tag AS name, image_id FROM image_tag
 const DIGESTS = `SELECT repository, digest AS name, image_id FROM image_digest
   WHERE (repository, digest, image_id) > (?, ?, ?) ORDER BY repository, digest, image_id LIMIT ?`
 
-async function readSharedSizes(store: Store): Promise<Map<string, number>> {
+async function readUniqueSizes(store: Store): Promise<Map<string, number>> {
   const pacer = new Pacer()
-  const holders = new Map<string, { size: number; images: string[] }>()
-  for await (const { image_id: id, key, size } of heldLayers(store, pacer)) {
-    const held = holders.get(key)
-    // One image may hold a layer twice: its rows come one after another.
-    if (!held) holders.set(key, { size, images: [id] })
-    else held.images.push(id)
-  }
   const sizes = new Map<string, number>()
-  for (const { size, images } of holders.values()) {
-    if (images.length === 1 || images.every((id) => id === images[0])) continue
-    for (const id of images) sizes.set(id, (sizes.get(id) ?? 0) + size)
+  let after = ''
+  for (;;) {
+    const rows = store.all<LayerUse>(LAYER_USE, after, PAGE)
+    for (const { image_id: id, holders, bytes } of rows)
+      if (holders === 1) sizes.set(id, (sizes.get(id) ?? 0) + bytes)
+    if (rows.length < PAGE) return sizes
+    after = rows.at(-1)?.key ?? after
     await pacer.pause()
   }
-  return sizes
 }
 
-async function* heldLayers(
-  store: Store,
-  pacer: Pacer,
-): AsyncGenerator<{ image_id: string; key: string; size: number }> {
-  let [id, position] = ['', 0]
-  for (;;) {
-    const rows = store.all<{ image_id: string; position: number; key: string; size: number }>(
-      `SELECT image_id, position, key, size FROM image_layer JOIN layer ON key = layer_key
-       WHERE (image_id, position) > (?, ?) ORDER BY image_id, position LIMIT ?`,
-      id,
-      position,
-      PAGE,
-    )
-    yield* rows
-    const last = rows.at(-1)
-    if (!last || rows.length < PAGE) return
-    ;[id, position] = [last.image_id, last.position]
-    await pacer.pause()
-  }
+interface LayerUse {
+  key: string
+  /** One of its holders. */
+  image_id: string
+  holders: number
+  /** As often as its holders have it. */
+  bytes: number
 }
+
+const LAYER_USE = `SELECT key, min(image_id) AS image_id, count(DISTINCT image_id) AS holders,
+  count(*) * size AS bytes
+  FROM layer JOIN image_layer ON layer_key = key WHERE key > ? GROUP BY key ORDER BY key LIMIT ?`
 
 /** Gives the event loop to others when a slice of time is used up. */
 class Pacer {

@@ -8,7 +8,7 @@ import type { Finding } from '../content/finding.ts'
 import type { Store } from '../store/store.ts'
 import { IMAGES_LOCK } from './image-pull.ts'
 import { DROP_ORPHAN_DOCUMENTS, orphanDocuments } from './image-records.ts'
-import { type RemoveContext, dropLostImage } from './image-remove.ts'
+import { type RemoveContext, dropLostImage, freed } from './image-remove.ts'
 
 export type { CheckOptions } from '../content/content-check.ts'
 
@@ -53,6 +53,7 @@ async function dropImagesOf(o: ImageCheckContext, key: string): Promise<void> {
       throw conflict(`image ${shortId(used)} is used by a container, which has to be removed first`)
     for (const id of images) await dropLostImage(o, id)
   })
+  await freed(o)
   await o.layers.sweep()
 }
 

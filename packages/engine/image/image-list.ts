@@ -20,7 +20,7 @@ export async function listImages(
   const { filters, all } = options
   const danglingOnly = booleanFilter(filters, 'dangling')
   const window = timeWindow(o.lookup, filters)
-  const shared = options.sharedSize ? await o.catalog.sharedSizes() : undefined
+  const unique = options.sharedSize ? await o.catalog.uniqueSizes() : undefined
   const images = await o.catalog.images()
   const parents = new Set(images.map(({ record }) => record.parentId))
   const isHidden = (id: string): boolean => parents.has(id) && (danglingOnly === true || !all)
@@ -33,7 +33,7 @@ export async function listImages(
       .filter(({ image, shown }) => shown.length > 0 || !isHidden(image.record.id))
       .toSorted((a, b) => b.image.record.createdAt - a.image.record.createdAt)
       .map(({ image, shown }) => ({
-        ...summary(image, shown, o.users, shared),
+        ...summary(image, shown, o.users, unique),
         ...(options.manifests && { Manifests: imageManifests(o, image.record) }),
       }))
   )
@@ -43,7 +43,7 @@ function summary(
   { record, labels, descriptor }: CatalogImage,
   references: readonly Reference[],
   users: ImageUsers,
-  shared: ReadonlyMap<string, number> | undefined,
+  unique: ReadonlyMap<string, number> | undefined,
 ): ImageSummary {
   return {
     Id: record.id,
@@ -52,7 +52,7 @@ function summary(
     RepoDigests: references.filter((r) => r.digest !== undefined).map(familiarString),
     Created: Math.floor(record.createdAt / 1000),
     Size: record.size,
-    SharedSize: shared === undefined ? -1 : (shared.get(record.id) ?? 0),
+    SharedSize: unique === undefined ? -1 : record.size - (unique.get(record.id) ?? 0),
     Labels: labels === null ? null : { ...labels },
     Containers: users.usersOf(record.id).filter((user) => !user.mounts).length,
     ...(descriptor && { Descriptor: descriptor }),

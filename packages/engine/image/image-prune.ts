@@ -5,9 +5,12 @@ import { invalidParameter, isKind } from '../base/errors.ts'
 import type { ImagePruneReport } from './image-backend.ts'
 import type { CatalogImage, ImageCatalog } from './image-catalog.ts'
 import type { ImageRecords } from './image-records.ts'
-import { removeImage, type RemoveContext } from './image-remove.ts'
+import { freed, removeImage, type RemoveContext } from './image-remove.ts'
 import type { ImageUse } from './image-use.ts'
 import { parsePeriod, untilMoment } from './moment.ts'
+
+/** Removals of files that go on beside the next commits. */
+const MAX_FREEING = 16
 
 interface PruneContext extends RemoveContext {
   catalog: ImageCatalog
@@ -36,10 +39,12 @@ export async function pruneImages(
   let reclaimed = 0
   for (const { record } of chosen) {
     const sizes = layerSizes(o.records, record.id)
+    await freed(o, MAX_FREEING)
     const items = await pruneImage(o, record.id, wish, locked)
     reclaimed += items.reduce((sum, item) => sum + (sizes.get(item.Deleted ?? '') ?? 0), 0)
     deleted.push(...items)
   }
+  await freed(o)
   await o.events.commit(
     [],
     [{ type: 'image', action: 'prune', actorId: '', attributes: { reclaimed: String(reclaimed) } }],

@@ -27,6 +27,8 @@ export interface RemoveContext {
   users: ImageUsers
   /** Images whose removal is being committed: nobody may begin to use them. */
   going: Set<string>
+  /** Directories and blobs of removed images that are still being removed; see `freed`. */
+  freeing: Set<Promise<void>>
 }
 
 /** What one removal will do, gathered before anything is done. */
@@ -212,8 +214,15 @@ async function dropWithLayers(
     committed = true
   } finally {
     o.going.delete(id)
-    await release.finish(committed)
+    // Not under the lock of images: who makes such a layer anew waits for that one alone.
+    const freeing = release.finish(committed).finally(() => o.freeing.delete(freeing))
+    o.freeing.add(freeing)
   }
+}
+
+/** Resolves when no more than `most` removals of files are under way. */
+export async function freed(o: Pick<RemoveContext, 'freeing'>, most = 0): Promise<void> {
+  while (o.freeing.size > most) await Promise.race(o.freeing)
 }
 
 /** Gives up an image whose content is lost. The caller holds the lock of images. */

@@ -45,7 +45,7 @@ import { pushImage } from './image-push.ts'
 import { DROP_ORPHAN_DOCUMENTS, ImageRecords, dropImage, setTag } from './image-records.ts'
 import { loadImages } from './load/load-images.ts'
 import { saveImages } from './save/save-images.ts'
-import { removeImage, sweepRemoved } from './image-remove.ts'
+import { freed, removeImage, sweepRemoved } from './image-remove.ts'
 import { ConfigFetcher } from './config-fetcher.ts'
 import { CachedImageSource } from './image-source.ts'
 import { ImageUse } from './image-use.ts'
@@ -112,6 +112,7 @@ export function createImages(o: ImagesOptions): Images {
   const catalog = new ImageCatalog(store)
   const use = new ImageUse(store)
   const going = new Set<string>()
+  const freeing = new Set<Promise<void>>()
   const registry = new RegistryClient(o.config)
   const paths = new ContentPaths(o.config.dataRoot)
   const layers = new LayerStore({ paths, store, native, onError })
@@ -150,6 +151,7 @@ export function createImages(o: ImagesOptions): Images {
     catalog,
     use,
     going,
+    freeing,
     registry,
     layers,
     puller,
@@ -163,7 +165,10 @@ export function createImages(o: ImagesOptions): Images {
   }
   const closing = new AbortController()
   const pruning = new OneAtATime()
-  const sweep = (): Promise<void> => lock.run(IMAGES_LOCK, () => sweepRemoved(context))
+  const sweep = async (): Promise<void> => {
+    await lock.run(IMAGES_LOCK, () => sweepRemoved(context))
+    await freed(context)
+  }
   const housekeeping = new Housekeeping({
     onError,
     tasks: {
@@ -173,6 +178,7 @@ export function createImages(o: ImagesOptions): Images {
       'removed images': async () => {
         if (records.removed().length > 0) await sweep()
       },
+      'size of the database': () => store.compact(),
     },
   })
   const keeper = new RemovedKeeper({ events, records, sweep, signal: closing.signal, onError })
@@ -196,12 +202,15 @@ export function createImages(o: ImagesOptions): Images {
         if (platforms.length > 1) throw invalidParameter('multiple platforms are not supported')
         const options = { force, prune: !noprune, platform: parsePlatformText(platforms[0]) }
         const items = await lock.run(IMAGES_LOCK, () => removeImage(context, name, options))
+        await freed(context)
         keeper.watch()
         return items
       },
       prune: (options) =>
         pruning.run(() =>
-          pruneImages(context, options.filters, (body) => lock.run(IMAGES_LOCK, body)),
+          pruneImages(context, options.filters, (body) => lock.run(IMAGES_LOCK, body)).finally(() =>
+            housekeeping.run(),
+          ),
         ),
     },
     source: new CachedImageSource({ ...context, store }),
@@ -241,6 +250,7 @@ export function createImages(o: ImagesOptions): Images {
       await retention.close()
       await keeper.done()
       await use.flush().catch((error: unknown) => onError('last use of images', error))
+      await freed(context)
       await layers.close()
       await registry.close()
     },

@@ -148,4 +148,24 @@ export const MIGRATIONS: readonly string[] = [
     SELECT diff_id, digest, blob.size, media_type FROM layer JOIN blob ON digest = blob_digest;
   CREATE INDEX blob_last_used ON blob(last_used_at);
   `,
+  `
+  -- What lists tell of an image's manifest; the document itself is large and lies elsewhere in the file.
+  ALTER TABLE image ADD COLUMN manifest_type TEXT;
+  ALTER TABLE image ADD COLUMN manifest_size INTEGER;
+  CREATE TRIGGER image_manifest_added AFTER INSERT ON image WHEN NEW.manifest_digest IS NOT NULL BEGIN
+    UPDATE image SET (manifest_type, manifest_size) =
+      (SELECT media_type, length(body) FROM document WHERE digest = NEW.manifest_digest)
+    WHERE id = NEW.id;
+  END;
+  CREATE TRIGGER image_manifest_changed AFTER UPDATE OF manifest_digest ON image BEGIN
+    UPDATE image SET (manifest_type, manifest_size) =
+      (SELECT media_type, length(body) FROM document WHERE digest = NEW.manifest_digest)
+    WHERE id = NEW.id;
+  END;
+  UPDATE image SET (manifest_type, manifest_size) =
+    (SELECT media_type, length(body) FROM document WHERE digest = manifest_digest);
+  -- Who holds a layer is read from the index alone.
+  CREATE INDEX image_layer_holder ON image_layer(layer_key, image_id);
+  DROP INDEX image_layer_key;
+  `,
 ]

@@ -91,3 +91,23 @@ test('a write after close is refused', async () => {
   await store.close()
   await assert.rejects(store.write([meta('a', 'b')]), /store is closed/)
 })
+
+test('a file that is mostly empty is cut, and reads and writes go on', async () => {
+  const path = join(dir, 'large.db')
+  const store = openStore({ path })
+  const rows = Array.from(
+    { length: 3000 },
+    (_, n) => sql`INSERT INTO meta(key, value) VALUES (${`k${n}`}, ${'x'.repeat(6000)})`,
+  )
+  await store.write(rows)
+  const size = (): number => statSync(path).size
+  const before = size()
+  await store.compact()
+  assert.equal(size(), before, 'nothing is free')
+  await store.write([sql`DELETE FROM meta WHERE key <> 'k7'`])
+  const writes = [1, 2, 3].map((n) => store.write([sql`INSERT INTO meta VALUES (${`w${n}`}, '')`]))
+  await Promise.all([store.compact(), ...writes])
+  assert.ok(size() < 1_000_000, `${before} to ${size()}`)
+  assert.equal(store.all('SELECT key FROM meta').length, 4)
+  await store.close()
+})

@@ -3,7 +3,11 @@ import { Worker } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { MIGRATIONS } from './schema.sql.ts'
 import { type SqlValue, type Statement, type Store, StoreError } from './store.ts'
+import { COMPACT } from './compact.ts'
 import type { WriteAnswer, WriteRequest } from './writer.ts'
+
+/** Free bytes that are left in the file. */
+const COMPACT_FROM = 8 << 20
 
 /** Tells the writer to end. */
 const END: WriteRequest = [0, []]
@@ -35,6 +39,8 @@ class SqliteStore implements Store {
     this.#reader = new Database(path, { readonly: true })
     // BigInt in, BigInt out: nanosecond times do not fit a double.
     this.#reader.defaultSafeIntegers(true)
+    // Lists read what many pages hold; the default is 2 MB.
+    this.#reader.pragma('cache_size = -16000')
     this.#writer = new Worker(writerUrl(), { workerData: { path }, name: 'store-writer' })
     this.#writer.on('message', (answers: WriteAnswer[]) => {
       for (const answer of answers) this.#settle(answer)
@@ -81,6 +87,20 @@ class SqliteStore implements Store {
       this.#texts.set(sql, { number: this.#texts.size, table: tableOf(sql) })
     }
     return [known?.number ?? sql, parameters]
+  }
+
+  /** More than half of the file, and worth the writing of the rest. */
+  async compact(): Promise<void> {
+    const pragma = (name: string): number => Number(this.#reader.pragma(name, { simple: true }))
+    const free = pragma('freelist_count')
+    const isWorth = free * pragma('page_size') >= COMPACT_FROM && free * 2 > pragma('page_count')
+    if (!isWorth) return
+    try {
+      await this.write([{ sql: COMPACT, parameters: [] }])
+    } catch (error) {
+      // What is needed meanwhile is not there: another time.
+      if (!(error instanceof StoreError && error.code === 'SQLITE_FULL')) throw error
+    }
   }
 
   changes(table: string): number {

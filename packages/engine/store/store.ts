@@ -18,6 +18,8 @@ export interface Store {
    * number may be out of date. What a cascade changes counts for the table it begins at.
    */
   changes(table: string): number
+  /** Gives room that rows no longer take back to the file system, where it is much. */
+  compact(): Promise<void>
   close(): Promise<void>
 }
 

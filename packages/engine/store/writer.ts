@@ -4,6 +4,7 @@
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
+import { COMPACT } from './compact.ts'
 import { Reserve } from './reserve.ts'
 import type { SqlValue } from './store.ts'
 
@@ -53,7 +54,11 @@ function main(port: MessagePort, path: string): void {
   port.on('message', (first: WriteRequest[]) => {
     const group = [...first, ...drain(port)]
     const requests = group.filter(([id]) => id !== 0).map(learn)
-    const answers = commitWith(reserve, transaction, requests)
+    const writes = requests.filter((request) => !isCompaction(request))
+    const answers = [
+      ...commitWith(reserve, transaction, writes),
+      ...requests.filter(isCompaction).map((request) => compact(database, request)),
+    ]
     if (answers.length > 0) port.postMessage(answers)
     reserve.refill()
     if (requests.length < group.length) {
@@ -96,6 +101,21 @@ function commitWith(
   if (deleting.length === 0 || !reserve.release()) return answers
   const again = new Map(commit(transaction, deleting).map((answer) => [answer.id, answer]))
   return answers.map((answer) => again.get(answer.id) ?? answer)
+}
+
+function isCompaction({ statements }: Request): boolean {
+  return statements.length === 1 && texts[statements[0]!.text]!.sql === COMPACT
+}
+
+/** Rewrites the file with what is in use, and cuts the log that this filled. */
+function compact(database: Database.Database, { id }: Request): WriteAnswer {
+  try {
+    database.exec(COMPACT)
+    database.pragma('wal_checkpoint(TRUNCATE)')
+    return { id }
+  } catch (error) {
+    return { id, error: describe(error) }
+  }
 }
 
 function deletes({ statements }: Request): boolean {

@@ -430,6 +430,7 @@ const EMPTY_STORE: Store = {
   get: () => undefined,
   write: () => Promise.resolve(),
   changes: () => 0,
+  compact: () => Promise.resolve(),
   close: () => Promise.resolve(),
 }
 
