@@ -156,7 +156,8 @@ export function fakeBackend(): FakeBackend {
       },
       import: async (o) => {
         const chunks: Buffer[] = []
-        for await (const chunk of o.body) chunks.push(chunk as Buffer)
+        const body = o.body instanceof Readable ? o.body : []
+        for await (const chunk of body) chunks.push(chunk as Buffer)
         await note('import')({ ...o, body: Buffer.concat(chunks).toString() })
         o.progress({ status: imageId })
       },

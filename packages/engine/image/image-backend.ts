@@ -25,8 +25,8 @@ export interface PullOptions {
 }
 
 export interface ImportOptions {
-  /** A root file system as tar: plain, gzip or zstd. */
-  body: Readable
+  /** A root file system as tar, plain or compressed; or where one is. */
+  body: Readable | { url: string }
   /** Empty for no name. */
   repo: string
   tag: string

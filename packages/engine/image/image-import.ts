@@ -1,23 +1,54 @@
 /** An image of one layer from a tar of a root file system. */
-import { type ImageConfig, type Platform, chainIds, hostPlatform } from '@tdocker/oci'
+import { Readable, Transform, pipeline } from 'node:stream'
+import {
+  type ImageConfig,
+  type Platform,
+  type Reference,
+  chainIds,
+  hostPlatform,
+} from '@tdocker/oci'
 import { system } from '../base/errors.ts'
 import { type LayerMakerContext, unpackTar } from '../content/layer-maker.ts'
 import type { Layer } from '../content/layer-store.ts'
+import { throttleProgress } from '../content/throttle-progress.ts'
+import { openRemote, remoteUrl } from '../registry/remote-file.ts'
+import type { Transport } from '../registry/transport.ts'
 import { applyChanges } from './changes.ts'
 import type { ImportOptions } from './image-backend.ts'
 import { imageEvent } from './image-events.ts'
 import { type StoreImageContext, storeImage } from './image-store.ts'
 import { parsePlatformText, parseRepoTag } from './parse.ts'
 
-export type ImportContext = LayerMakerContext & StoreImageContext
+export type ImportContext = LayerMakerContext & StoreImageContext & { transport: Transport }
 
-/** `POST /images/create?fromSrc=-`: tells the new image's id as its last progress message. */
+/** `POST /images/create?fromSrc=…`: tells the new image's id as its last progress message. */
 export async function importImage(o: ImportContext, options: ImportOptions): Promise<void> {
   const reference = parseRepoTag(options.repo, options.tag)
   const platform = parsePlatformText(options.platform) ?? hostPlatform()
+  const { body: given } = options
+  if (given instanceof Readable) return importTar(o, options, { reference, platform, body: given })
+  const { body } = await download(o, given.url, options)
+  try {
+    await importTar(o, options, { reference, platform, body })
+  } finally {
+    body.destroy()
+  }
+}
+
+interface ImportedTar {
+  reference: Reference | undefined
+  platform: Platform
+  body: AsyncIterable<Uint8Array>
+}
+
+async function importTar(
+  o: ImportContext,
+  options: ImportOptions,
+  { reference, platform, body }: ImportedTar,
+): Promise<void> {
   if (platform.os !== 'linux') throw system('operating system is not supported')
   const runtime = applyChanges({}, options.changes)
-  const layer = await unpackLayer(o, options.body, options.signal)
+  const layer = await unpackLayer(o, body, options.signal)
   try {
     const id = await storeImage(o, {
       config: makeConfig({ platform, runtime, message: options.message, layer }),
@@ -29,6 +60,33 @@ export async function importImage(o: ImportContext, options: ImportOptions): Pro
   } finally {
     o.layers.unpin(layer.key)
   }
+}
+
+/** Tells where it comes from, and how far it is. */
+async function download(
+  o: ImportContext,
+  source: string,
+  { signal, progress }: ImportOptions,
+): Promise<{ body: Readable }> {
+  const url = remoteUrl(source)
+  const response = await openRemote(o.transport, url, signal)
+  progress({ status: `Downloading from ${url.href}` })
+  const total = Number(response.headers['content-length'] ?? -1)
+  const tell = throttleProgress(({ current = 0 }) => {
+    const counted = total > 0 ? { current, total } : { current }
+    progress({ status: 'Importing', progressDetail: counted })
+  })
+  let current = 0
+  const counter = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      current += chunk.length
+      tell({ status: 'Importing', current, total })
+      done(null, chunk)
+    },
+  })
+  // Its failures come out of the counter.
+  pipeline(response.body, counter, () => {})
+  return { body: counter }
 }
 
 function makeConfig(o: {

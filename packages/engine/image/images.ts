@@ -26,6 +26,7 @@ import { inspectDistribution } from '../registry/distribution-inspect.ts'
 import type { RegistryBackend } from '../registry/registry-backend.ts'
 import { RegistryClient, type RegistryClientOptions } from '../registry/registry-client.ts'
 import { RegistryConfig, type RegistryOptions } from '../registry/registry-config.ts'
+import { Transport } from '../registry/transport.ts'
 import type { Store } from '../store/store.ts'
 import type { ImageBackend, ImageUsers } from './image-backend.ts'
 import { ImageCatalog } from './image-catalog.ts'
@@ -114,6 +115,8 @@ export function createImages(o: ImagesOptions): Images {
   const going = new Set<string>()
   const freeing = new Set<Promise<void>>()
   const registry = new RegistryClient(o.config)
+  // Of files that are no registry's.
+  const transport = new Transport(o.config)
   const paths = new ContentPaths(o.config.dataRoot)
   const layers = new LayerStore({ paths, store, native, onError })
   const retention = new BlobRetention({
@@ -153,6 +156,7 @@ export function createImages(o: ImagesOptions): Images {
     going,
     freeing,
     registry,
+    transport,
     layers,
     puller,
     configFetcher: new ConfigFetcher(),
@@ -253,6 +257,7 @@ export function createImages(o: ImagesOptions): Images {
       await freed(context)
       await layers.close()
       await registry.close()
+      await transport.close()
     },
   }
 }

@@ -242,7 +242,8 @@ FORBIDDEN.addSubnet('ff00::', 8, 'ipv6')
 FORBIDDEN.addAddress('::1', 'ipv6')
 FORBIDDEN.addAddress('::', 'ipv6')
 
-function isForbidden(address: string): boolean {
+/** Whether only one who names it may be led there. */
+export function isForbidden(address: string): boolean {
   return FORBIDDEN.check(address, family(address))
 }
 

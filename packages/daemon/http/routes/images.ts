@@ -121,11 +121,10 @@ async function push(x: Exchange, images: ImageBackend): Promise<void> {
 
 async function importImage(x: Exchange, images: ImageBackend): Promise<void> {
   const source = text(x.query, 'fromSrc')
-  if (source !== '-') throw new InvalidRequest('importing from a URL is not supported')
   const platform = x.since('pullPlatform') ? optionalText(x.query, 'platform') : undefined
   await new ProgressStream(x).run((progress) =>
     images.import({
-      body: x.stream,
+      body: source === '-' ? x.stream : { url: source },
       repo: text(x.query, 'repo'),
       tag: text(x.query, 'tag'),
       message: text(x.query, 'message') || `Imported from ${source}`,
