@@ -31,42 +31,78 @@ bool IsOpaque(int dir) {
   return size == 1 && value == 'y';
 }
 
-// The layers below as one tree. Symbolic links are not followed: archives name what they mean.
-class LowerTree {
+// A path in the layer and in the layers below, as one walks down. Symbolic links are not followed:
+// archives name what they mean. The last place is remembered, so that a chain of directories, each
+// in the one before, costs a step for each.
+class Walker {
  public:
-  Failure Open(const std::vector<std::string>& lowers) {
+  Failure Open(const std::string& layer, const std::vector<std::string>& lowers) {
+    layer_.reset(open(layer.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!layer_) return Fail("open", layer);
     for (const std::string& lower : lowers) {
       UniqueFd fd(open(lower.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
       if (!fd) return Fail("open", lower);
       roots_.push_back(std::move(fd));
     }
-    return {};
+    return ToRoot();
   }
 
-  // Leaves `found` without a descriptor when nothing is there.
-  Failure Find(const std::string& path, Entry* found) const {
-    std::vector<UniqueFd> dirs;
-    for (const UniqueFd& root : roots_) {
-      UniqueFd copy(fcntl(root.get(), F_DUPFD_CLOEXEC, 0));
-      if (!copy) return Fail("fcntl");
-      dirs.push_back(std::move(copy));
+  int layer() const { return layer_.get(); }
+  // What the layer itself has there, if anything.
+  const UniqueFd& own() const { return own_; }
+  // What is there in the layers below and not hidden by the layer: without a descriptor when
+  // nothing.
+  const Entry& below() const { return below_; }
+
+  Failure Walk(const std::string& path) {
+    bool on = !path_.empty() && path.size() > path_.size() && path[path_.size()] == '/' &&
+              path.starts_with(path_);
+    size_t done = on ? path_.size() + 1 : 0;
+    if (!on) {
+      if (Failure failure = ToRoot()) return failure;
     }
-    for (const std::string& name : SplitPath(path)) {
+    for (const std::string& name : SplitPath(path.substr(done))) {
       if (name == "..") return Failure{EINVAL, "openat", path};
-      std::vector<UniqueFd> next;
-      if (Failure failure = Descend(dirs, name, &next, found)) return failure;
-      dirs = std::move(next);
-      if (!found->fd) return {};
+      if (Failure failure = Step(name)) return failure;
     }
     return {};
   }
 
  private:
-  // `found` becomes the topmost entry, `next` the directories that merge in it.
-  static Failure Descend(const std::vector<UniqueFd>& dirs, const std::string& name,
-                         std::vector<UniqueFd>* next, Entry* found) {
-    found->fd.reset();
-    for (const UniqueFd& dir : dirs) {
+  static Failure Copy(const UniqueFd& fd, UniqueFd* copy) {
+    copy->reset(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+    return *copy ? Failure{} : Fail("fcntl");
+  }
+
+  Failure ToRoot() {
+    path_.clear();
+    hidden_ = false;
+    below_ = {};
+    dirs_.clear();
+    for (const UniqueFd& root : roots_) {
+      if (Failure failure = Copy(root, &dirs_.emplace_back())) return failure;
+    }
+    return Copy(layer_, &own_);
+  }
+
+  Failure Step(const std::string& name) {
+    struct stat st;
+    if (own_ && fstat(own_.get(), &st) < 0) return Fail("fstat", path_);
+    // The layer itself hides what is below an opaque directory of its own, or below what is none.
+    hidden_ |= own_ && (!S_ISDIR(st.st_mode) || IsOpaque(own_.get()));
+    if (own_) own_.reset(openat(own_.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    path_ += (path_.empty() ? "" : "/") + name;
+    below_ = {};
+    if (hidden_) return {};
+    std::vector<UniqueFd> next;
+    Failure failure = Descend(name, &next);
+    dirs_ = std::move(next);
+    return failure;
+  }
+
+  // `below_` becomes the topmost entry, `next` the directories that merge in it.
+  Failure Descend(const std::string& name, std::vector<UniqueFd>* next) {
+    for (const UniqueFd& dir : dirs_) {
       UniqueFd fd(openat(dir.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
       if (!fd && (errno == ENOENT || errno == ENOTDIR)) continue;
       struct stat st;
@@ -74,34 +110,42 @@ class LowerTree {
       if (IsWhiteout(st)) return {};
       if (!S_ISDIR(st.st_mode)) {
         // Hidden by a directory above, unless it is the topmost.
-        if (!found->fd) *found = {std::move(fd), st};
+        if (!below_.fd) below_ = {std::move(fd), st};
         return {};
       }
       bool opaque = IsOpaque(fd.get());
-      if (!found->fd) *found = {UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)), st};
-      if (!found->fd) return Fail("fcntl");
+      if (!below_.fd) {
+        below_.st = st;
+        if (Failure failure = Copy(fd, &below_.fd)) return failure;
+      }
       next->push_back(std::move(fd));
       if (opaque) return {};
     }
     return {};
   }
 
+  UniqueFd layer_;
   std::vector<UniqueFd> roots_;
+  // The place: its path, and the directories of the layers below that merge there.
+  std::string path_;
+  UniqueFd own_;
+  std::vector<UniqueFd> dirs_;
+  Entry below_;
+  bool hidden_ = false;
 };
 
 class Closer {
  public:
-  Closer(UniqueFd layer, LowerTree lowers) : layer_(std::move(layer)), lowers_(std::move(lowers)) {}
+  explicit Closer(Walker walker) : walker_(std::move(walker)) {}
 
   Failure Dir(const std::string& path) {
-    if (IsHidden(path)) return {};
-    Entry below;
-    if (Failure failure = lowers_.Find(path, &below)) return failure;
-    if (!below.fd || !S_ISDIR(below.st.st_mode)) return {};
+    if (Failure failure = walker_.Walk(path)) return failure;
+    const Entry& below = walker_.below();
+    if (!below.fd || !S_ISDIR(below.st.st_mode) || !walker_.own()) return {};
     UniqueFd from(Reopen(below.fd.get(), O_RDONLY | O_DIRECTORY));
     if (!from) return Fail("open", path);
-    UniqueFd to(OpenIn(layer_.get(), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    if (!to) return Fail("openat2", path);
+    UniqueFd to(Reopen(walker_.own().get(), O_RDONLY | O_DIRECTORY));
+    if (!to) return Fail("open", path);
     Failure failure = CopyMetadata(from.get(), to.get(), below.st);
     if (failure && failure.path.empty()) failure.path = path;
     return failure;
@@ -112,23 +156,22 @@ class Closer {
     size_t slash = path.rfind('/');
     std::string parent = slash == std::string::npos ? "" : path.substr(0, slash);
     std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-    UniqueFd dir(OpenIn(layer_.get(), parent, O_RDONLY | O_DIRECTORY));
+    UniqueFd dir(OpenIn(walker_.layer(), parent, O_RDONLY | O_DIRECTORY));
     if (!dir) return Fail("openat2", parent);
-    UniqueFd there(OpenIn(layer_.get(), target, O_PATH | O_NOFOLLOW));
+    UniqueFd there(OpenIn(walker_.layer(), target, O_PATH | O_NOFOLLOW));
     struct stat st;
     if (there && fstat(there.get(), &st) < 0) return Fail("fstat", target);
     // What is deleted here is not there, whatever lies below.
     if (there && IsWhiteout(st)) return Failure{ENOENT, "linkat", target};
     if (there) return LinkFd(there.get(), dir.get(), name) < 0 ? Fail("linkat", path) : Failure{};
-    if (IsHidden(target)) return Failure{ENOENT, "linkat", target};
-    Entry below;
-    if (Failure failure = lowers_.Find(target, &below)) return failure;
+    if (Failure failure = walker_.Walk(target)) return failure;
+    const Entry& below = walker_.below();
     if (!below.fd) return Failure{ENOENT, "linkat", target};
     if (!S_ISREG(below.st.st_mode)) return Special(below, dir.get(), name, path);
     // The same file may have many names below: it is copied once.
     auto copy = copies_.find({below.st.st_dev, below.st.st_ino});
     if (copy != copies_.end()) {
-      UniqueFd own(OpenIn(layer_.get(), copy->second, O_PATH | O_NOFOLLOW));
+      UniqueFd own(OpenIn(walker_.layer(), copy->second, O_PATH | O_NOFOLLOW));
       if (!own) return Fail("openat2", copy->second);
       return LinkFd(own.get(), dir.get(), name) < 0 ? Fail("linkat", path) : Failure{};
     }
@@ -141,20 +184,6 @@ class Closer {
   }
 
  private:
-  // The layer itself hides what is below an opaque directory of its own, or below what is none.
-  bool IsHidden(const std::string& path) {
-    std::string parent;
-    for (const std::string& name : SplitPath(path)) {
-      UniqueFd dir(OpenIn(layer_.get(), parent, O_PATH | O_NOFOLLOW));
-      struct stat st;
-      if (dir && (fstat(dir.get(), &st) < 0 || !S_ISDIR(st.st_mode) || IsOpaque(dir.get()))) {
-        return true;
-      }
-      parent = JoinPath(parent, name);
-    }
-    return false;
-  }
-
   // Hard links to symbolic links and devices are rare but lawful.
   Failure Special(const Entry& below, int dir, const std::string& name, const std::string& path) {
     if (S_ISDIR(below.st.st_mode)) return Failure{EPERM, "linkat", path};
@@ -177,8 +206,7 @@ class Closer {
     return {};
   }
 
-  UniqueFd layer_;
-  LowerTree lowers_;
+  Walker walker_;
   // File of a lower layer, and where its copy lies in this one.
   std::map<std::pair<dev_t, ino_t>, std::string> copies_;
 };
@@ -219,11 +247,9 @@ Napi::Value LayerClose(const Napi::CallbackInfo& info) {
 
 Failure CloseLayer(const std::string& dir, const std::vector<std::string>& lowers,
                    const LayerOpenEnds& ends) {
-  UniqueFd layer(open(dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!layer) return Fail("open", dir);
-  LowerTree tree;
-  if (Failure failure = tree.Open(lowers)) return failure;
-  Closer closer(std::move(layer), std::move(tree));
+  Walker walker;
+  if (Failure failure = walker.Open(dir, lowers)) return failure;
+  Closer closer(std::move(walker));
   if (Failure failure = CloseLinks(&closer, ends.links)) return failure;
   // After the links, which change the times of the directories they are made in.
   for (const std::string& path : ends.implicit_dirs) {

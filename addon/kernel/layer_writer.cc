@@ -104,7 +104,8 @@ Failure LayerWriter::MakeParents(const std::string& path, UniqueFd* result) {
   for (const std::string& part : SplitPath(path)) {
     walked = JoinPath(walked, part);
     UniqueFd next(OpenBelow(dir.get(), part, O_PATH | O_DIRECTORY));
-    if (!next) next.reset(OpenIn(root_.get(), walked, O_PATH | O_DIRECTORY));
+    // A link leads on, or what is hidden is in the way.
+    if (!next && errno != ENOENT) next.reset(OpenIn(root_.get(), walked, O_PATH | O_DIRECTORY));
     if (!next) {
       if (Failure failure = MakeImplicit(dir.get(), part, walked)) return failure;
       next.reset(OpenBelow(dir.get(), part, O_PATH | O_DIRECTORY));

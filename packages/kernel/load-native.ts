@@ -245,5 +245,12 @@ function toKernelError(error: unknown): unknown {
   if (error instanceof KernelError || !(error instanceof Error)) return error
   const { code, errno, syscall, path } = error as NodeJS.ErrnoException
   if (code === undefined || errno === undefined || syscall === undefined) return error
-  return new KernelError(code, errno, syscall, path)
+  return new KernelError(code, errno, syscall, path && shorten(path))
+}
+
+/** Names of archives are as long as those like them to be; nobody reads more. */
+const MAX_PATH = 500
+
+function shorten(path: string): string {
+  return path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path
 }

@@ -183,6 +183,7 @@ export class LayerPuller {
         const extracted = await this.#unpack(request, workspace, download)
         await download.keep()
         scope.undo('blob', () => this.#o.layers.removeStrayBlob(request.descriptor.digest))
+        scope.undo('partial row', () => this.#untrackPartial(request.descriptor))
         if (hasOpenEnds(extracted)) return { workspace, extracted }
         const layer = await this.#commit(request, workspace, extracted, request.diffId)
         return { layer }
@@ -217,7 +218,9 @@ export class LayerPuller {
   ): Promise<Extracted> {
     const limits = await extractionLimits(this.#o.layers.paths.layers)
     const extractor = this.#o.native.layerExtractor({ dir: workspace.diff, ...limits })
-    const unpacker = new LayerUnpacker(extractor, digestAlgorithm(request.diffId))
+    const unpacker = new LayerUnpacker(extractor, digestAlgorithm(request.diffId), (format) =>
+      this.#o.native.decompressor(format),
+    )
     const pieces = download.pieces()
     let failure: unknown
     try {

@@ -19,9 +19,6 @@ const KERNEL: Readonly<Record<string, string>> = {
   EXDEV: 'outside of the layer',
 }
 
-/** Names come from the archive, and may be as long as it likes. */
-const MAX_PATH = 300
-
 /** zlib's codes in the words of Go's compress packages. */
 const ZLIB: Readonly<Record<string, string>> = {
   Z_DATA_ERROR: 'gzip: invalid header',
@@ -42,17 +39,12 @@ export function localError(error: unknown): unknown {
   return typeof code === 'string' && Object.hasOwn(KERNEL, code) ? unpackError(error) : error
 }
 
-function shorten(path: string): string {
-  return path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path
-}
-
 /** Without what was being done. */
 export function reasonOf(error: unknown): string {
   if (error instanceof StoreError && error.code === 'SQLITE_FULL') return 'no space left on device'
   if (error instanceof KernelError) {
     const reason = KERNEL[error.code] ?? error.code
-    const path = error.path !== undefined && shorten(error.path)
-    return path === false ? reason : `${error.syscall} ${path}: ${reason}`
+    return error.path === undefined ? reason : `${error.syscall} ${error.path}: ${reason}`
   }
   if (!(error instanceof Error)) return String(error)
   const { code } = error as { code?: string }

@@ -23,13 +23,17 @@ export interface HostileTar {
   build(at: Targets): Buffer
   /** As a layer: import, load, pull. */
   layer: Verdict
+  /** As a layer that has others below it, where that makes a difference. */
+  pull?: Verdict
   /** Into a container's directory: PUT archive. */
   live: Verdict
+  /** Into a container, where overlay makes a difference. */
+  put?: Verdict
   /** Bytes after decompression, where they are too many to be unpacked time and again. */
   long?: true
 }
 
-type Outcome = Partial<Pick<HostileTar, 'layer' | 'live' | 'long'>>
+type Outcome = Partial<Pick<HostileTar, 'layer' | 'live' | 'long' | 'pull' | 'put'>>
 
 /** Collects cases of one class of attack. `taken` by both unless told otherwise. */
 export class Collection {

@@ -104,9 +104,12 @@ whiteouts
   .add('opaque-below-opaque', makeTar(dir('d/.wh..wh..opq'), file('d/.wh..wh..opq/f')))
   .add('aufs-link-directory', makeTar(dir('.wh..wh.plnk'), file('.wh..wh.plnk/1.2')))
   .add('aufs-names', makeTar(file('.wh..wh.aufs'), file('.wh..wh.orph'), file('a/.wh..wh.x/f')))
-  .add('char-0-0', makeTar(node('etc', '3', [0, 0])))
+  .add('char-0-0', makeTar(node('etc', '3', [0, 0])), { put: 'refused' })
   .add('char-0-0-then-below', makeTar(node('d', '3', [0, 0]), file('d/f')), LIVE_REFUSED)
-  .add('char-0-0-linked', makeTar(node('d', '3', [0, 0]), hardLink('h', 'd')), LAYER_REFUSED)
+  .add('char-0-0-linked', makeTar(node('d', '3', [0, 0]), hardLink('h', 'd')), {
+    layer: 'refused',
+    put: 'refused',
+  })
   .add('block-0-0', makeTar(node('d', '4', [0, 0])))
 
 const OVERLAY = [
