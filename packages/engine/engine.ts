@@ -32,6 +32,7 @@ import { System } from './system/system.ts'
 import { TreeSizes } from './system/tree-sizes.ts'
 import { LARGE_LOG, logWarnings } from './system/warnings.ts'
 import type { VolumeBackend } from './volume/volume-backend.ts'
+import { LOCAL } from './volume/volume-options.ts'
 import { VolumeVerbs } from './volume/volume-verbs.ts'
 import { VolumePlugins } from './volume/plugin/volume-plugins.ts'
 import { EngineVolumes } from './volume/volumes.ts'
@@ -188,6 +189,7 @@ class AssembledEngine implements Engine {
       },
       counters: { containers: () => containers.counts(), images: () => images.count() },
       logDrivers: LOG_DRIVERS,
+      volumeDrivers: () => [LOCAL, ...volumes.plugins.names()],
       warnings: () => logWarnings(containers.logUsage.large(LARGE_LOG)),
     })
   }

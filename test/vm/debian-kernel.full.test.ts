@@ -40,6 +40,10 @@ const runs: Readonly<Record<string, Run>> = {
     ),
     minutes: 45,
   },
+  'volumes with devices and sizes, every mount': {
+    tests: ['test/vm/guest/quota.guest.ts', ...integration('volume/mounted.test.ts', 'mounts')],
+    minutes: 60,
+  },
 }
 
 for (const [name, { tests, minutes }] of Object.entries(runs)) {

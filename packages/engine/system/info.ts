@@ -18,6 +18,8 @@ export interface InfoInput {
   images: number
   eventListeners: number
   logDrivers: readonly string[]
+  /** Plugins among them once they have been used. */
+  volumeDrivers: readonly string[]
   /** The engine's own, after moby's. */
   warnings: readonly string[]
 }
@@ -36,7 +38,7 @@ export function systemInfo(o: InfoInput): SystemInfo {
     Driver: 'overlay2',
     DriverStatus: driverStatus(config.dataRoot),
     Plugins: {
-      Volume: ['local'],
+      Volume: [...o.volumeDrivers].toSorted(),
       Network: ['bridge', 'host', 'null'],
       Authorization: null,
       Log: [...o.logDrivers].toSorted(),

@@ -49,6 +49,7 @@ export interface SystemOptions {
   auth(config: AuthConfig): Promise<AuthResponse>
   /** Names that containers may choose from. */
   logDrivers: readonly string[]
+  volumeDrivers: () => readonly string[]
   /** `unclean firewall` and the like, for the list of warnings. */
   warnings(): string[]
 }
@@ -75,6 +76,7 @@ export class System {
       images: counters.images(),
       eventListeners: this.#listeners,
       logDrivers,
+      volumeDrivers: this.#o.volumeDrivers(),
       warnings: this.#o.warnings(),
     })
   }

@@ -60,6 +60,8 @@ test('a volume of a plugin is made, shown, listed and removed', async () => {
   assert.ok(plugin.calls.includes('VolumeDriver.Create {"Name":"data","Opts":{"size":"1G"}}'))
   assert.deepEqual((await inspect('data')).body, { ...shown, Status: { health: 'good' } })
   assert.deepEqual((await list()).Volumes, [shown])
+  const info = await daemon.api.get<{ Plugins: { Volume: string[] } }>('/info')
+  assert.deepEqual(info.body.Plugins.Volume, ['flocker', 'local'])
   assert.equal((await create({ Name: 'data', Driver: 'flocker' })).status, 201)
   assert.equal(plugin.methods().filter((method) => method === 'Create').length, 1)
   const clash = await create({ Name: 'data', Driver: 'local' })

@@ -42,6 +42,11 @@ test('mount: bind, volume, tmpfs, image', () => {
     Mode: 0o1770,
   })
   assert.equal(parseMount('type=bind,src=.,dst=/b').Source, resolve('.'))
+  const idmap = (text: string): unknown => parseMount(`type=bind,src=/a,dst=/b,${text}`).BindOptions
+  assert.deepEqual(idmap('idmap'), { IDMap: '' })
+  assert.deepEqual(idmap('idmap=uids=0-1-10#9-50-1;gids=0-1-10'), {
+    IDMap: 'uids=0-1-10#9-50-1;gids=0-1-10',
+  })
   assert.equal(parseMount('type=bind,"src=/a,b",dst=/b').Source, '/a,b')
 })
 
