@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
 import type { FlagSet } from '../../flag/flag-set.ts'
 import { goPathError } from '../../flag/spec/environment.ts'
-import { platformQuery } from '../../flag/spec/platform.ts'
+import { platformQueries } from '../../flag/spec/platform.ts'
 import { showProgress } from '../../format/progress.ts'
 import type { Cli } from '../cli.ts'
 import type { Action, Command } from '../command.ts'
@@ -15,7 +15,12 @@ export const command: Command = {
   args: { kind: 'none' },
   define(flags: FlagSet): Action {
     const input = flags.string('input', 'i', '', 'Read from a file in place of STDIN')
-    const platform = flags.string('platform', '', '', 'Platform to load (os[/arch[/variant]])')
+    const platform = flags.string(
+      'platform',
+      '',
+      '',
+      'Platforms to load (os[/arch[/variant]], with commas between)',
+    )
     flags.need('platform', { api: '1.48' })
     const quiet = flags.bool('quiet', 'q', false, 'Do not show the progress')
     return async (cli) => {
@@ -23,7 +28,7 @@ export const command: Command = {
       const response = await cli.client.request('POST', '/images/load', {
         query: {
           quiet: quiet.value || !cli.stdout.isTTY,
-          platform: platformQuery(platform.value),
+          platform: platformQueries(platform.value),
         },
         stream,
       })

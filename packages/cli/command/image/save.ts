@@ -1,5 +1,5 @@
 import type { FlagSet } from '../../flag/flag-set.ts'
-import { platformQuery } from '../../flag/spec/platform.ts'
+import { platformQueries } from '../../flag/spec/platform.ts'
 import { writeOutput } from '../../terminal/output-file.ts'
 import type { Action, Command } from '../command.ts'
 
@@ -14,13 +14,13 @@ export const command: Command = {
       'platform',
       '',
       '',
-      'Platform of the images (os[/arch[/variant]])',
+      'Platforms of the images (os[/arch[/variant]], with commas between)',
     )
     flags.need('platform', { api: '1.48' })
     return (cli, names) =>
       writeOutput(cli, output.value, 'failed to save image', () =>
         cli.client.request('GET', '/images/get', {
-          query: { names, platform: platformQuery(platform.value) },
+          query: { names, platform: platformQueries(platform.value) },
         }),
       )
   },

@@ -5,7 +5,16 @@ export interface Platform {
   readonly variant?: string
 }
 
+const COMPONENT = /^[A-Za-z0-9_.-]+$/
+const OS_COMPONENT = /^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.-]*)\))?$/
+
 const systems = new Set(['linux', 'windows', 'darwin', 'freebsd'])
+
+const known = new Set(
+  '386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm'.split(
+    ' ',
+  ),
+)
 
 const architectures: Readonly<Record<string, readonly [arch: string, variant?: string]>> = {
   x86_64: ['amd64'],
@@ -18,13 +27,39 @@ const architectures: Readonly<Record<string, readonly [arch: string, variant?: s
 
 /** Parses as containerd's platforms package: a word alone is a system or an architecture. */
 export function parsePlatform(text: string): Platform {
-  const parts = text.toLowerCase().split('/')
-  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part))) {
-    throw new Error(`invalid platform: "${text}" is an invalid OS component`)
+  const [first = '', second, third] = checked(text)
+  if (
+    second === undefined &&
+    !systems.has(first) &&
+    !known.has(architectures[first]?.[0] ?? first)
+  ) {
+    throw new Error(
+      `invalid platform: "${text}": unknown operating system or architecture: invalid argument`,
+    )
   }
-  const [first = '', second, third] = parts
   if (second === undefined && systems.has(first)) return normal(first, hostArchitecture(), third)
   return second === undefined ? normal('linux', first) : normal(first, second, third)
+}
+
+/** The parts of it; throws in containerd's words. */
+function checked(text: string): string[] {
+  const fail = (what: string): never => {
+    throw new Error(`invalid platform: ${what}: invalid argument`)
+  }
+  if (text.includes('*')) fail(`"${text}": wildcards not yet supported`)
+  const parts = text.split('/')
+  for (const [at, part] of parts.entries()) {
+    const pattern = at === 0 ? OS_COMPONENT : COMPONENT
+    if (pattern.test(part)) continue
+    const [kind, rule] =
+      at === 0
+        ? ['OS component', 'OSAndVersion specifier component']
+        : ['component', 'platform specifier component']
+    const must = JSON.stringify(pattern.source)
+    fail(`"${part}" is an invalid ${kind} of "${text}": ${rule} must match ${must}`)
+  }
+  if (parts.length > 3) fail(`"${text}": cannot parse platform specifier`)
+  return parts.map((part) => part.toLowerCase())
 }
 
 function hostArchitecture(): string {
@@ -36,6 +71,13 @@ function normal(os: string, name: string, variant?: string): Platform {
   const given = variant ?? implied
   const isDefault = architecture === 'arm64' && (given === 'v8' || given === '8')
   return { architecture, os, ...(given && !isDefault ? { variant: given } : {}) }
+}
+
+/** As `platformQuery`, of a list with commas. */
+export function platformQueries(text: string): string[] | undefined {
+  return text === ''
+    ? undefined
+    : text.split(',').map((platform) => JSON.stringify(parsePlatform(platform)))
 }
 
 /** The `platform` and `platforms` query parameters. */
