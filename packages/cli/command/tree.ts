@@ -12,6 +12,7 @@ import {
   save,
   tag,
 } from './tree/image.ts'
+import { manifest } from './tree/manifest.ts'
 import { network } from './tree/network.ts'
 import type { Node } from './tree/node.ts'
 import * as s from './tree/system.ts'
@@ -31,6 +32,7 @@ export const sections: ReadonlyArray<{
       pull,
       push,
       images,
+      search: s.search,
       login: s.login,
       logout: s.logout,
       version: s.version,
@@ -44,6 +46,7 @@ export const sections: ReadonlyArray<{
       container: c.container,
       context,
       image,
+      manifest,
       network,
       plugin: s.plugin,
       system: s.system,

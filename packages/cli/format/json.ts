@@ -3,11 +3,11 @@
  * digits and keys their order, only white space differs.
  */
 
-/** Indents by four spaces, empty objects and arrays stay closed (Go's json.Indent). */
-export function indentJson(text: string): string {
+/** Indents, by four spaces if nothing is said; empty objects and arrays stay closed (Go's json.Indent). */
+export function indentJson(text: string, unit = '    '): string {
   let out = ''
   let depth = 0
-  const line = (): string => `\n${'    '.repeat(depth)}`
+  const line = (): string => `\n${unit.repeat(depth)}`
   for (const token of tokens(text)) {
     const last = out.at(-1)
     const opened = last === '{' || last === '['

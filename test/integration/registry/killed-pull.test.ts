@@ -43,7 +43,11 @@ test('a pull killed at 25, 50 and 75 % continues there each time', async () => {
     const at = Math.round(layer.size * share)
     registry.faults.splice(0, Infinity, note, stall(layer, at))
     const pulling = daemon.api.request('POST', path).catch(() => undefined)
-    await until(`${share} to be there`, () => partial(daemon, layer.digest) >= at - ON_THE_WAY / 2)
+    await until(
+      `${share} to be there`,
+      () => partial(daemon, layer.digest) >= at - ON_THE_WAY / 2,
+      60_000,
+    )
     await daemon.crash()
     await pulling
     const kept = partial(daemon, layer.digest)
@@ -86,8 +90,12 @@ test('killed with one layer whole and one half: neither begins anew', async () =
   let told = ''
   const answer = await daemon.api.stream('POST', path)
   answer.on('data', (part: Buffer) => (told += part.toString())).on('error', () => {})
-  await until('the second layer to stand still', () => partial(daemon, second.digest) >= 3 * MB)
-  await until('the first layer to be whole', () => told.includes('Pull complete'))
+  await until(
+    'the second layer to stand still',
+    () => partial(daemon, second.digest) >= 3 * MB,
+    60_000,
+  )
+  await until('the first layer to be whole', () => told.includes('Pull complete'), 60_000)
   await daemon.crash()
   registry.faults.length = 0
   registry.seen.length = 0

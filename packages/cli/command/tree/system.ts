@@ -16,6 +16,7 @@ export const version = leaf(
   () => import('../system/version.ts'),
 )
 export const login = leaf('Sign in to a registry', () => import('../registry/login.ts'))
+export const search = leaf('Look for images in a registry', () => import('../registry/search.ts'))
 export const logout = leaf('Sign out of a registry', () => import('../registry/logout.ts'))
 
 export const system: Group = {
