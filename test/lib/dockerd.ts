@@ -22,7 +22,11 @@ export interface DockerDaemon extends AsyncDisposable {
  * cgroup. `TDOCKER_PEER` may name a directory with dockerd, containerd, its shim and runc; else
  * Debian's packages are unpacked beside the project (installed they would start one on the host).
  */
-export async function startDockerd(id: string, dir: string): Promise<DockerDaemon> {
+export async function startDockerd(
+  id: string,
+  dir: string,
+  storage: 'overlay2' | 'its own' = 'overlay2',
+): Promise<DockerDaemon> {
   const programs = dockerPrograms()
   mkdirSync(dir)
   const socket = join(dir, 'd.sock')
@@ -34,7 +38,8 @@ export async function startDockerd(id: string, dir: string): Promise<DockerDaemo
       ...[`--net=/run/netns/${id}`, 'dockerd', '-H', `unix://${socket}`],
       ...['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'run')],
       ...['--pidfile', join(dir, 'pid'), '--cgroup-parent', `/${id}`],
-      ...['--storage-driver', 'overlay2'],
+      // Without it dockerd 29 keeps images in containerd.
+      ...(storage === 'overlay2' ? ['--storage-driver', 'overlay2'] : []),
     ],
     dir,
     { PATH: `${programs}:${process.env['PATH']}` },
