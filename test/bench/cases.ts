@@ -11,6 +11,7 @@ import { type ArchiveSamples, archiveRound } from './archive.ts'
 import { API, create, post, remove } from './containers.ts'
 import { logCases, tailCase } from './logs.ts'
 import { listCase, parallelCase } from './many.ts'
+import { pushCases } from './push.ts'
 import { now, type Results, timed } from './measure.ts'
 
 export interface Engine {
@@ -20,6 +21,8 @@ export interface Engine {
   pids: readonly number[]
   /** Starts a second daemon with empty state and resolves at its first `_ping`; milliseconds. */
   coldStart?: () => Promise<number>
+  /** A registry that nothing else is in; `clear` empties it. */
+  pushTo?: { host: string; clear(): void }
 }
 
 export interface BenchOptions {
@@ -166,6 +169,8 @@ export const cases: Readonly<Record<string, Case>> = {
     results.add('pull', 'ms', engine.name, samples)
     await engine.api.delete(`${API}/images/${o.pullReference}?force=1`)
   },
+
+  ...pushCases,
 
   async 'cold-start'(engine, results) {
     if (!engine.coldStart) return

@@ -33,8 +33,18 @@ export async function startPeers(): Promise<Peers> {
     undo.push(() => peer[Symbol.asyncDispose]())
     const dockerd: Engine = { name: 'dockerd', api: peer.api, pids: peer.pids }
     const tdockerd = await startTdockerd(id, base, undo)
-    for (const inside of [[], ['nsenter', `--net=/run/netns/${id}`]])
-      await startRegistry(base, inside, undo)
+    const inNetns = ['nsenter', `--net=/run/netns/${id}`]
+    for (const inside of [[], inNetns])
+      await startRegistry(base, { inside, port: PORT, storage: join(base, 'registry') }, undo)
+    for (const [engine, inside] of [
+      [dockerd, inNetns],
+      [tdockerd, []],
+    ] as const) {
+      const storage = join(base, `to-push-${engine.name}`)
+      await startRegistry(base, { inside, port: PORT + 1, storage }, undo)
+      const clear = (): void => rmSync(storage, { recursive: true, force: true })
+      engine.pushTo = { host: `127.0.0.1:${PORT + 1}`, clear }
+    }
     for (const engine of [dockerd, tdockerd]) await importTar(engine, busyboxTar(), 'busybox')
     await pushDebian(dockerd)
     const docker = spawnSync('sh', ['-c', 'command -v docker'], { encoding: 'utf8' }).stdout.trim()
@@ -99,18 +109,19 @@ async function startTdockerd(
 
 async function startRegistry(
   base: string,
-  inside: string[],
+  o: { inside: readonly string[]; port: number; storage: string },
   undo: Array<() => unknown>,
 ): Promise<void> {
-  const config = join(base, 'registry.yml')
+  const { inside, port, storage } = o
+  const config = join(base, `registry-${port}-${inside.length}.yml`)
   writeFileSync(
     config,
-    `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${join(base, 'registry')}\nhttp:\n  addr: 127.0.0.1:${PORT}\n`,
+    `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${storage}\nhttp:\n  addr: 127.0.0.1:${port}\n`,
   )
   const [program = '', ...args] = [...inside, 'docker-registry', 'serve', config]
   const child = daemon(program, args, base)
   undo.push(() => end(child))
-  const [command = '', ...probe] = [...inside, 'bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${PORT}`]
+  const [command = '', ...probe] = [...inside, 'bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${port}`]
   for (let i = 0; i < 500; i++) {
     if (spawnSync(command, probe).status === 0) return
     await delay(20)
