@@ -35,6 +35,7 @@
         "addon/kernel/archive.cc",
         "addon/kernel/chunk_sender.cc",
         "addon/kernel/decompressor.cc",
+        "addon/kernel/deflate.cc",
         "addon/kernel/net.cc",
         "addon/kernel/netlink.cc",
         "addon/kernel/link.cc",

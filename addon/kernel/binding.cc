@@ -10,6 +10,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitLayerClose(env, exports);
   InitArchive(env, exports);
   InitDecompressor(env, exports);
+  InitDeflate(env, exports);
   InitNet(env, exports);
   InitNft(env, exports);
   InitPolicy(env, exports);

@@ -6,6 +6,7 @@ void InitRootfs(Napi::Env env, Napi::Object exports);
 void InitExtractor(Napi::Env env, Napi::Object exports);
 void InitLayerClose(Napi::Env env, Napi::Object exports);
 void InitArchive(Napi::Env env, Napi::Object exports);
+void InitDeflate(Napi::Env env, Napi::Object exports);
 void InitDecompressor(Napi::Env env, Napi::Object exports);
 void InitNet(Napi::Env env, Napi::Object exports);
 void InitNft(Napi::Env env, Napi::Object exports);

@@ -1,3 +1,4 @@
+import { constants, deflateRawSync } from 'node:zlib'
 import { KernelError, type LayerExtractor, type LayerRebuilder, type Native } from './native.ts'
 
 export interface FakeCall {
@@ -168,6 +169,14 @@ export class FakeNative {
         pull: async () => undefined,
         whole: () => true,
       })),
+      deflateBlock: this.#async(
+        'deflateBlock',
+        ({ data, start }: { data: Uint8Array; start: number }) =>
+          deflateRawSync(data.subarray(start), {
+            finishFlush: constants.Z_SYNC_FLUSH,
+            ...(start > 0 && { dictionary: data.subarray(0, start) }),
+          }),
+      ),
       chunkSender: this.#sync('chunkSender', () => ({
         send: async () => 'done' as const,
         resume: async () => 'done' as const,

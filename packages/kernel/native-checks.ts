@@ -254,6 +254,13 @@ export const nativeChecks: NativeChecks = {
     optional(o.gid, (value) => integer(value, 'gid', 0, ID_MAX))
   },
   decompressor: (format) => oneOf(format, 'format', new Set(['xz', 'bzip2'])),
+  deflateBlock(o) {
+    options(o)
+    bytes(o.data, 'data')
+    integer(o.start, 'start', 0, o.data.length)
+    // Places are 32 bits.
+    integer(o.data.length, 'length of data', 0, 2 ** 30)
+  },
   chunkSender(o) {
     options(o)
     fd(o.fd)

@@ -215,6 +215,12 @@ export interface Native {
    * not installed.
    */
   decompressor(format: 'xz' | 'bzip2'): Decompressor
+  /**
+   * Deflates `data` from `start` on (RFC 1951), on a thread of its own. What is before is the dictionary;
+   * no block is the last one, and the end is a byte boundary: blocks made so can follow each other.
+   * Equal input gives equal output. `data` must stay as it is until then.
+   */
+  deflateBlock(o: { data: Uint8Array; start: number }): Promise<Buffer>
 
   // ---- network (addon/kernel/net.cc, nft.cc) ----
 

@@ -13,7 +13,7 @@ import { system } from '../base/errors.ts'
 import { RollbackScope } from '../base/scope.ts'
 import { type Store, sql } from '../store/store.ts'
 import type { Layer, LayerStore } from './layer-store.ts'
-import { parallelGzip } from './parallel-gzip.ts'
+import { type Deflate, parallelGzip } from './parallel-gzip.ts'
 import { SharedTransfers } from './shared-transfers.ts'
 
 const decompress = promisify(zstdDecompress)
@@ -111,8 +111,9 @@ export class LayerCompressor {
     o: CompressOptions,
   ): Promise<Descriptor> {
     const hash = createHash('sha256')
+    const deflate: Deflate = (block) => this.#o.native.deflateBlock(block)
     let size = 0
-    for await (const piece of parallelGzip(this.#tarOf(layer, o))) {
+    for await (const piece of parallelGzip(this.#tarOf(layer, o), { deflate })) {
       const written = file.appendFile(piece)
       hash.update(piece)
       size += piece.length
