@@ -247,6 +247,8 @@ export function createImages(o: ImagesOptions): Images {
       await store.write([DROP_ORPHAN_DOCUMENTS])
       layers.scheduleSync()
       housekeeping.start()
+      // Read by the time that somebody asks for a list; without haste.
+      catalog.images().catch((error: unknown) => onError('list of images', error))
     },
     close: async () => {
       closing.abort()
