@@ -1,5 +1,5 @@
-// Network namespaces. The other network functions stand in link.cc, link-list.cc, conntrack.cc,
-// port-socket.cc, nft.cc and nft-monitor.cc.
+// Network namespaces. The other network functions stand in interface.cc, link.cc,
+// sublink.cc, link-list.cc, conntrack.cc, port-socket.cc, nft.cc and nft-monitor.cc.
 #include "kernel/net.h"
 
 #include <fcntl.h>
@@ -13,19 +13,12 @@
 
 #include "kernel/async.h"
 #include "kernel/binding.h"
+#include "kernel/interface.h"
 #include "kernel/netlink.h"
 
 namespace {
 
 using Sysctls = std::vector<std::pair<std::string, std::string>>;
-
-Failure WriteSysctl(const std::string& name, const std::string& value) {
-  std::string path = "/proc/sys/" + name;
-  UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return Fail("open", path);
-  if (write(fd.get(), value.data(), value.size()) < 0) return Fail("write", path);
-  return {};
-}
 
 Failure LoopbackUp() {
   NetlinkSocket route;
@@ -87,6 +80,7 @@ void InitNet(Napi::Env env, Napi::Object exports) {
   exports.Set("netnsCreate", Napi::Function::New(env, NetnsCreate, "netnsCreate"));
   exports.Set("nsOpen", Napi::Function::New(env, NsOpen, "nsOpen"));
   InitLink(env, exports);
+  InitSublink(env, exports);
   InitLinkList(env, exports);
   InitConntrack(env, exports);
   InitNftMonitor(env, exports);

@@ -93,11 +93,12 @@ class AssembledEngine implements Engine {
       log: (what, err) => log.warn({ err, what }, 'events'),
     })
     const cgroups = createCgroupDriver({ native, parent: config.cgroupParent })
+    this.#id = engineId(store)
     const networks = createNetworks({
       native,
       store,
       events,
-      config: networksConfig(config),
+      config: { ...networksConfig(config), hostId: this.#id },
       log,
     })
     const logVolumes = (what: string, err?: unknown): void => log.warn({ err, what }, 'volumes')
@@ -141,7 +142,6 @@ class AssembledEngine implements Engine {
       config: containersConfig(config),
       log,
     })
-    this.#id = engineId(store)
     this.native = native
     this.#store = store
     this.#events = events
@@ -163,12 +163,7 @@ class AssembledEngine implements Engine {
       log: logVolumes,
     })
     this.volumes = volumeVerbs
-    this.networks = new NetworkVerbs({
-      store,
-      events,
-      users: containers,
-      bridge: () => networks.defaultBridge,
-    })
+    this.networks = new NetworkVerbs({ networks, events, users: containers, log })
     this.system = new System({
       id: this.#id,
       config: () => this.#config,

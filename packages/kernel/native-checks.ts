@@ -1,4 +1,4 @@
-import type { Native } from './native.ts'
+import type { InterfaceSetup, Native } from './native.ts'
 
 /** One check per native function: throws TypeError or RangeError for what C++ must never see. */
 export type NativeChecks = { [K in keyof Native]: (...args: Parameters<Native[K]>) => void }
@@ -8,6 +8,9 @@ const ID_MAX = 0xfffffffe
 const INTERFACE_NAME = /^[^\s/:]{1,15}$/
 const NAMESPACES = new Set(['net', 'mnt', 'pid', 'ipc', 'uts', 'cgroup', 'user'])
 const PROTOCOLS = new Set(['tcp', 'udp', 'sctp'])
+const SUBLINKS = new Set(['macvlan', 'ipvlan'])
+const OWN_LINKS = new Set(['dummy', 'vlan'])
+const FAMILIES = new Set(['4', '6'])
 
 function text(value: unknown, name: string): void {
   if (typeof value !== 'string') throw new TypeError(`${name} must be a string`)
@@ -75,6 +78,27 @@ function oneOf(value: string, name: string, allowed: ReadonlySet<string>): void 
 function inNamespace(o: { netnsFd?: number }): void {
   options(o)
   optional(o.netnsFd, (value) => fd(value, 'netnsFd'))
+}
+
+function sysctls(values: Readonly<Record<string, string>>): void {
+  for (const [key, value] of Object.entries(values)) {
+    filled(key, 'sysctl')
+    text(value, `sysctl ${key}`)
+    if (key.startsWith('/') || key.split('/').includes('..')) {
+      throw new RangeError(`sysctl ${key} must be relative to /proc/sys`)
+    }
+  }
+}
+
+function interfaceSetup(o: InterfaceSetup): void {
+  options(o)
+  interfaceName(o.name, 'name')
+  fd(o.netnsFd, 'netnsFd')
+  optional(o.mac === '' ? undefined : o.mac, mac)
+  list(o.addresses, 'addresses', filled)
+  list(o.gateways, 'gateways', filled)
+  optional(o.mtu, mtu)
+  optional(o.sysctls, sysctls)
 }
 
 function inRoot(o: { root: number; path: string }): void {
@@ -274,15 +298,7 @@ export const nativeChecks: NativeChecks = {
 
   netnsCreate(o) {
     options(o)
-    optional(o.sysctls, (sysctls) => {
-      for (const [key, value] of Object.entries(sysctls)) {
-        filled(key, 'sysctl')
-        text(value, `sysctl ${key}`)
-        if (key.startsWith('/') || key.split('/').includes('..')) {
-          throw new RangeError(`sysctl ${key} must be relative to /proc/sys`)
-        }
-      }
-    })
+    optional(o.sysctls, sysctls)
   },
   nsOpen(value, name) {
     pid(value)
@@ -299,15 +315,35 @@ export const nativeChecks: NativeChecks = {
     optional(o.mac, mac)
   },
   vethAttach(o) {
-    options(o)
+    interfaceSetup(o)
     interfaceName(o.bridge, 'bridge')
     interfaceName(o.hostName, 'hostName')
+  },
+  bridgePort(o) {
+    options(o)
+    interfaceName(o.bridge, 'bridge')
     interfaceName(o.name, 'name')
+  },
+  sublinkAttach(o) {
+    interfaceSetup(o)
+    oneOf(o.kind, 'kind', SUBLINKS)
+    interfaceName(o.parent, 'parent')
+    integer(o.mode, 'mode', 0, 0xff)
+    optional(o.flags, (value) => integer(value, 'flags', 0, 0xff))
+  },
+  linkAdd(o) {
+    options(o)
+    oneOf(o.kind, 'kind', OWN_LINKS)
+    interfaceName(o.name, 'name')
+    optional(o.parent, (value) => interfaceName(value, 'parent'))
+    optional(o.vlanId, (value) => integer(value, 'vlanId', 1, 4094))
+  },
+  defaultRoute(o) {
+    inNamespace(o)
     fd(o.netnsFd, 'netnsFd')
-    mac(o.mac)
-    list(o.addresses, 'addresses', filled)
-    list(o.gateways, 'gateways', filled)
-    optional(o.mtu, mtu)
+    oneOf(String(o.family), 'family', FAMILIES)
+    optional(o.link, (value) => interfaceName(value, 'link'))
+    optional(o.gateway, (value) => filled(value, 'gateway'))
   },
   linkDelete(o) {
     inNamespace(o)

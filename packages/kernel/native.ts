@@ -241,20 +241,47 @@ export interface Native {
   }): Promise<{ index: number; created: boolean }>
   /**
    * One veth pair: `hostName` up in the daemon's namespace as a port of `bridge` (hairpin on),
-   * its peer `name` in `netnsFd` with mac, addresses (CIDR) and routes, up.
+   * its peer in the namespace of `netnsFd`.
    */
-  vethAttach(o: {
-    bridge: string
-    hostName: string
-    netnsFd: number
+  vethAttach(
+    o: InterfaceSetup & {
+      bridge: string
+      hostName: string
+      /** The port talks to the bridge and the host only, not to other isolated ports. */
+      isolated?: boolean
+    },
+  ): Promise<{ hostIndex: number }>
+  /** Makes a link that is there a port of the bridge, up and with the flags of `vethAttach`. */
+  bridgePort(o: { bridge: string; name: string; isolated?: boolean }): Promise<void>
+  /**
+   * A macvlan or ipvlan of `parent` in the namespace of `netnsFd`. `mode` and `flags` as in
+   * linux/if_link.h. EOPNOTSUPP where the kernel has no such links.
+   */
+  sublinkAttach(
+    o: InterfaceSetup & {
+      kind: 'macvlan' | 'ipvlan'
+      parent: string
+      mode: number
+      flags?: number
+    },
+  ): Promise<void>
+  /** A link of the daemon's namespace, up; `parent` and `vlanId` of a vlan. */
+  linkAdd(o: {
+    kind: 'dummy' | 'vlan'
     name: string
-    mac: string
-    addresses: readonly string[]
-    gateways: readonly string[]
-    mtu?: number
-    /** The port talks to the bridge and the host only, not to other isolated ports. */
-    isolated?: boolean
-  }): Promise<{ hostIndex: number }>
+    parent?: string
+    vlanId?: number
+  }): Promise<void>
+  /**
+   * The family's default route of a namespace goes through `link` and `gateway` from now on;
+   * without `link` there is none any more.
+   */
+  defaultRoute(o: {
+    netnsFd: number
+    family: 4 | 6
+    link?: string
+    gateway?: string
+  }): Promise<void>
   /** Blocks ~20 ms in the kernel: never on a start path. Fine when it is not there. */
   linkDelete(o: { name: string; netnsFd?: number }): Promise<void>
   /**
@@ -425,6 +452,19 @@ export interface TarUnpacker {
   abort(): Promise<void>
 }
 
+/** What an interface in a container's namespace is given. */
+export interface InterfaceSetup {
+  netnsFd: number
+  name: string
+  mac: string
+  /** CIDR form. */
+  addresses: readonly string[]
+  /** Default routes, one per family at most; `0.0.0.0` and `::` for routes to the link itself. */
+  gateways: readonly string[]
+  mtu?: number
+  /** As `net/ipv6/conf/eth0/x` → value; written before the interface is up. */
+  sysctls?: Readonly<Record<string, string>>
+}
 export interface Link {
   index: number
   name: string

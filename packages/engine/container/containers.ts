@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import type { ContainerSummary } from '@tdocker/api'
+import type { ContainerSummary, EndpointSettings } from '@tdocker/api'
 import type { ContainerBackend, ExecBackend } from '../backend-types.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
 import { Semaphore } from '../content/semaphore.ts'
@@ -31,6 +31,8 @@ import { inspectContainer } from './inspect/inspect.ts'
 import { killContainer } from './kill.ts'
 import { listContainers } from './list/list.ts'
 import { containerLogs } from './logs.ts'
+import { connectContainer } from './network/connect.ts'
+import { disconnectContainer } from './network/disconnect.ts'
 import { pauseContainer, unpauseContainer } from './pause.ts'
 import { pruneContainers } from './prune.ts'
 import { type ImageUser, Registry } from './registry.ts'
@@ -69,8 +71,9 @@ export interface Containers {
   reload(o: Pick<ContainersConfig, 'stopTimeoutSeconds' | 'liveRestore'>): void
   /** Running containers and their endpoints by network name. */
   attached(): Iterable<{ id: string; name: string; endpoints: ContainerDetail['endpoints'] }>
-  /** Throws notFound when no container goes by this name or id. */
-  check(reference: string): void
+  /** Endpoints of containers that run, or of the starts to come. */
+  connect(reference: string, network: string, asked: EndpointSettings): Promise<void>
+  disconnect(reference: string, network: string, force: boolean): Promise<void>
   /** All of them with the sizes that are known after `waitMs`; -1 for the others. */
   listWithSizes(waitMs: number): Promise<ContainerSummary[]>
   /** Room that logs take, for `info` and `system df`. */
@@ -123,7 +126,8 @@ export function createContainers(o: ContainersOptions): Containers {
         .filter(isRunning)
         .map(({ id, name, detail }) => ({ id, name, endpoints: detail.endpoints })),
     listWithSizes: (waitMs) => listWithSizes(ctx, logUsage, waitMs),
-    check: (reference) => void ctx.registry.get(reference),
+    connect: (reference, network, asked) => connectContainer(ctx, reference, network, asked),
+    disconnect: (reference, network, force) => disconnectContainer(ctx, reference, network, force),
   }
 }
 

@@ -68,19 +68,76 @@ export interface ResolvedImage {
 /** network/: one container's connection to the world. */
 export interface NetworkSandboxes {
   /**
-   * Checks the wish at create: unknown network, aliases on the default bridge, bad port, clash.
-   * Returns what `inspect` shows before the start.
+   * Checks the wish at create: aliases on the default bridge, bad port, bad address. Returns by
+   * network what was asked for, and what `inspect` shows before the start.
    */
-  plan(request: SandboxRequest): Promise<{ endpoints: Record<string, EndpointSettings> }>
+  plan(request: SandboxRequest): Promise<{
+    asked: Record<string, EndpointSettings>
+    endpoints: Record<string, EndpointSettings>
+  }>
   /** Makes namespace, veth, addresses, ports. Everything is undone when it throws. */
   open(request: SandboxRequest): Promise<Sandbox>
   /** Frees addresses, ports and elements of a container; fine when there are none. Never slow. */
   release(containerId: string): Promise<void>
   /**
    * At daemon start: rebuilds bridges and the nft table from rows, keeps what belongs to `alive`,
-   * frees the rest.
+   * frees the rest. `networks` are the names of those it is on.
    */
-  restore(alive: ReadonlyMap<string, { pid: number }>): Promise<void>
+  restore(alive: ReadonlyMap<string, { pid: number; networks?: readonly string[] }>): Promise<void>
+  /** What a running container has; undefined when it has nothing. */
+  endpointsOf(containerId: string): Record<string, EndpointSettings> | undefined
+  /**
+   * Whether a container that does not run may be given an endpoint: the network's name if it is
+   * there, and what is to be noted. undefined when the container is on it already. Throws
+   * invalidParameter with moby's sentences.
+   */
+  planConnect(
+    request: SandboxRequest,
+    reference: string,
+    asked: EndpointSettings,
+  ): { name: string; settings: EndpointSettings } | undefined
+  /** Gives a running container one more endpoint. Everything is undone when it throws. */
+  connect(o: {
+    request: SandboxRequest
+    reference: string
+    asked: EndpointSettings
+    netnsFd: number
+    /** Notes the endpoint; answers what to commit along with it. */
+    record: (joined: JoinedEndpoint) => readonly Statement[]
+  }): Promise<void>
+  /** Takes an endpoint from a running container. Throws when it has none there. */
+  disconnect(o: {
+    containerId: string
+    reference: string
+    netnsFd: number
+    record: (left: LeftEndpoint) => readonly Statement[]
+  }): Promise<void>
+  /** How the network is called that a reference means; undefined when there is none. */
+  nameOf(reference: string): string | undefined
+  /** The container goes by another name; what to commit along with it. */
+  rename(containerId: string, o: { name: string; hostname: string }): RenamedEndpoints
+}
+
+export interface JoinedEndpoint {
+  name: string
+  settings: EndpointSettings
+  /** For the container's hosts file. */
+  addresses: readonly string[]
+}
+
+export interface LeftEndpoint {
+  name: string
+  addresses: readonly string[]
+  /** Its ports lead nowhere any more. */
+  unpublished: boolean
+}
+
+export interface RenamedEndpoints {
+  statements: readonly Statement[]
+  /** New `DNSNames` by network. */
+  names: Readonly<Record<string, string[]>>
+  /** After the commit: the names answer. */
+  apply(): void
 }
 
 export interface SandboxRequest {
@@ -90,7 +147,10 @@ export interface SandboxRequest {
   domainname: string
   /** HostConfig.NetworkMode after defaults: `bridge`, `none`, `host` or a network name; never `container:`. */
   mode: string
+  /** What was asked for, by network; nothing at all for the one of the mode. */
   networking: NetworkingConfig
+  /** What `inspect` shows: endpoints of an earlier run know their networks' ids. */
+  known: Readonly<Record<string, EndpointSettings>>
   /** `80/tcp` keys. */
   exposed: readonly string[]
   portBindings: PortMap

@@ -2,78 +2,74 @@ import { sql, type Statement, type Store } from '../store/store.ts'
 import type { PortElement } from './firewall-rules.ts'
 import type { Protocol } from './port-request.ts'
 
-/** Rows of `network`, `endpoint` and `port`: who owns which address, device and host port. */
-
-export interface NetworkRow {
-  id: string
-  name: string
-  driver: string
-  createdAt: number
-  config: NetworkConfig
-}
-
-/** What of a network is kept; the bridge's addresses must survive the daemon. */
-export interface NetworkConfig {
-  bridge?: string
-  subnet?: string
-  gateway?: string
-  /** Devices between which nothing is forwarded, because forwarding was off until we came … */
-  guardedLinks?: string[]
-  /** … in this boot. */
-  bootId?: string
-}
+/** Rows of `endpoint` and `port`: who owns which address, device and host port. */
 
 export interface EndpointRow {
   id: string
   networkId: string
   containerId: string
+  /** Without prefix length; empty without IPv4. */
   address: string
+  /** The same for IPv6. */
+  address6: string
   mac: string
+  /** The host's end of a veth pair; empty for other kinds of links. */
   hostInterface: string
+  detail: EndpointDetail
+}
+
+/** What of an endpoint nothing searches for. */
+export interface EndpointDetail {
+  /** Inside the namespace. */
+  interface: string
+  /** A connect that has not been told of yet: a daemon that died in it leaves nothing. */
+  pending?: boolean
+  /** Of the container. */
+  containerName: string
+  /** By which it is found, the first for reverse answers. */
+  names: string[]
+  /** What the container calls others: alias → their name. */
+  links: Record<string, string>
+  gatewayPriority: number
+  linkLocal: string[]
+  /** Interface sysctls as asked, with IFNAME. */
+  sysctls: string[]
 }
 
 export interface PortRow extends PortElement {
   containerId: string
 }
 
-export function findNetwork(store: Store, name: string): NetworkRow | undefined {
-  const row = store.get<{ id: string; driver: string; created_at: number; config_json: string }>(
-    'SELECT id, driver, created_at, config_json FROM network WHERE name = ?',
-    name,
-  )
-  if (row === undefined) return undefined
-  const config = JSON.parse(row.config_json) as NetworkConfig
-  return { id: row.id, name, driver: row.driver, createdAt: Number(row.created_at), config }
-}
-
-export function insertNetwork(row: NetworkRow): Statement {
-  const config = JSON.stringify(row.config)
-  return sql`INSERT INTO network (id, name, driver, created_at, config_json)
-    VALUES (${row.id}, ${row.name}, ${row.driver}, ${row.createdAt}, ${config})`
-}
-
-export function updateNetworkConfig(id: string, config: NetworkConfig): Statement {
-  return sql`UPDATE network SET config_json = ${JSON.stringify(config)} WHERE id = ${id}`
-}
-
 export function listEndpoints(store: Store): EndpointRow[] {
   return store
-    .all<Record<string, string>>(
-      'SELECT id, network_id, container_id, address, mac, host_interface FROM endpoint WHERE address IS NOT NULL',
+    .all<Record<string, string | null>>(
+      'SELECT id, network_id, container_id, address, address6, mac, host_interface, detail_json FROM endpoint',
     )
     .map((row) => ({
       id: row['id'] ?? '',
       networkId: row['network_id'] ?? '',
       containerId: row['container_id'] ?? '',
       address: row['address'] ?? '',
+      address6: row['address6'] ?? '',
       mac: row['mac'] ?? '',
       hostInterface: row['host_interface'] ?? '',
+      detail: { ...blankDetail(), ...(JSON.parse(row['detail_json'] ?? '{}') as EndpointDetail) },
     }))
 }
 
+/** NULL is no address: two endpoints without one do not clash. */
 export function insertEndpoint(row: EndpointRow): Statement {
-  return sql`INSERT INTO endpoint (id, network_id, container_id, address, mac, host_interface)
-    VALUES (${row.id}, ${row.networkId}, ${row.containerId}, ${row.address}, ${row.mac}, ${row.hostInterface})`
+  return sql`INSERT INTO endpoint (id, network_id, container_id, address, address6, mac, host_interface, detail_json)
+    VALUES (${row.id}, ${row.networkId}, ${row.containerId}, ${row.address || null}, ${row.address6 || null},
+      ${row.mac}, ${row.hostInterface}, ${JSON.stringify(row.detail)})`
+}
+
+export function updateEndpointDetail(row: EndpointRow): Statement {
+  return sql`UPDATE endpoint SET detail_json = ${JSON.stringify(row.detail)} WHERE id = ${row.id}`
+}
+
+export function deleteEndpoint(id: string): Statement {
+  return sql`DELETE FROM endpoint WHERE id = ${id}`
 }
 
 export function listPorts(store: Store): PortRow[] {
@@ -96,10 +92,27 @@ export function insertPort(row: PortRow): Statement {
     VALUES (${row.protocol}, ${row.hostAddress}, ${row.hostPort}, ${row.containerId}, ${row.containerAddress}, ${row.containerPort})`
 }
 
+/** Its ports lead to another address of the container. */
+export function movePorts(containerId: string, address: string): Statement {
+  return sql`UPDATE port SET container_address = ${address} WHERE container_id = ${containerId}`
+}
+
 /** Everything a container holds. */
 export function deleteOf(containerId: string): Statement[] {
   return [
     sql`DELETE FROM port WHERE container_id = ${containerId}`,
     sql`DELETE FROM endpoint WHERE container_id = ${containerId}`,
   ]
+}
+
+function blankDetail(): EndpointDetail {
+  return {
+    interface: 'eth0',
+    containerName: '',
+    names: [],
+    links: {},
+    gatewayPriority: 0,
+    linkLocal: [],
+    sysctls: [],
+  }
 }

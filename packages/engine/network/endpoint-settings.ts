@@ -7,7 +7,12 @@ export interface LiveEndpoint {
   gateway?: string
   address?: string
   prefixLength?: number
+  gateway6?: string
+  address6?: string
+  prefixLength6?: number
   mac?: string
+  /** null on networks without names. */
+  names?: string[] | null
 }
 
 /** The record that `inspect` shows: what was asked for, and what is there. */
@@ -27,9 +32,9 @@ export function endpointSettings(
     IPAddress: live?.address ?? '',
     MacAddress: live?.mac ?? asked?.MacAddress ?? '',
     IPPrefixLen: live?.prefixLength ?? 0,
-    IPv6Gateway: '',
-    GlobalIPv6Address: '',
-    GlobalIPv6PrefixLen: 0,
-    DNSNames: null,
+    IPv6Gateway: live?.gateway6 ?? '',
+    GlobalIPv6Address: live?.address6 ?? '',
+    GlobalIPv6PrefixLen: live?.prefixLength6 ?? 0,
+    DNSNames: live?.names ?? null,
   }
 }

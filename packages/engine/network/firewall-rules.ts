@@ -1,6 +1,7 @@
 /**
- * The nftables text of everything we put on the host: one table of our own, whose chains hold a
- * fixed number of rules per network and none per port. A published port is one map element.
+ * The nftables text of everything we put on the host: one table of our own with a fixed number of
+ * rules. Networks are elements of its verdict maps, each with a few chains of its own; a published
+ * port is one map element. So the cost of a packet does not grow with either.
  *
  * Why the chains are as they are:
  * - `raw` runs before any address is rewritten. What comes for 127.0.0.0/8 from another device is
@@ -12,28 +13,25 @@
  * - `postrouting` masquerades what leaves, what a container sends to itself or a neighbour through
  *   a published port (the answer must come back through us), and the host's loopback addresses.
  */
+import { chainsText, contentsText, type FirewallNetwork } from './network-chains.ts'
 import type { Protocol } from './port-request.ts'
-
-export interface FirewallNetwork {
-  bridge: string
-  /** CIDR of the containers' addresses. */
-  subnet: string
-  masquerade: boolean
-  /** Whether containers of the network may talk to each other. */
-  interContainer: boolean
-}
 
 /** What the table's rules are made of. */
 export interface FirewallRules {
   networks: readonly FirewallNetwork[]
   /** Devices that forwarded nothing to each other before we came. */
   guardedLinks: readonly string[]
+  /** The same for IPv6. */
+  guardedLinks6?: readonly string[]
 }
 
 /** One published port. */
 export interface PortElement {
   protocol: Protocol
-  /** `0.0.0.0` for every address of the host. */
+  /**
+   * `0.0.0.0` or `::` for every address of the host; the container's own address where packets are
+   * routed to it, not rewritten.
+   */
   hostAddress: string
   hostPort: number
   containerAddress: string
@@ -41,54 +39,41 @@ export interface PortElement {
 }
 
 const FAMILY = 'inet'
-const ANY = '0.0.0.0'
+const ANY: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
 
-/** Makes the table or brings its rules to the given networks, in one transaction; maps keep theirs. */
-export function tableText(table: string, { networks, guardedLinks }: FirewallRules): string {
-  const bridges = networks.map((network) => network.bridge)
+const MAPS: ReadonlyArray<readonly [kind: 'map' | 'set', name: string, type: string]> = [
+  ['map', 'ports', 'type inet_proto . inet_service : ipv4_addr . inet_service;'],
+  ['map', 'ports_at', 'type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service;'],
+  ['map', 'ports6', 'type inet_proto . inet_service : ipv6_addr . inet_service;'],
+  ['map', 'ports6_at', 'type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service;'],
+  ['set', 'routed', 'type ipv4_addr . inet_proto . inet_service;'],
+  ['set', 'routed6', 'type ipv6_addr . inet_proto . inet_service;'],
+  ['set', 'bridges', 'type ifname;'],
+  ['map', 'guards', 'type ipv4_addr : verdict; flags interval;'],
+  ['map', 'guards6', 'type ipv6_addr : verdict; flags interval;'],
+  ['map', 'out_of', 'type ifname : verdict;'],
+  ['map', 'into', 'type ifname : verdict;'],
+  ['map', 'leaving', 'type ipv4_addr : verdict; flags interval;'],
+  ['map', 'leaving6', 'type ipv6_addr : verdict; flags interval;'],
+]
+
+/**
+ * The whole table in one transaction, in the place of whatever was there: rules, networks and
+ * published ports.
+ */
+export function tableText(
+  table: string,
+  rules: FirewallRules,
+  elements: readonly PortElement[] = [],
+): string {
   return [
+    deleteTableText(table),
     `add table ${FAMILY} ${table}`,
-    `add map ${FAMILY} ${table} ports { type inet_proto . inet_service : ipv4_addr . inet_service; }`,
-    `add map ${FAMILY} ${table} ports_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }`,
-    chain(table, 'published', '', [
-      'dnat ip to ip daddr . meta l4proto . th dport map @ports_at',
-      'dnat ip to meta l4proto . th dport map @ports',
-    ]),
-    chain(table, 'raw', 'type filter hook prerouting priority raw; policy accept;', [
-      'iifname != "lo" ip daddr 127.0.0.0/8 drop',
-      ...networks.map(
-        ({ bridge, subnet }) =>
-          `iifname != "${bridge}" ip daddr ${subnet} fib daddr type != local drop`,
-      ),
-    ]),
-    chain(table, 'prerouting', 'type nat hook prerouting priority dstnat; policy accept;', [
-      'fib daddr type local jump published',
-    ]),
-    chain(table, 'output', 'type nat hook output priority -100; policy accept;', [
-      'fib daddr type local jump published',
-    ]),
-    chain(table, 'forward', 'type filter hook forward priority filter; policy accept;', [
-      ...(guardedLinks.length === 0
-        ? []
-        : [
-            `iifname ${setOf(guardedLinks)} oifname ${setOf(guardedLinks)} ct status & dnat == 0 drop`,
-          ]),
-      'ct state established,related accept',
-      ...networks.map(
-        ({ bridge, interContainer }) =>
-          `iifname "${bridge}" oifname "${bridge}" ${interContainer ? 'accept' : 'ct status dnat accept'}`,
-      ),
-      ...(bridges.length === 0
-        ? []
-        : [`oifname ${setOf(bridges)} ct status dnat accept`, `oifname ${setOf(bridges)} drop`]),
-    ]),
-    chain(table, 'postrouting', 'type nat hook postrouting priority srcnat; policy accept;', [
-      ...networks.flatMap(({ bridge, subnet, masquerade }) => [
-        ...(masquerade ? [`ip saddr ${subnet} oifname != "${bridge}" masquerade`] : []),
-        `ip saddr ${subnet} oifname "${bridge}" ct status dnat masquerade`,
-        `ip saddr 127.0.0.0/8 oifname "${bridge}" masquerade`,
-      ]),
-    ]),
+    ...rules.networks.flatMap((network) => chainsText(table, network)),
+    ...MAPS.map(([kind, name, type]) => `add ${kind} ${FAMILY} ${table} ${name} { ${type} }`),
+    ...baseChains(table, rules),
+    ...rules.networks.flatMap((network) => contentsText(table, network)),
+    ...addPortsText(table, elements),
   ].join('\n')
 }
 
@@ -97,19 +82,51 @@ export function deleteTableText(table: string): string {
   return `add table ${FAMILY} ${table}\ndelete table ${FAMILY} ${table}`
 }
 
-/** Both maps hold exactly `elements` afterwards, in one transaction. */
-export function replacePortsText(table: string, elements: readonly PortElement[]): string {
+function baseChains(table: string, rules: FirewallRules): string[] {
   return [
-    `flush map ${FAMILY} ${table} ports`,
-    `flush map ${FAMILY} ${table} ports_at`,
-    ...addPortsText(table, elements),
-  ].join('\n')
+    ...chain(table, 'published', '', [
+      'meta nfproto ipv4 dnat ip to ip daddr . meta l4proto . th dport map @ports_at',
+      'meta nfproto ipv4 dnat ip to meta l4proto . th dport map @ports',
+      'meta nfproto ipv6 dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports6_at',
+      'meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @ports6',
+    ]),
+    ...chain(table, 'raw', 'type filter hook prerouting priority raw; policy accept;', [
+      'iifname != "lo" ip daddr 127.0.0.0/8 drop',
+      'ip daddr vmap @guards',
+      'ip6 daddr vmap @guards6',
+    ]),
+    ...chain(table, 'prerouting', 'type nat hook prerouting priority dstnat; policy accept;', [
+      'fib daddr type local jump published',
+    ]),
+    ...chain(table, 'output', 'type nat hook output priority -100; policy accept;', [
+      'fib daddr type local jump published',
+    ]),
+    ...chain(table, 'forward', 'type filter hook forward priority filter; policy accept;', [
+      ...guardRules('', rules.guardedLinks),
+      ...guardRules('meta nfproto ipv6 ', rules.guardedLinks6 ?? []),
+      'ct state established,related accept',
+      'iifname vmap @out_of',
+      'oifname vmap @into',
+    ]),
+    ...chain(table, 'postrouting', 'type nat hook postrouting priority srcnat; policy accept;', [
+      'ip saddr 127.0.0.0/8 oifname @bridges masquerade',
+      'ip saddr vmap @leaving',
+      'ip6 saddr vmap @leaving6',
+    ]),
+  ]
+}
+
+function guardRules(family: string, links: readonly string[]): string[] {
+  if (links.length === 0) return []
+  const set = `{ ${links.map((link) => `"${link}"`).join(', ')} }`
+  return [`${family}iifname ${set} oifname ${set} ct status & dnat == 0 drop`]
 }
 
 export function addPortsText(table: string, elements: readonly PortElement[]): string[] {
   return elements.map((element) => {
     const target = `${element.containerAddress} . ${element.containerPort}`
-    return `add element ${FAMILY} ${table} ${mapOf(element)} { ${keyText(element)} : ${target} }`
+    const data = isRouted(element) ? '' : ` : ${target}`
+    return `add element ${FAMILY} ${table} ${mapOf(element)} { ${keyText(element)}${data} }`
   })
 }
 
@@ -124,17 +141,19 @@ export function elementKey(element: PortElement): string {
   return `${mapOf(element)} ${keyText(element)}`
 }
 
-function setOf(links: readonly string[]): string {
-  return `{ ${links.map((link) => `"${link}"`).join(', ')} }`
+function isRouted({ hostAddress, containerAddress }: PortElement): boolean {
+  return hostAddress === containerAddress
 }
 
 function mapOf(element: PortElement): string {
-  return element.hostAddress === ANY ? 'ports' : 'ports_at'
+  const family = element.containerAddress.includes(':') ? '6' : ''
+  if (isRouted(element)) return `routed${family}`
+  return ANY.has(element.hostAddress) ? `ports${family}` : `ports${family}_at`
 }
 
 function keyText({ hostAddress, protocol, hostPort }: PortElement): string {
   const key = `${protocol} . ${hostPort}`
-  return hostAddress === ANY ? key : `${hostAddress} . ${key}`
+  return ANY.has(hostAddress) ? key : `${hostAddress} . ${key}`
 }
 
 /** Number of rules in each chain as `tableText` writes it, to see whether they are still there. */
@@ -148,11 +167,10 @@ export function ruleCounts(rules: FirewallRules): Map<string, number> {
   return counts
 }
 
-function chain(table: string, name: string, hook: string, rules: readonly string[]): string {
+function chain(table: string, name: string, hook: string, rules: readonly string[]): string[] {
   const path = `${FAMILY} ${table} ${name}`
   return [
     `add chain ${path}${hook === '' ? '' : ` { ${hook} }`}`,
-    `flush chain ${path}`,
     ...rules.map((rule) => `add rule ${path} ${rule}`),
-  ].join('\n')
+  ]
 }

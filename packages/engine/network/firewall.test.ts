@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { KernelError } from '@tdocker/kernel'
 import { Firewall } from './firewall.ts'
 import { tableText, type PortElement } from './firewall-rules.ts'
+import { deleteNetworkText, networkText, type FirewallNetwork } from './network-chains.ts'
 
 class FakeNft {
   readonly runs: string[] = []
@@ -34,55 +37,66 @@ const element = (hostPort: number, containerAddress: string): PortElement => ({
 async function setUp() {
   const nft = new FakeNft()
   const firewall = new Firewall(nft, 'fw', silent)
-  await firewall.reset({ networks: [], guardedLinks: [] }, [])
+  await firewall.reset([], [])
   nft.take()
   return { nft, firewall }
 }
 
+/** With UPDATE_GOLDEN=1 the file is written instead. */
+function assertGolden(text: string, name: string): void {
+  const path = join(import.meta.dirname, 'testing', name)
+  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(path, `${text}\n`)
+  assert.equal(`${text}\n`, existsSync(path) ? readFileSync(path, 'utf8') : '')
+}
+
+const bridge: FirewallNetwork = {
+  id: '0123456789abcdef',
+  bridge: 'br0',
+  subnet: '172.17.0.0/16',
+  mode: 'nat',
+  mode6: 'nat',
+  masquerade: true,
+  interContainer: true,
+  internal: false,
+  trusted: [],
+}
+
 test('the whole table', () => {
-  const text = tableText('fw', {
-    networks: [
-      { bridge: 'br0', subnet: '172.17.0.0/16', masquerade: true, interContainer: true },
-      { bridge: 'br1', subnet: '172.18.0.0/16', masquerade: false, interContainer: false },
-    ],
-    guardedLinks: ['eth0', 'eth1'],
-  })
-  assert.equal(
-    text,
-    `add table inet fw
-add map inet fw ports { type inet_proto . inet_service : ipv4_addr . inet_service; }
-add map inet fw ports_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
-add chain inet fw published
-flush chain inet fw published
-add rule inet fw published dnat ip to ip daddr . meta l4proto . th dport map @ports_at
-add rule inet fw published dnat ip to meta l4proto . th dport map @ports
-add chain inet fw raw { type filter hook prerouting priority raw; policy accept; }
-flush chain inet fw raw
-add rule inet fw raw iifname != "lo" ip daddr 127.0.0.0/8 drop
-add rule inet fw raw iifname != "br0" ip daddr 172.17.0.0/16 fib daddr type != local drop
-add rule inet fw raw iifname != "br1" ip daddr 172.18.0.0/16 fib daddr type != local drop
-add chain inet fw prerouting { type nat hook prerouting priority dstnat; policy accept; }
-flush chain inet fw prerouting
-add rule inet fw prerouting fib daddr type local jump published
-add chain inet fw output { type nat hook output priority -100; policy accept; }
-flush chain inet fw output
-add rule inet fw output fib daddr type local jump published
-add chain inet fw forward { type filter hook forward priority filter; policy accept; }
-flush chain inet fw forward
-add rule inet fw forward iifname { "eth0", "eth1" } oifname { "eth0", "eth1" } ct status & dnat == 0 drop
-add rule inet fw forward ct state established,related accept
-add rule inet fw forward iifname "br0" oifname "br0" accept
-add rule inet fw forward iifname "br1" oifname "br1" ct status dnat accept
-add rule inet fw forward oifname { "br0", "br1" } ct status dnat accept
-add rule inet fw forward oifname { "br0", "br1" } drop
-add chain inet fw postrouting { type nat hook postrouting priority srcnat; policy accept; }
-flush chain inet fw postrouting
-add rule inet fw postrouting ip saddr 172.17.0.0/16 oifname != "br0" masquerade
-add rule inet fw postrouting ip saddr 172.17.0.0/16 oifname "br0" ct status dnat masquerade
-add rule inet fw postrouting ip saddr 127.0.0.0/8 oifname "br0" masquerade
-add rule inet fw postrouting ip saddr 172.18.0.0/16 oifname "br1" ct status dnat masquerade
-add rule inet fw postrouting ip saddr 127.0.0.0/8 oifname "br1" masquerade`,
-  )
+  const text = tableText('fw', { networks: [bridge], guardedLinks: ['eth0', 'eth1'] }, [
+    element(80, '172.17.0.2'),
+  ])
+  assertGolden(text, 'table.nft')
+})
+
+test('networks of every kind', () => {
+  const kinds: FirewallNetwork[] = [
+    { ...bridge, subnet6: 'fd00::/64', interContainer: false },
+    { ...bridge, masquerade: false, trusted: ['eth7', 'eth8'], source: '192.0.2.1' },
+    { ...bridge, subnet6: 'fd00::/64', source: '192.0.2.1', mode6: 'routed' },
+    { ...bridge, subnet6: 'fd00::/64', mode: 'nat-unprotected', source6: '2001:db8::1' },
+    { ...bridge, subnet6: 'fd00::/64', internal: true, mode: 'isolated' },
+  ]
+  const text = kinds
+    .map((kind) => [...networkText('fw', kind), ...deleteNetworkText('fw', kind), ''].join('\n'))
+    .join('\n')
+  assertGolden(text, 'networks.nft')
+})
+
+test('a network comes and goes in one transaction each, and is there after a rebuild', async () => {
+  const { nft, firewall } = await setUp()
+  await firewall.addNetwork(bridge)
+  assert.deepEqual(nft.take(), [networkText('fw', bridge).join('\n')])
+  const closed = { ...bridge, interContainer: false }
+  await firewall.addNetwork(closed)
+  assert.deepEqual(nft.take(), [
+    [...deleteNetworkText('fw', bridge), ...networkText('fw', closed)].join('\n'),
+  ])
+  await firewall.rebuild()
+  assert.match(nft.take()[0] ?? '', /add chain inet fw n0123456789ab_raw/)
+  nft.failNext = new KernelError('ENOENT', 2, 'nft')
+  await firewall.removeNetwork(bridge.id)
+  const [, rebuilt = ''] = nft.take()
+  assert.doesNotMatch(rebuilt, /n0123456789ab/)
 })
 
 test('an element per port, in the map of its kind', async () => {
@@ -152,7 +166,7 @@ test('a lost table is written again, with everything in it', async () => {
   await firewall.add([element(2, '172.17.0.3')])
   const [, rebuilt = ''] = nft.take()
   assert.match(rebuilt, /^add table inet fw\n/)
-  assert.match(rebuilt, /flush map inet fw ports\n/)
+  assert.match(rebuilt, /delete table inet fw\n/)
   assert.match(rebuilt, /tcp \. 1 : .*\n.*tcp \. 2 : /)
 })
 

@@ -4,12 +4,12 @@ import {
   deletePortsText,
   deleteTableText,
   elementKey,
-  replacePortsText,
   ruleCounts,
   tableText,
   type FirewallRules,
   type PortElement,
 } from './firewall-rules.ts'
+import { deleteNetworkText, networkText, type FirewallNetwork } from './network-chains.ts'
 
 interface NftList {
   nftables: Array<{ rule?: { chain: string } }>
@@ -45,9 +45,12 @@ export class Firewall {
     this.#log = log
   }
 
-  /** Table, rules and elements become exactly these, whatever was there. */
-  async reset(rules: FirewallRules, elements: readonly PortElement[]): Promise<void> {
-    this.#rules = rules
+  /** The table becomes exactly this, whatever was there. */
+  async reset(
+    networks: readonly FirewallNetwork[],
+    elements: readonly PortElement[],
+  ): Promise<void> {
+    this.#setNetworks(networks)
     this.#live.clear()
     this.#waiting.clear()
     for (const element of elements) this.#live.set(elementKey(element), element)
@@ -56,11 +59,49 @@ export class Firewall {
 
   /** Writes the whole table again, e.g. after another program flushed the rule set. */
   async rebuild(): Promise<void> {
-    await this.#run(() =>
-      [tableText(this.#table, this.#rules), replacePortsText(this.#table, this.#wanted())].join(
-        '\n',
-      ),
-    )
+    await this.#run(() => tableText(this.#table, this.#rules, this.#wanted()))
+  }
+
+  /** Devices that get no new ways between each other; the rules follow with the next `rebuild`. */
+  guard(links: Partial<Pick<FirewallRules, 'guardedLinks' | 'guardedLinks6'>>): void {
+    this.#rules = { ...this.#rules, ...links }
+  }
+
+  /** Adds a network, or brings its rules to what is said now. */
+  async addNetwork(network: FirewallNetwork): Promise<void> {
+    const old = this.#rules.networks.find(({ id }) => id === network.id)
+    this.#setNetworks([...this.#othersThan(network.id), network])
+    const lines = [
+      ...(old === undefined ? [] : deleteNetworkText(this.#table, old)),
+      ...networkText(this.#table, network),
+    ]
+    try {
+      await this.#run(() => lines.join('\n')).catch((error: unknown) => this.#heal(error))
+    } catch (error) {
+      this.#setNetworks(this.#othersThan(network.id))
+      throw error
+    }
+  }
+
+  /** Fine when it is not there. */
+  async removeNetwork(id: string): Promise<void> {
+    const network = this.#rules.networks.find((other) => other.id === id)
+    if (network === undefined) return
+    this.#setNetworks(this.#othersThan(id))
+    try {
+      await this.#run(() => deleteNetworkText(this.#table, network).join('\n'))
+    } catch {
+      // One part that somebody else removed fails them all: write what is wanted instead.
+      await this.rebuild()
+    }
+  }
+
+  #othersThan(id: string): FirewallNetwork[] {
+    return this.#rules.networks.filter((network) => network.id !== id)
+  }
+
+  #setNetworks(networks: readonly FirewallNetwork[]): void {
+    this.#rules = { ...this.#rules, networks }
   }
 
   /** Whether every rule is still there; false as well when it cannot be told. */

@@ -18,10 +18,10 @@ export interface HostsFile {
   ipv6: boolean
   /** `name:address` or `name:host-gateway`. */
   extraHosts: readonly string[]
-  /** What `host-gateway` stands for; undefined where the daemon has no bridge. */
-  hostGateway: string | undefined
-  /** The container's own line, absent without an address. */
-  self?: { address: string; hostname: string; domainname: string }
+  /** What `host-gateway` stands for; empty where the daemon has no bridge. */
+  hostGateways: readonly string[]
+  /** The container's own lines, one per address. */
+  self: { addresses: readonly string[]; hostname: string; domainname: string }
 }
 
 /** Text of a container's /etc/hosts. */
@@ -29,23 +29,25 @@ export function hostsFile(file: HostsFile): string {
   const lines = [
     ...LOOPBACK_V4,
     ...(file.ipv6 ? LOOPBACK_V6 : []),
-    ...extraHostLines(file.extraHosts, file.hostGateway),
+    ...extraHostLines(file.extraHosts, file.hostGateways),
+    ...ownHostLines(file.self),
   ]
-  if (file.self !== undefined) {
-    const { address, hostname, domainname } = file.self
-    const names = domainname === '' ? hostname : `${hostname}.${domainname} ${hostname}`
-    lines.push(`${address}\t${names}`)
-  }
   return `${lines.join('\n')}\n`
+}
+
+/** A container's lines about itself, for these addresses. */
+export function ownHostLines({ addresses, hostname, domainname }: HostsFile['self']): string[] {
+  const names = domainname === '' ? hostname : `${hostname}.${domainname} ${hostname}`
+  return addresses.map((address) => `${address}\t${names}`)
 }
 
 /** The host's own file with the extra hosts appended, for the host's namespace. */
 export function hostHostsFile(
   hostFile: string,
   extraHosts: readonly string[],
-  hostGateway: string | undefined,
+  hostGateways: readonly string[],
 ): string {
-  const lines = extraHostLines(extraHosts, hostGateway)
+  const lines = extraHostLines(extraHosts, hostGateways)
   if (lines.length === 0) return hostFile
   const separator = hostFile === '' || hostFile.endsWith('\n') ? '' : '\n'
   return `${hostFile}${separator}${lines.join('\n')}\n`
@@ -62,14 +64,13 @@ export function checkExtraHost(entry: string): void {
   }
 }
 
-function extraHostLines(entries: readonly string[], hostGateway: string | undefined): string[] {
-  return entries.map((entry) => {
+function extraHostLines(entries: readonly string[], hostGateways: readonly string[]): string[] {
+  return entries.flatMap((entry) => {
     const { name, address } = splitExtraHost(entry)
-    if (address !== HOST_GATEWAY) return `${address}\t${name}`
-    if (hostGateway === undefined) {
+    if (address !== HOST_GATEWAY) return [`${address}\t${name}`]
+    if (hostGateways.length === 0)
       throw invalidParameter('unable to derive the IP value for host-gateway')
-    }
-    return `${hostGateway}\t${name}`
+    return hostGateways.map((gateway) => `${gateway}\t${name}`)
   })
 }
 

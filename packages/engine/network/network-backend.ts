@@ -35,5 +35,6 @@ export interface NetworkUsers {
     endpoints: Readonly<Record<string, EndpointSettings>>
   }>
   /** Throws notFound with Docker's sentence when there is no such container. */
-  check(reference: string): void
+  connect(container: string, network: string, asked: EndpointSettings): Promise<void>
+  disconnect(container: string, network: string, force: boolean): Promise<void>
 }

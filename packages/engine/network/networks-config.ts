@@ -8,6 +8,19 @@ export interface NetworksConfig {
   bridge?: string
   /** Its address in CIDR form (`--bip`). */
   bip?: string
+  /** The same for IPv6, which the default bridge has with `--ipv6` only. */
+  bip6?: string
+  ipv6?: boolean
+  /** Where its containers' addresses come from (`--fixed-cidr`, `--fixed-cidr-v6`), CIDR. */
+  fixedCidr?: string
+  fixedCidr6?: string
+  /** Its containers' next hop, where that is not the bridge (`--default-gateway`). */
+  defaultGateway?: string
+  defaultGateway6?: string
+  /** Driver options that networks have without being asked for, by driver (`default-network-opts`). */
+  defaultOptions?: Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** Identity of the machine that unique local IPv6 subnets are derived from. */
+  hostId?: string
   /** nftables table of this daemon. */
   table?: string
   /** `--mtu`; that of the default route's device, 1500 at most, without it. */

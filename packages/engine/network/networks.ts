@@ -1,48 +1,49 @@
+import { createHash } from 'node:crypto'
 import type { EndpointSettings } from '@tdocker/api'
 import type { Native } from '@tdocker/kernel'
-import { notFound, system, type EngineError } from '../base/errors.ts'
-import { RollbackScope } from '../base/scope.ts'
-import { settleAll } from '../base/settle-all.ts'
-import type { NetworkSandboxes, Sandbox, SandboxRequest } from '../container/needs.ts'
-import type { EventLog, NewEvent } from '../event/event-log.ts'
-import type { Statement, Store } from '../store/store.ts'
-import { formatAddress, macOf, parseAddress } from './address.ts'
-import { newHostInterface, type BridgeNetwork } from './bridge-network.ts'
-import { DefaultBridge } from './default-bridge.ts'
-import {
-  deleteOf,
-  insertEndpoint,
-  insertPort,
-  listEndpoints,
-  listPorts,
-  type EndpointRow,
-  type PortRow,
-} from './endpoint-rows.ts'
-import { endpointSettings } from './endpoint-settings.ts'
+import { EngineError, system } from '../base/errors.ts'
+import type {
+  NetworkSandboxes,
+  RenamedEndpoints,
+  Sandbox,
+  SandboxRequest,
+} from '../container/needs.ts'
+import type { EventLog } from '../event/event-log.ts'
+import type { Store } from '../store/store.ts'
+import { NetworkDirectory } from './directory.ts'
+import { BridgeDriver } from './drivers/bridge-driver.ts'
+import type { NetworkDriver } from './drivers/driver.ts'
+import { SublinkDriver } from './drivers/sublink-driver.ts'
 import { Firewall } from './firewall.ts'
 import { hostFiles, type HostFiles } from './host-files.ts'
-import { ANY_ADDRESS, HostPorts, type ReservedPort } from './host-ports.ts'
+import { HostPorts } from './host-ports.ts'
+import { HostRules } from './host-rules.ts'
+import { shownEndpoint } from './holding.ts'
+import { DEFAULT_POOLS, parsePool, type AddressPool } from './ipam.ts'
 import { LinkReaper } from './link-reaper.ts'
+import { LiveEndpoints } from './live-endpoints.ts'
+import type { LiveNetwork } from './live-network.ts'
+import { NameTable } from './names.ts'
 import { NetnsPool } from './netns-pool.ts'
-import type { BridgeFacts } from './network-verbs.ts'
-import { DEFAULT_NETWORK, type NetworksConfig, type NetworksLog } from './networks-config.ts'
-import { portRequests, type PortRequest } from './port-request.ts'
-import { driverOf, ensurePredefined, newId } from './predefined.ts'
-import { portRow, publishedPorts } from './published-ports.ts'
-import { hostSandboxFiles, ownSandboxFiles } from './sandbox-files.ts'
-import { askedOf, checkSandboxRequest, networkNameOf } from './sandbox-request.ts'
-import { forgetUdpFlows } from './udp-flows.ts'
+import type { NetworkContext } from './network-context.ts'
+import { NetworkMaker } from './network-maker.ts'
+import type { NetworksConfig, NetworksLog } from './networks-config.ts'
+import type { SandboxResolver } from './resolver.ts'
+import { Restorer, type AliveContainers } from './restorer.ts'
+import { planEndpoints } from './sandbox-request.ts'
+import { Sandboxes } from './sandboxes.ts'
 
 const DEFAULT_TABLE = 'tdocker'
-const INTERFACE = 'eth0'
 
 export interface NetworksOptions {
   native: Native
   store: Store
   config: NetworksConfig
   log: NetworksLog
-  /** Hears of connects and disconnects; none are told without it. */
+  /** Hears of networks and endpoints that come and go; nothing is told without it. */
   events?: Pick<EventLog, 'commit'>
+  /** The embedded DNS server, given the names it answers from. */
+  resolver?: (names: NameTable) => SandboxResolver
   /** For tests. */
   host?: HostFiles
 }
@@ -52,378 +53,185 @@ export function createNetworks(options: NetworksOptions): Networks {
   return new Networks(options)
 }
 
-/** What one container holds while it runs. */
-interface Holding {
-  /** Name of the network. */
-  network: string
-  /** Only on a bridge. */
-  endpoint?: EndpointRow
-  ports: PortRow[]
-}
-
 export class Networks implements NetworkSandboxes {
-  readonly #native: Native
-  readonly #store: Store
-  readonly #config: NetworksConfig
-  readonly #log: NetworksLog
-  readonly #events: Pick<EventLog, 'commit'> | undefined
-  readonly #host: HostFiles
-  readonly #firewall: Firewall
-  readonly #bridge: DefaultBridge
-  readonly #ports: HostPorts
-  readonly #reaper: LinkReaper
-  readonly #pool: NetnsPool
-  readonly #holdings = new Map<string, Holding>()
-  #ids: ReadonlyMap<string, string> = new Map()
+  readonly #ctx: NetworkContext
+  readonly #sandboxes: Sandboxes
+  readonly #live: LiveEndpoints
+  readonly #restorer: Restorer
+  readonly maker: NetworkMaker
   #restored: Promise<void> | undefined
   /** Containers that live on since before `restore`. */
-  #alive: Map<string, { pid: number }> = new Map()
+  #alive: AliveContainers = new Map()
 
-  constructor({ native, store, config, log, events, host = hostFiles }: NetworksOptions) {
-    this.#native = native
-    this.#store = store
-    this.#config = config
-    this.#log = log
-    this.#events = events
-    this.#host = host
-    this.#firewall = new Firewall(native, config.table ?? DEFAULT_TABLE, log)
-    this.#bridge = new DefaultBridge({ native, store, config, log, firewall: this.#firewall })
-    this.#ports = new HostPorts(native, () => host.ephemeralPorts())
-    this.#reaper = new LinkReaper(native, log)
-    // The default concerns devices to come: eth0 gets no IPv6, lo keeps ::1 as in Docker.
-    const sysctls = { 'net/ipv6/conf/default/disable_ipv6': '1' }
-    this.#pool = new NetnsPool(native, host.ipv6 ? sysctls : {})
+  constructor(o: NetworksOptions) {
+    this.#ctx = contextOf(o)
+    this.#sandboxes = new Sandboxes(this.#ctx, (network) => this.#restorer.broughtBack(network))
+    this.#live = new LiveEndpoints(this.#ctx, this.#sandboxes)
+    this.#restorer = new Restorer(this.#ctx, this.#sandboxes)
+    this.maker = new NetworkMaker(this.#ctx)
   }
 
-  async plan(request: SandboxRequest): Promise<{ endpoints: Record<string, EndpointSettings> }> {
-    const name = networkNameOf(request.mode)
-    // As in Docker an unknown network is the start's error: `docker run` takes a 404 of the create for
-    // a missing image, and pulls.
-    checkSandboxRequest(request)
-    return { endpoints: { [name]: endpointSettings(askedOf(request, name), undefined) } }
+  /** All networks; empty before `restore`. */
+  get directory(): NetworkDirectory {
+    return this.#ctx.directory
+  }
+
+  /** Who is called what, for the embedded DNS server. */
+  get names(): NameTable {
+    return this.#ctx.names
+  }
+
+  async plan(request: SandboxRequest): ReturnType<NetworkSandboxes['plan']> {
+    const planned = Object.entries(planEndpoints(this.#ctx, request))
+    return {
+      asked: Object.fromEntries(planned.map(([name, { asked }]) => [name, asked])),
+      endpoints: Object.fromEntries(planned.map(([name, { shown }]) => [name, shown])),
+    }
   }
 
   async open(request: SandboxRequest): Promise<Sandbox> {
-    await this.#whenRestored()
-    const name = networkNameOf(request.mode)
-    switch (name) {
-      case 'host':
-        return this.#openHost(request)
-      case 'none':
-        return this.#openNone(request)
-      case DEFAULT_NETWORK:
-        return this.#openBridge(request)
-      default:
-        throw notFound(`failed to set up container networking: network ${request.mode} not found`)
+    await this.whenRestored()
+    try {
+      return await this.#sandboxes.open(request)
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error
+      const text = `failed to set up container networking: ${error.message}`
+      throw new EngineError(error.kind, text, { cause: error })
     }
   }
 
   async release(containerId: string): Promise<void> {
     this.#alive.delete(containerId)
-    const holding = this.#holdings.get(containerId)
-    if (holding === undefined) return
-    this.#holdings.delete(containerId)
-    const statements = holding.endpoint === undefined ? [] : deleteOf(containerId)
-    await this.#commit(statements, this.#event('disconnect', holding.network, containerId))
-    this.#letGo(holding)
+    await this.#sandboxes.release(containerId)
   }
 
-  restore(alive: ReadonlyMap<string, { pid: number }>): Promise<void> {
+  restore(
+    alive: ReadonlyMap<string, { pid: number; networks?: readonly string[] }>,
+  ): Promise<void> {
     this.#alive = new Map(alive)
-    this.#restored = this.#restore(this.#alive)
+    this.#restored = this.#restorer.restore(this.#alive)
     return this.#restored
   }
 
   /** What failed at the daemon's start, for want of room on the disk, is tried again by who needs it. */
-  async #whenRestored(): Promise<void> {
+  async whenRestored(): Promise<void> {
     const attempt = this.#restored
     if (attempt === undefined) throw system('networks are not restored yet')
     try {
       await attempt
     } catch {
-      if (this.#restored === attempt) this.#restored = this.#restore(this.#alive)
+      if (this.#restored === attempt) this.#restored = this.#restorer.restore(this.#alive)
       await this.#restored
     }
   }
 
-  /** Id of a network by its name; empty before `restore`. */
-  networkId(name: string): string {
-    return this.#ids.get(networkNameOf(name)) ?? ''
+  endpointsOf(containerId: string): Record<string, EndpointSettings> | undefined {
+    const holding = this.#sandboxes.get(containerId)
+    if (holding === undefined) return undefined
+    return Object.fromEntries(
+      holding.endpoints.map((held) => [
+        held.network.name,
+        shownEndpoint(this.#ctx, held, undefined),
+      ]),
+    )
   }
 
-  /** What `network inspect` tells of the default bridge; undefined where the daemon has none. */
-  get defaultBridge(): BridgeFacts | undefined {
-    return this.#bridge.facts()
+  planConnect(
+    request: SandboxRequest,
+    reference: string,
+    asked: EndpointSettings,
+  ): ReturnType<NetworkSandboxes['planConnect']> {
+    return this.#live.plan(request, reference, asked)
+  }
+
+  async connect(o: Parameters<NetworkSandboxes['connect']>[0]): Promise<void> {
+    await this.whenRestored()
+    await this.#live.connect(o)
+  }
+
+  async disconnect(o: Parameters<NetworkSandboxes['disconnect']>[0]): Promise<void> {
+    await this.whenRestored()
+    await this.#live.disconnect(o)
+  }
+
+  rename(containerId: string, o: { name: string; hostname: string }): RenamedEndpoints {
+    return this.#live.rename(containerId, o)
+  }
+
+  nameOf(reference: string): string | undefined {
+    return this.#ctx.directory.find(reference)?.name
+  }
+
+  /** Id of a network by its name; empty before `restore`. */
+  networkId(name: string): string {
+    return this.#ctx.directory.byName(name)?.id ?? ''
   }
 
   /** Carries out deferred work; for an orderly end and for tests. */
   async settle(): Promise<void> {
-    await this.#firewall.flush()
-    await this.#reaper.flush()
+    await this.#ctx.firewall.flush()
+    await this.#ctx.reaper.flush()
   }
 
-  /** The daemon ends. Takes everything off the host, unless containers on the bridge run on. */
+  /** The daemon ends. Takes everything off the host, unless containers with endpoints run on. */
   async shutdown(): Promise<void> {
     await this.#restored?.catch(() => undefined)
-    await this.#pool.close()
+    await this.#ctx.netns.close()
     await this.settle()
-    const inUse = [...this.#holdings.values()].some((holding) => holding.endpoint !== undefined)
-    await (inUse ? this.#bridge.leave() : this.#bridge.remove())
+    const inUse = this.#sandboxes
+      .all()
+      .some(({ endpoints }) => endpoints.some(({ plain }) => !plain))
+    if (inUse) return this.#ctx.rules.leave()
+    await this.#ctx.rules.clear()
+    await this.#restorer.removeDevices()
   }
 
   /** Ends all background work and leaves the host as it is, as a kill of the daemon would. */
   async detach(): Promise<void> {
-    await this.#pool.close()
-    await this.#bridge.leave()
-  }
-
-  // ---- opening ----
-
-  #openHost(request: SandboxRequest): Sandbox {
-    this.#connectPlainly(request, 'host')
-    return {
-      netnsFd: undefined,
-      holdFds: [],
-      endpoints: { host: this.#plainEndpoint(request, 'host') },
-      ports: {},
-      ...hostSandboxFiles(request, this.#config, this.#host, this.#bridge.current?.gatewayText),
-    }
-  }
-
-  async #openNone(request: SandboxRequest): Promise<Sandbox> {
-    const files = this.#ownFiles(request, undefined)
-    const netnsFd = await this.#pool.take()
-    this.#connectPlainly(request, 'none')
-    return {
-      netnsFd,
-      holdFds: [],
-      endpoints: { none: this.#plainEndpoint(request, 'none') },
-      ports: {},
-      ...files,
-    }
-  }
-
-  async #openBridge(request: SandboxRequest): Promise<Sandbox> {
-    const bridge = await this.#bridge.ready()
-    await using scope = new RollbackScope((what, error) =>
-      this.#log.warn({ err: error, container: request.containerId }, `cannot ${what}`),
-    )
-    const endpoint = await this.#newEndpoint(request, bridge)
-    scope.undo('free address', () => this.#freeAddress(endpoint))
-    const files = this.#ownFiles(request, endpoint.address)
-    const reserved = await this.#reservePorts(request, endpoint)
-    scope.undo('release ports', () => this.#freePorts(reserved))
-    const ports = reserved.map((port) => portRow(port, endpoint))
-
-    scope.undo('delete rows', () => this.#store.write(deleteOf(request.containerId)))
-    const netns = this.#pool.take()
-    scope.undo('close netns', async () => this.#native.closeFd(await netns))
-    scope.undo('remove link', () => this.#reaper.later(endpoint.hostInterface))
-    scope.undo('unpublish ports', () => this.#firewall.removeLater(ports))
-    // Beside each other, not rows first: a device of our bridge and an element of our table that no
-    // row owns are garbage that the next restore finds, and the commit is the slowest of the three.
-    const [netnsFd] = await settleAll([
-      netns,
-      netns.then((fd) => bridge.attach({ ...endpoint, netnsFd: fd, interface: INTERFACE })),
-      this.#publish(ports, endpoint, request.containerName),
-      this.#insertRows(endpoint, ports),
-    ])
-    this.#holdings.set(request.containerId, { network: DEFAULT_NETWORK, endpoint, ports })
-    scope.release()
-    return {
-      netnsFd,
-      holdFds: reserved.map((port) => port.fd),
-      endpoints: { [DEFAULT_NETWORK]: this.#bridgeEndpoint(request, bridge, endpoint) },
-      ports: publishedPorts(request, reserved),
-      ...files,
-    }
-  }
-
-  async #newEndpoint(request: SandboxRequest, bridge: BridgeNetwork): Promise<EndpointRow> {
-    const address = bridge.addresses.allocate()
-    if (address === undefined) {
-      throw system(
-        `no available IPv4 addresses on this network's address pools: ${DEFAULT_NETWORK}`,
-      )
-    }
-    const text = formatAddress(address)
-    // Nothing sent to the last owner may reach this one.
-    if (this.#firewall.isLeaving(text)) await this.#firewall.flush()
-    return {
-      id: newId(),
-      networkId: this.networkId(DEFAULT_NETWORK),
-      containerId: request.containerId,
-      address: text,
-      mac: request.macAddress || askedOf(request, DEFAULT_NETWORK)?.MacAddress || macOf(address),
-      hostInterface: newHostInterface(),
-    }
-  }
-
-  async #reservePorts(request: SandboxRequest, endpoint: EndpointRow): Promise<ReservedPort[]> {
-    const requests = portRequests(request).filter((port) => this.#canServe(port))
-    try {
-      return await this.#ports.reserve(requests, this.#config.hostAddress ?? ANY_ADDRESS)
-    } catch (error) {
-      throw connectivityError(request.containerName, endpoint.id, error)
-    }
-  }
-
-  /** Addresses cannot be translated from IPv6 to IPv4 in the kernel; moby ignores them as well. */
-  #canServe(port: PortRequest): boolean {
-    if (!port.hostAddress.includes(':')) return true
-    this.#log.info({ port }, 'cannot map from IPv6 to an IPv4-only container')
-    return false
-  }
-
-  async #insertRows(endpoint: EndpointRow, ports: readonly PortRow[]): Promise<void> {
-    const { containerId } = endpoint
-    // First of all, whatever an earlier life of the container left.
-    const rows = [...deleteOf(containerId), insertEndpoint(endpoint), ...ports.map(insertPort)]
-    await this.#commit(rows, this.#event('connect', DEFAULT_NETWORK, containerId))
-  }
-
-  async #publish(ports: PortRow[], endpoint: EndpointRow, name: string): Promise<void> {
-    try {
-      await this.#firewall.add(ports)
-    } catch (error) {
-      throw connectivityError(name, endpoint.id, error)
-    }
-    this.#forgetFlows(ports)
-  }
-
-  // ---- letting go ----
-
-  #letGo({ endpoint, ports }: Holding): void {
-    if (endpoint === undefined) return
-    this.#firewall.removeLater(ports)
-    for (const port of ports) this.#ports.release(port)
-    this.#freeAddress(endpoint)
-    // Usually the namespace took it along; not where another container still shares it.
-    this.#reaper.later(endpoint.hostInterface)
-  }
-
-  #freeAddress(endpoint: EndpointRow): void {
-    const address = parseAddress(endpoint.address)
-    if (address !== undefined) this.#bridge.current?.addresses.free(address)
-  }
-
-  #freePorts(reserved: readonly ReservedPort[]): void {
-    for (const port of reserved) {
-      this.#native.closeFd(port.fd)
-      this.#ports.release(port)
-    }
-  }
-
-  /** In the background: the kernel takes its time. */
-  #forgetFlows(ports: readonly PortRow[]): void {
-    forgetUdpFlows(this.#native, ports).catch((error: unknown) =>
-      this.#log.warn({ err: error }, 'cannot delete UDP flows from connection tracking'),
-    )
-  }
-
-  // ---- restoring ----
-
-  async #restore(alive: ReadonlyMap<string, { pid: number }>): Promise<void> {
-    this.#ids = await ensurePredefined(this.#store)
-    const endpoints = listEndpoints(this.#store)
-    const ports = listPorts(this.#store)
-    const dead = new Set(
-      [...endpoints, ...ports].map((row) => row.containerId).filter((id) => !alive.has(id)),
-    )
-    if (dead.size > 0) await this.#store.write([...dead].flatMap(deleteOf))
-    for (const endpoint of endpoints) {
-      if (dead.has(endpoint.containerId)) continue
-      const held = ports.filter((port) => port.containerId === endpoint.containerId)
-      this.#holdings.set(endpoint.containerId, { network: DEFAULT_NETWORK, endpoint, ports: held })
-      for (const port of held) this.#ports.adopt(port)
-    }
-    if (this.#config.bridge !== 'none') await this.#restoreBridge()
-  }
-
-  async #restoreBridge(): Promise<void> {
-    const kept = [...this.#holdings.values()]
-    try {
-      const bridge = await this.#bridge.ready(kept.length > 0)
-      for (const { endpoint } of kept) {
-        const address = parseAddress(endpoint?.address ?? '')
-        if (address !== undefined) bridge.addresses.take(address)
-      }
-      await this.#firewall.add(kept.flatMap((holding) => holding.ports))
-      await this.#removeStrayLinks(bridge)
-    } catch (error) {
-      // Networks none and host still work; a start on the bridge tries again and says why not.
-      this.#log.error({ err: error }, 'cannot set up the default bridge')
-    }
-  }
-
-  /** Ports of the bridge that no row owns: a daemon died between the device and its container. */
-  async #removeStrayLinks(bridge: BridgeNetwork): Promise<void> {
-    const links = await this.#native.linkList({})
-    const index = links.find((link) => link.name === bridge.options.name)?.index
-    const owned = new Set([...this.#holdings.values()].map((held) => held.endpoint?.hostInterface))
-    for (const link of links) {
-      if (link.master === index && link.kind === 'veth' && !owned.has(link.name)) {
-        this.#reaper.later(link.name)
-      }
-    }
-  }
-
-  // ---- events, and what inspect shows ----
-
-  /** Off the way of the start: there is nothing on the host that a row would have to own. */
-  #connectPlainly(request: SandboxRequest, network: string): void {
-    this.#holdings.set(request.containerId, { network, ports: [] })
-    this.#commit([], this.#event('connect', network, request.containerId)).catch((error: unknown) =>
-      this.#log.warn({ err: error }, 'cannot record a network event'),
-    )
-  }
-
-  async #commit(statements: readonly Statement[], event: NewEvent): Promise<void> {
-    if (this.#events !== undefined) return this.#events.commit(statements, [event])
-    if (statements.length > 0) await this.#store.write(statements)
-  }
-
-  #event(action: 'connect' | 'disconnect', network: string, container: string): NewEvent {
-    const attributes = { container, name: network, type: driverOf(network) ?? '' }
-    return { type: 'network', action, actorId: this.networkId(network), attributes }
-  }
-
-  #ownFiles(
-    request: SandboxRequest,
-    address: string | undefined,
-  ): Pick<Sandbox, 'hosts' | 'resolvConf'> {
-    const gateway = this.#bridge.current?.gatewayText
-    return ownSandboxFiles(request, this.#config, this.#host, gateway, address)
-  }
-
-  #plainEndpoint(request: SandboxRequest, name: string): EndpointSettings {
-    return endpointSettings(askedOf(request, name), {
-      networkId: this.networkId(name),
-      endpointId: newId(),
-    })
-  }
-
-  #bridgeEndpoint(
-    request: SandboxRequest,
-    bridge: BridgeNetwork,
-    endpoint: EndpointRow,
-  ): EndpointSettings {
-    return endpointSettings(askedOf(request, DEFAULT_NETWORK), {
-      networkId: endpoint.networkId,
-      endpointId: endpoint.id,
-      gateway: bridge.gatewayText,
-      address: endpoint.address,
-      prefixLength: bridge.subnet.length,
-      mac: endpoint.mac,
-    })
+    await this.#ctx.netns.close()
+    await this.#ctx.rules.leave()
   }
 }
 
-function connectivityError(name: string, endpointId: string, cause: unknown): EngineError {
-  const container = name.replace(/^\//, '')
-  return system(
-    'failed to set up container networking: driver failed programming external connectivity on ' +
-      `endpoint ${container} (${endpointId}): ${(cause as Error).message}`,
-    cause,
-  )
+function contextOf(o: NetworksOptions): NetworkContext {
+  const { native, store, config, log, events, host = hostFiles } = o
+  const firewall = new Firewall(native, config.table ?? DEFAULT_TABLE, log)
+  const directory = new NetworkDirectory()
+  const reaper = new LinkReaper(native, log)
+  const ofDriver = (name: string) => (): LiveNetwork[] =>
+    directory.all().filter((network) => network.driver === name)
+  const drivers = new Map<string, NetworkDriver>([
+    ['bridge', new BridgeDriver(native, reaper, ofDriver('bridge'))],
+    ['macvlan', new SublinkDriver('macvlan', native, ofDriver('macvlan'))],
+    ['ipvlan', new SublinkDriver('ipvlan', native, ofDriver('ipvlan'))],
+  ])
+  const names = new NameTable()
+  return {
+    native,
+    store,
+    config,
+    log,
+    events,
+    host,
+    directory,
+    drivers,
+    firewall,
+    rules: new HostRules({ native, store, config, firewall, log }),
+    reaper,
+    ports: new HostPorts(native, () => host.ephemeralPorts()),
+    // The default concerns devices to come: they get no IPv6 unless their network has, lo keeps ::1.
+    netns: new NetnsPool(native, host.ipv6 ? { 'net/ipv6/conf/default/disable_ipv6': '1' } : {}),
+    names,
+    pools: [...(config.pools ?? DEFAULT_POOLS), ...uniqueLocalPools(config)],
+    resolver: o.resolver?.(names),
+  }
+}
+
+/** RFC 4193: a /48 that no other machine has, unless the daemon's options name pools of IPv6. */
+function uniqueLocalPools({ pools = [], hostId = '' }: NetworksConfig): AddressPool[] {
+  if (pools.some(({ base }) => base.family === 6)) return []
+  const digits = createHash('sha256').update(hostId).digest('hex')
+  const base = `fd${digits.slice(0, 2)}:${digits.slice(2, 6)}:${digits.slice(6, 10)}::/48`
+  const pool = parsePool(base, 64)
+  return pool === undefined ? [] : [pool]
 }

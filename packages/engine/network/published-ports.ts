@@ -1,5 +1,5 @@
 import type { Sandbox } from '../container/needs.ts'
-import type { EndpointRow, PortRow } from './endpoint-rows.ts'
+import type { PortRow } from './endpoint-rows.ts'
 import type { ReservedPort } from './host-ports.ts'
 import { exposedPorts, formatContainerPort, type PortWishes } from './port-request.ts'
 
@@ -18,8 +18,11 @@ export function publishedPorts(
   return ports
 }
 
-export function portRow(port: ReservedPort, endpoint: EndpointRow): PortRow {
+export function portRow(
+  port: ReservedPort,
+  containerId: string,
+  containerAddress: string,
+): PortRow {
   const { protocol, hostAddress, hostPort, containerPort } = port
-  const { containerId, address: containerAddress } = endpoint
   return { protocol, hostAddress, hostPort, containerId, containerAddress, containerPort }
 }

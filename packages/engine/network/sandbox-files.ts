@@ -1,12 +1,16 @@
 import type { SandboxRequest } from '../container/needs.ts'
 import type { HostFiles } from './host-files.ts'
 import { hostHostsFile, hostsFile } from './hosts-file.ts'
+import type { Holding } from './holding.ts'
+import type { NetworkContext } from './network-context.ts'
 import type { NetworksConfig } from './networks-config.ts'
+import type { ResolverSandbox } from './resolver.ts'
 import {
   formatResolvConf,
   hostResolvConf,
   isolatedResolvConf,
   type DnsOverrides,
+  type ResolvConf,
 } from './resolv-conf.ts'
 
 /** Contents of /etc/hosts and /etc/resolv.conf. */
@@ -20,34 +24,56 @@ export function hostSandboxFiles(
   request: SandboxRequest,
   config: NetworksConfig,
   host: HostFiles,
-  gateway: string | undefined,
+  gateways: readonly string[],
 ): SandboxFiles {
   return {
-    hosts: hostHostsFile(host.hosts(), request.extraHosts, config.hostGateway ?? gateway),
+    hosts: hostHostsFile(host.hosts(), request.extraHosts, hostGateways(config, gateways)),
     resolvConf: formatResolvConf(hostResolvConf(host.resolvConf(), overrides(request, config))),
   }
 }
 
-/** For a namespace of its own; `address` is the container's, if it has one. */
+/** For a namespace of its own, with the addresses that it has there. */
 export function ownSandboxFiles(
   request: SandboxRequest,
   config: NetworksConfig,
   host: HostFiles,
-  gateway: string | undefined,
-  address: string | undefined,
+  gateways: readonly string[],
+  own: { addresses: readonly string[]; ipv6Servers: boolean },
 ): SandboxFiles {
   const { hostname, domainname } = request
   return {
     hosts: hostsFile({
       ipv6: host.ipv6 && !disablesIpv6(request.sysctls),
       extraHosts: request.extraHosts,
-      hostGateway: config.hostGateway ?? gateway,
-      ...(address === undefined ? {} : { self: { address, hostname, domainname } }),
+      hostGateways: hostGateways(config, gateways),
+      self: { addresses: own.addresses, hostname, domainname },
     }),
     resolvConf: formatResolvConf(
-      isolatedResolvConf(host.upstreamResolvConf(), overrides(request, config), false),
+      isolatedResolvConf(host.upstreamResolvConf(), overrides(request, config), own.ipv6Servers),
     ),
   }
+}
+
+/** What the embedded DNS server makes of a container's resolv.conf. */
+export async function resolverSettings(
+  { config, host }: Pick<NetworkContext, 'config' | 'host'>,
+  request: SandboxRequest,
+  holding: Holding,
+  open: (sandbox: ResolverSandbox) => Promise<{ resolvConf: ResolvConf; holdFds: number[] }>,
+): Promise<{ resolvConf: string; holdFds: number[] }> {
+  const { resolvConf, holdFds } = await open({
+    containerId: request.containerId,
+    networks: () => holding.endpoints.map(({ network }) => network.id),
+    links: () => Object.assign({}, ...holding.endpoints.map(({ row }) => row.detail.links)),
+    external: () => holding.endpoints.some(({ network }) => !network.internal),
+    host: host.upstreamResolvConf(),
+    overrides: overrides(request, config),
+  })
+  return { resolvConf: formatResolvConf(resolvConf), holdFds }
+}
+
+function hostGateways(config: NetworksConfig, gateways: readonly string[]): readonly string[] {
+  return config.hostGateway === undefined ? gateways : [config.hostGateway]
 }
 
 /** A container's own settings replace the daemon's, each list as a whole. */

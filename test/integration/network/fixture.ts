@@ -41,6 +41,11 @@ export class Rig implements AsyncDisposable {
     return rig
   }
 
+  /** Subnet of a network. */
+  subnet(name = 'bridge'): string | undefined {
+    return this.networks.directory.byName(name)?.config.pools[0]?.subnet
+  }
+
   /** A started container, with an agent in the place of its process. */
   async run(name: string, request: Partial<SandboxRequest> = {}): Promise<Container> {
     const sandbox = await this.networks.open(sandboxRequest(name, request))
@@ -123,6 +128,7 @@ export function sandboxRequest(
     domainname: '',
     mode: 'bridge',
     networking: {},
+    known: {},
     exposed: [],
     portBindings: {},
     publishAll: false,

@@ -114,7 +114,7 @@ for (const filter of ['0', '1']) {
       await using second = await Rig.start({ bridge: 'tdnet1', table: 'tdnet1' })
       const stranger = await second.run('stranger')
       await stranger.serve('tcp', 80)
-      assert.notEqual(second.networks.defaultBridge?.subnet, rig.networks.defaultBridge?.subnet)
+      assert.notEqual(second.subnet(), rig.subnet())
       await Promise.all([
         assertClosed(stranger, { address: web.address, port: 80 }),
         assertClosed(web, { address: stranger.address, port: 80 }),

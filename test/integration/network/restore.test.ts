@@ -57,11 +57,11 @@ test('after a crash the living keep address and ports, the dead hold nothing', a
 
 test('the network is rebuilt when the machine lost all of it', async () => {
   await using rig = await Rig.start()
-  const { subnet } = rig.networks.defaultBridge ?? {}
+  const subnet = rig.subnet()
   nft('flush', 'ruleset')
   ip('link', 'delete', 'tdnet0')
   await rig.crash([])
-  assert.equal(rig.networks.defaultBridge?.subnet, subnet)
+  assert.equal(rig.subnet(), subnet)
   const web = await rig.run('web', published('8080'))
   await web.serve('tcp', 80)
   await assertOpen(lan, { address: LAN_HOST, port: 8080 }, 'web')
@@ -82,19 +82,16 @@ test('subnets of the host and of other bridges are avoided', async () => {
   ip('link', 'set', 'foreign0', 'up')
   ip('route', 'add', '172.18.4.0/24', 'via', '198.51.100.2')
   await using rig = await Rig.start()
-  assert.equal(rig.networks.defaultBridge?.subnet, '172.19.0.0/16')
+  assert.equal(rig.subnet(), '172.19.0.0/16')
   ip('link', 'delete', 'foreign0')
   ip('route', 'delete', '172.18.4.0/24')
 })
 
 test('bip and mtu are obeyed', async () => {
   await using rig = await Rig.start({ bip: '10.77.0.9/24', mtu: 1300 })
-  assert.partialDeepStrictEqual(rig.networks.defaultBridge, {
-    name: 'tdnet0',
-    subnet: '10.77.0.0/24',
-    gateway: '10.77.0.9',
-    mtu: 1300,
-  })
+  assert.deepEqual(rig.networks.directory.byName('bridge')?.config.pools, [
+    { subnet: '10.77.0.0/24', gateway: '10.77.0.9', given: true },
+  ])
   const web = await rig.run('web')
   assert.equal(web.address, '10.77.0.1')
   assert.match(web.run('ip', 'link', 'show', 'eth0'), /mtu 1300/)

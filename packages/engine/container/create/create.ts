@@ -213,7 +213,8 @@ function newContainer(
 
 async function planNetwork(ctx: Context, container: Container): Promise<void> {
   if (joinedContainer(container.hostConfig.NetworkMode) !== undefined) return
-  const { endpoints } = await ctx.networks.plan(sandboxRequest(container))
+  const { asked, endpoints } = await ctx.networks.plan(sandboxRequest(container))
+  container.detail.networking = { EndpointsConfig: asked }
   container.detail.endpoints = endpoints
 }
 

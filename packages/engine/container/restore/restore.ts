@@ -61,9 +61,11 @@ interface Finding {
 export async function restoreContainers(ctx: Context, loaded: Loaded): Promise<void> {
   const runDirs = listRunDirs(ctx)
   const findings = await eachOf(loaded.rows, (stored) => look(ctx, stored, runDirs))
-  const alive = new Map<string, { pid: number }>()
-  for (const { stored, shim } of findings)
-    if (shim) alive.set(stored.container.id, { pid: shim.pid })
+  const alive = new Map<string, { pid: number; networks: string[] }>()
+  for (const { stored, shim } of findings) {
+    const { id, detail } = stored.container
+    if (shim) alive.set(id, { pid: shim.pid, networks: Object.keys(detail.endpoints) })
+  }
   // A failure is told to starts that need a network; stop and removal must not wait for it for ever.
   await ctx.networks
     .restore(alive)
@@ -176,6 +178,7 @@ async function goOn(ctx: Context, c: Container, shim: ShimProcess): Promise<void
     c.exitCode = 0
     c.error = ''
     c.detail.startedBefore = true
+    noteEndpoints(ctx, c)
     beginHealth(c)
     const rows = [updateRow(c, ctx.config.bootId), ...saveHealth(c)]
     await ctx.events.commit(rows, [containerEvent(c, 'start')])
@@ -214,6 +217,20 @@ function keepersOf(pid: number): number[] {
     .map(Number)
     .sort((a, b) => a - b)
     .filter((fd) => readlinkSync(`${dir}/${fd}`).startsWith('mnt:['))
+}
+
+/** Its endpoints were made before its start was recorded: `inspect` shows what is there. */
+function noteEndpoints(ctx: Context, c: Container): void {
+  const live = ctx.networks.endpointsOf(c.id) ?? {}
+  for (const [name, shown] of Object.entries(live)) {
+    const { IPAMConfig, Links, Aliases, DriverOpts, GwPriority } = c.detail.endpoints[name] ?? {}
+    const asked = { IPAMConfig, Links, Aliases, DriverOpts, GwPriority }
+    c.detail.endpoints[name] = Object.assign(shown, withoutUndefined(asked))
+  }
+}
+
+function withoutUndefined(values: object): object {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 }
 
 /** The daemon died between a freeze or a thaw and its commit, or somebody else did it. */

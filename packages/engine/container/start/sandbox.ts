@@ -17,6 +17,7 @@ export function sandboxRequest(c: Container): SandboxRequest {
     domainname: config.Domainname ?? '',
     mode: config.NetworkDisabled ? 'none' : (host.NetworkMode ?? 'bridge'),
     networking: c.detail.networking,
+    known: c.detail.endpoints,
     exposed: Object.keys(config.ExposedPorts ?? {}),
     portBindings: host.PortBindings ?? {},
     publishAll: host.PublishAllPorts ?? false,

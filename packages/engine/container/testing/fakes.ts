@@ -1,3 +1,4 @@
+import type { EndpointSettings } from '@tdocker/api'
 /** Stand-ins for everything containers are made with: no kernel, no root, no time. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -374,7 +375,8 @@ export class FakeNetworks implements NetworkSandboxes {
   }
 
   plan(request: { mode: string }): ReturnType<NetworkSandboxes['plan']> {
-    return Promise.resolve({ endpoints: { [request.mode]: {} } })
+    const endpoints = { [request.mode]: {} }
+    return Promise.resolve({ asked: endpoints, endpoints })
   }
 
   open(request: { containerId: string; mode: string }): ReturnType<NetworkSandboxes['open']> {
@@ -390,6 +392,37 @@ export class FakeNetworks implements NetworkSandboxes {
       hosts: '127.0.0.1 localhost\n',
       resolvConf: '',
     })
+  }
+
+  endpointsOf(): undefined {
+    return undefined
+  }
+
+  nameOf(reference: string): string {
+    return reference
+  }
+
+  planConnect(
+    _request: object,
+    name: string,
+    settings: EndpointSettings,
+  ): ReturnType<NetworkSandboxes['planConnect']> {
+    return { name, settings }
+  }
+
+  connect(o: Parameters<NetworkSandboxes['connect']>[0]): Promise<void> {
+    const settings = { ...o.asked, EndpointID: 'end2', IPAddress: '10.0.0.2' }
+    o.record({ name: o.reference, settings, addresses: ['10.0.0.2'] })
+    return this.failure ? Promise.reject(this.failure) : Promise.resolve()
+  }
+
+  disconnect(o: Parameters<NetworkSandboxes['disconnect']>[0]): Promise<void> {
+    o.record({ name: o.reference, addresses: ['10.0.0.2'], unpublished: false })
+    return this.failure ? Promise.reject(this.failure) : Promise.resolve()
+  }
+
+  rename(): ReturnType<NetworkSandboxes['rename']> {
+    return { statements: [], names: {}, apply() {} }
   }
 
   release(containerId: string): Promise<void> {

@@ -1,0 +1,84 @@
+import type { EndpointSettings } from '@tdocker/api'
+import { invalidParameter, system } from '../../base/errors.ts'
+import { type Container, joinedContainer } from '../container.ts'
+import type { Context } from '../context.ts'
+import { openNamespace } from '../living.ts'
+import { noSuchContainer } from '../messages.ts'
+import { updateRow } from '../rows.ts'
+import { sandboxRequest } from '../start/sandbox.ts'
+import { addHostLines } from './hosts.ts'
+import { noteEndpoint, snapshot } from './record.ts'
+
+/** `POST /networks/{id}/connect`: at once, or with the next start. */
+export async function connectContainer(
+  ctx: Context,
+  reference: string,
+  network: string,
+  asked: EndpointSettings,
+): Promise<void> {
+  const c = ctx.registry.get(reference)
+  await c.reconciled
+  await ctx.locks.run(c.id, async () => {
+    if (!ctx.registry.has(c)) throw noSuchContainer(reference)
+    if (c.live === undefined) return connectStopped(ctx, c, network, asked)
+    if (joinedContainer(c.hostConfig.NetworkMode) !== undefined)
+      throw invalidParameter(
+        'container sharing network namespace with another container or host cannot be connected to any other network',
+      )
+    await connectRunning(ctx, c, network, asked)
+  })
+}
+
+export function refuseRemoved(c: Container): void {
+  if (!c.removing && c.state !== 'dead') return
+  throw system(
+    `Container ${c.id} is marked for removal and cannot be connected or disconnected to the network`,
+  )
+}
+
+async function connectStopped(
+  ctx: Context,
+  c: Container,
+  network: string,
+  asked: EndpointSettings,
+): Promise<void> {
+  refuseRemoved(c)
+  const planned = ctx.networks.planConnect(sandboxRequest(c), network, asked)
+  if (planned === undefined) return
+  const before = snapshot(c)
+  noteEndpoint(c, planned.name, asked, planned.settings)
+  await ctx.events.commit([updateRow(c, ctx.config.bootId)], []).catch((error: unknown) => {
+    before.restore()
+    throw error
+  })
+}
+
+async function connectRunning(
+  ctx: Context,
+  c: Container,
+  network: string,
+  asked: EndpointSettings,
+): Promise<void> {
+  const netnsFd = openNamespace(ctx, c, 'net')
+  const before = snapshot(c)
+  let addresses: readonly string[] = []
+  try {
+    await ctx.networks.connect({
+      request: sandboxRequest(c),
+      reference: network,
+      asked,
+      netnsFd,
+      record: (joined) => {
+        addresses = joined.addresses
+        noteEndpoint(c, joined.name, asked, joined.settings)
+        return [updateRow(c, ctx.config.bootId)]
+      },
+    })
+  } catch (error) {
+    before.restore()
+    throw error
+  } finally {
+    ctx.native.closeFd(netnsFd)
+  }
+  addHostLines(ctx, c, addresses)
+}
