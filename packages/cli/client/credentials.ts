@@ -29,6 +29,8 @@ export function encodeAuth(auth: Auth): string {
 /** The user's credentials for the registry of an image, from a helper program or config.json. */
 export async function authFor(config: ConfigData, domain: string): Promise<Auth | undefined> {
   const key = registryKey(domain)
+  const given = fromEnvironment(key)
+  if (given) return given
   const helper = helperFor(config, key)
   if (helper) return readHelper(helper, key)
   const entry = config.auths?.[key] ?? findByHost(config, key)
@@ -39,6 +41,22 @@ export async function authFor(config: ConfigData, domain: string): Promise<Auth 
     ...(entry.registrytoken ? { registrytoken: entry.registrytoken } : {}),
     serveraddress: key,
   }
+}
+
+/** `DOCKER_AUTH_CONFIG`, the `auths` of a config.json, comes before all stores. */
+function fromEnvironment(key: string): Auth | undefined {
+  const text = process.env['DOCKER_AUTH_CONFIG']
+  if (!text) return undefined
+  let auths: ConfigData['auths']
+  try {
+    auths = (JSON.parse(text) as ConfigData).auths
+  } catch (error) {
+    throw new Error(
+      `Failed to create credential store from DOCKER_AUTH_CONFIG: ${(error as Error).message}`,
+    )
+  }
+  const entry = auths?.[key] ?? findByHost({ auths: auths ?? {} }, key)
+  return entry?.auth ? { ...decodePair(entry.auth), serveraddress: key } : undefined
 }
 
 /** Old files have `https://host/v1/` where newer ones have `host`. */
@@ -68,6 +86,11 @@ function helperFor(config: ConfigData, key: string): string | undefined {
     config.credHelpers?.[key] ??
     (config.credsStore || undefined)
   )
+}
+
+/** Whether a program keeps them, and not config.json. */
+export function hasHelper(config: ConfigData, key: string): boolean {
+  return helperFor(config, key) !== undefined
 }
 
 /** Keeps credentials: in the helper program where one is set, else in config.json. */

@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers'
-import type { FlagSet } from '../../flag/flag-set.ts'
-import { authFor, hubKey, storeAuth } from '../../client/credentials.ts'
+import type { Flag, FlagSet } from '../../flag/flag-set.ts'
+import { ApiError } from '../../client/errors.ts'
+import { authFor, hasHelper, hubKey, storeAuth } from '../../client/credentials.ts'
 import type { Auth } from '../../client/credentials.ts'
 import { ask, askSecret } from '../../terminal/prompt.ts'
 import type { Cli } from '../cli.ts'
@@ -21,6 +22,7 @@ export const command: Command = {
     const stdin = flags.bool('password-stdin', '', false, 'Read the password from STDIN')
     const username = flags.string('username', 'u', '', 'User name')
     return async (cli, [server = '']) => {
+      checkFlags({ username, password, stdin })
       const given = await readPassword(cli, {
         password: password.value,
         username: username.value,
@@ -31,6 +33,22 @@ export const command: Command = {
   },
 }
 
+function checkFlags(o: {
+  username: Flag<string>
+  password: Flag<string>
+  stdin: Flag<boolean>
+}): void {
+  const { username, password, stdin } = o
+  if (stdin.changed && password.changed) {
+    throw new Error('conflicting options: cannot specify both --password and --password-stdin')
+  }
+  if (stdin.changed && !username.changed) {
+    throw new Error('the --password-stdin option requires --username to be set')
+  }
+  if (username.changed && username.value === '') throw new Error('username is empty')
+  if (password.changed && password.value === '') throw new Error('password is empty')
+}
+
 async function readPassword(
   cli: Cli,
   given: Credentials & { readonly stdin: boolean },
@@ -38,24 +56,26 @@ async function readPassword(
   const { username, password } = given
   if (password !== '') {
     cli.printError('WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n')
-    if (given.stdin) throw new Error('--password and --password-stdin are mutually exclusive')
   }
   if (!given.stdin) return { username, password }
-  if (username === '') throw new Error('the --password-stdin option requires --username to be set')
-  const secret = (await text(cli.stdin)).replace(/[\r\n]+$/, '')
-  if (secret === '') throw new Error('password is empty')
-  return { username, password: secret }
+  return { username, password: (await text(cli.stdin)).replace(/\r?\n$/, '') }
 }
 
 async function login(cli: Cli, key: string, given: Credentials): Promise<void> {
   const known =
     given.username === '' && given.password === '' ? await authFor(cli.config.data, key) : undefined
-  if (known?.username && (known.password || known.identitytoken)) {
-    cli.printError(`Authenticating with existing credentials... [Username: ${known.username}]\n`)
+  // A token that was got by a login is no password to log in with.
+  if (known?.username && known.password) {
+    cli.printError(`Authenticating with existing credentials... [Username: ${known.username}]\n\n`)
     try {
-      return await signIn(cli, key, known)
+      return await signIn(cli, key, { username: known.username, password: known.password })
     } catch (error) {
-      cli.printError(`Login did not succeed, error: ${(error as Error).message}\n`)
+      const isRefused = error instanceof ApiError && error.status === 401
+      cli.printError(
+        isRefused
+          ? 'Stored credentials invalid or expired\n'
+          : `Login did not succeed, error: ${(error as Error).message}\n`,
+      )
     }
   }
   await signIn(cli, key, await complete(cli, key, given, known?.username ?? ''))
@@ -84,18 +104,20 @@ async function signIn(cli: Cli, key: string, auth: Auth): Promise<void> {
     { body },
   )
   const { IdentityToken: token, Status } = answer
-  const helped =
-    cli.config.data.credsStore !== undefined || cli.config.data.credHelpers !== undefined
-  if (!helped) {
+  try {
+    await storeAuth(
+      cli.config,
+      key,
+      token ? { username: auth.username ?? '', identitytoken: token } : auth,
+    )
+  } catch (error) {
+    throw new Error(`Error saving credentials: ${(error as Error).message}`)
+  }
+  if (!token && !hasHelper(cli.config.data, key)) {
     cli.printError(
-      `WARNING! Your credentials are stored unencrypted in '${cli.config.path}'.\n` +
-        'Configure a credential helper to remove this warning.\n',
+      `\nWARNING! Your credentials are stored unencrypted in '${cli.config.path}'.\n` +
+        'Configure a credential helper to remove this warning. See\nhttps://docs.docker.com/go/credential-store/\n\n',
     )
   }
-  await storeAuth(
-    cli.config,
-    key,
-    token ? { username: auth.username ?? '', identitytoken: token } : auth,
-  )
   if (Status) cli.print(`${Status}\n`)
 }
