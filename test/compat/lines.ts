@@ -1,6 +1,7 @@
 /** The table of lines a user types. */
 import type { Line } from './line.ts'
 import { everyday } from './lines-everyday.ts'
+import { imageLines } from './lines-images.ts'
 import { verbs } from './lines-verbs.ts'
 
 const running: Line[] = [
@@ -330,6 +331,7 @@ export const lines: readonly Line[] = [
   ...executing,
   ...living,
   ...images,
+  ...imageLines,
   ...verbs,
   ...everyday,
 ]

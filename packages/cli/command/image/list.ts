@@ -3,6 +3,7 @@ import type { FlagSet } from '../../flag/flag-set.ts'
 import { filterFlag, formatFlag } from '../../flag/kinds.ts'
 import { addFilter, filterQuery } from '../../flag/spec/filter.ts'
 import { imageFormat, imageHeaders, imageRows } from '../../format/image-row.ts'
+import { imageTree } from '../../format/image-tree.ts'
 import { RowFormat } from '../../format/row.ts'
 import type { Cli } from '../cli.ts'
 import type { Action, Command } from '../command.ts'
@@ -20,8 +21,14 @@ export const command: Command = {
     const format = formatFlag(flags, 'list')
     const noTrunc = flags.bool('no-trunc', '', false, 'Show everything in full length')
     const quiet = flags.bool('quiet', 'q', false, 'Show IDs only')
+    const tree = flags.bool('tree', '', false, 'Show the platforms of each image below it')
+    flags.need('tree', { api: '1.47' })
     return async (cli, [name]) => {
       const filters = name ? addFilter(`reference=${name}`, filter.value) : filter.value
+      if (tree.value) {
+        refuseWithTree({ quiet, 'no-trunc': noTrunc, 'show-digest': digests, format })
+        return printTree(cli, all.value, filterQuery(filters))
+      }
       const images = await cli.client.get<ImageSummary[]>('/images/json', {
         query: { all: all.value || undefined, filters: filterQuery(filters) },
       })
@@ -45,6 +52,21 @@ export const command: Command = {
       if (images.length === 0 && name) hint(cli.printError.bind(cli), name)
     }
   },
+}
+
+/** Docker's sentences, with its name of the flag. */
+function refuseWithTree(flags: Readonly<Record<string, { value: boolean | string }>>): void {
+  const set = Object.entries(flags).find(([, { value }]) => Boolean(value))
+  if (set) throw new Error(`--${set[0]} is not yet supported with --tree`)
+}
+
+async function printTree(cli: Cli, all: boolean, filters: string | undefined): Promise<void> {
+  const images = await cli.client.get<ImageSummary[]>('/images/json', {
+    query: { all: all || undefined, filters, manifests: true },
+  })
+  const { isTTY, columns } = cli.stdout
+  const terminal = { isTerminal: isTTY === true, columns: columns ?? 0 }
+  cli.print(imageTree(images, { ...terminal, all }))
 }
 
 /** By image id; other daemons do not know. */
