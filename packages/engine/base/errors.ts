@@ -47,3 +47,9 @@ function make(kind: ErrorKind): MakeError {
 export function isKind(error: unknown, kind: ErrorKind): boolean {
   return error instanceof EngineError && error.kind === kind
 }
+
+/** The same error with more in front of its sentence: `create x: …`. */
+export function prefixed(what: string, error: unknown): unknown {
+  if (!(error instanceof EngineError)) return error
+  return new EngineError(error.kind, `${what}: ${error.message}`, { cause: error })
+}

@@ -1,7 +1,7 @@
 import type { Volume, VolumeCreateRequest, VolumeListResponse } from '@tdocker/api'
 import type { Native } from '@tdocker/kernel'
 import type { Filters } from '../backend-types.ts'
-import { EngineError, isKind, notFound, system } from '../base/errors.ts'
+import { isKind, notFound, prefixed } from '../base/errors.ts'
 import { OneAtATime } from '../base/one-at-a-time.ts'
 import type { DirectorySizes } from '../container/needs.ts'
 import type { EventLog } from '../event/event-log.ts'
@@ -164,10 +164,8 @@ export class VolumeVerbs implements VolumeBackend {
     try {
       return await this.#o.volumes.plugins.get(driver)
     } catch (error) {
-      const told = `get ${name}: error while checking if volume ${JSON.stringify(name)} exists in driver ${JSON.stringify(driver)}: ${(error as Error).message}`
-      throw error instanceof EngineError
-        ? new EngineError(error.kind, told, { cause: error })
-        : system(told, error)
+      const where = `volume ${JSON.stringify(name)} exists in driver ${JSON.stringify(driver)}`
+      throw prefixed(`get ${name}: error while checking if ${where}`, error)
     }
   }
 

@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Native } from '@tdocker/kernel'
-import { conflict, EngineError, isKind, notFound, system } from '../base/errors.ts'
+import { conflict, type EngineError, notFound, prefixed } from '../base/errors.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
 import type { VolumeHandle, Volumes, VolumeTree } from '../container/needs.ts'
 import type { EventLog, NewEvent } from '../event/event-log.ts'
 import { type Statement, sql, type Store } from '../store/store.ts'
 import { LocalDriver } from './local-driver.ts'
-import { treeOf } from './mounted-volume.ts'
 import type { VolumePlugin } from './plugin/volume-plugin.ts'
 import type { VolumePlugins } from './plugin/volume-plugins.ts'
+import { VolumeMounts } from './volume-mounts.ts'
 import { checkVolumeName, checkVolumeOptions, LOCAL } from './volume-options.ts'
 import { ANONYMOUS_LABEL, findVolumeRecord, usersOf, type VolumeRecord } from './volume-records.ts'
 
@@ -49,6 +49,7 @@ export class EngineVolumes implements Volumes {
   readonly local: LocalDriver
   readonly plugins: VolumePlugins
   readonly #o: EngineVolumesOptions
+  readonly #mounts: VolumeMounts
   readonly #lock = new KeyedLock()
   /** Volumes of creates under way, whose use is not a row yet; how many creates for each. */
   readonly #holds = new Map<string, number>()
@@ -57,6 +58,12 @@ export class EngineVolumes implements Volumes {
     this.#o = o
     this.plugins = o.plugins
     this.local = new LocalDriver(o)
+    this.#mounts = new VolumeMounts({
+      ...o,
+      local: this.local,
+      lock: this.#lock,
+      holds: (name) => this.#holds.get(name) ?? 0,
+    })
   }
 
   acquire(wish: VolumeWish): Promise<VolumeHandle> {
@@ -83,71 +90,28 @@ export class EngineVolumes implements Volumes {
     return sql`INSERT OR IGNORE INTO volume_use(volume_name, container_id) VALUES (${name}, ${containerId})`
   }
 
-  async populate(
+  populate(
     volume: VolumeHandle,
     from: { root: number; path: string },
     subpath: string,
   ): Promise<void> {
-    const source = await this.#o.native.statIn({ ...from, follow: true })
-    if (source?.type !== 'directory') return
-    if (volume.created && subpath === '' && (await this.#fillApart(volume.name, from))) return
-    const user = `populate-${randomBytes(8).toString('hex')}`
-    let tree: VolumeTree
-    try {
-      tree = await this.mount({ name: volume.name, subpath, user })
-    } catch (error) {
-      if (isKind(error, 'notFound')) return
-      throw prefixed('failed to populate volume', error)
-    }
-    try {
-      if (tree.directory) await this.#lock.run(volume.name, () => this.#fill(tree.source, from))
-    } finally {
-      if ('fd' in tree.source) this.#o.native.closeFd(tree.source.fd)
-      await this.unmount(user, [volume.name])
-    }
+    return this.#mounts.populate(volume, from, subpath)
   }
 
   mount(o: { name: string; subpath: string; user: string }): Promise<VolumeTree> {
-    return this.#lock.run(o.name, async () => {
-      const record = findVolumeRecord(this.#o.store, o.name)
-      if (!record) throw notFound(`get ${o.name}: no such volume`)
-      if (record.driver !== LOCAL) return this.#mountByPlugin(record, o)
-      const { options } = record
-      await this.local.make(o.name, options)
-      return this.local.mount(o.name, { options, subpath: o.subpath, user: o.user })
-    })
+    return this.#mounts.mount(o)
   }
 
-  /** Never fails: a plugin that does is a line in the log, as in moby. */
-  async unmount(user: string, names: Iterable<string>): Promise<void> {
-    // All take their turn now: a mount for the same user that is asked for later comes later.
-    await Promise.all(
-      [...new Set(names)].map((name) => this.#lock.run(name, () => this.#unmount(name, user))),
-    )
+  unmount(user: string, names: Iterable<string>): Promise<void> {
+    return this.#mounts.unmount(user, names)
   }
 
-  async #unmount(name: string, user: string): Promise<void> {
-    this.local.unmount(name, user)
-    const record = findVolumeRecord(this.#o.store, name)
-    if (!record || record.driver === LOCAL) return
-    try {
-      await (await this.plugins.get(record.driver)).unmount(name, user)
-    } catch (error) {
-      this.#o.log(`volume ${name} not unmounted by ${record.driver}`, error)
-    }
-  }
-
-  /** Names of those, in order of name, that a container's process keeps a descriptor for. */
   keptMounted(names: Iterable<string>): string[] {
-    return [...new Set(names)].sort().filter((name) => {
-      const record = findVolumeRecord(this.#o.store, name)
-      return record !== undefined && this.local.keepsMounted(record)
-    })
+    return this.#mounts.keptMounted(names)
   }
 
   adopt(o: { name: string; user: string; keeper: number }): void {
-    const options = findVolumeRecord(this.#o.store, o.name)?.options ?? {}
-    this.local.adopt(o.name, { ...o, options })
+    this.#mounts.adopt(o)
   }
 
   mountpoint(name: string): string {
@@ -301,51 +265,6 @@ export class EngineVolumes implements Volumes {
     }
   }
 
-  async #mountByPlugin(
-    { name, driver }: VolumeRecord,
-    o: { subpath: string; user: string },
-  ): Promise<VolumeTree> {
-    const plugin = await this.plugins.get(driver)
-    let path = ''
-    try {
-      path = await plugin.mount(name, o.user)
-      if (!path.startsWith('/')) throw system(`plugin ${driver} told no mountpoint`)
-    } catch (error) {
-      throw system(`error while mounting volume '${path}': ${(error as Error).message}`, error)
-    }
-    try {
-      return await treeOf(this.#o.native, { path, subpath: o.subpath })
-    } catch (error) {
-      await plugin.unmount(name, o.user).catch(() => {})
-      throw error
-    }
-  }
-
-  /** false for one whose data is not a directory of ours alone. */
-  #fillApart(name: string, from: { root: number; path: string }): Promise<boolean> {
-    return this.#lock.run(name, async () => {
-      const record = findVolumeRecord(this.#o.store, name)
-      const holds = this.#holds.get(name) ?? 0
-      const alone = record?.users.length === 0 && holds === 1
-      if (!alone || record.driver !== LOCAL || this.local.keepsMounted(record)) return false
-      await this.local.fill(name, record.options, (path) => this.#fill({ path }, from))
-      return true
-    })
-  }
-
-  /** Only an empty one is filled. */
-  async #fill(to: VolumeTree['source'], from: { root: number; path: string }): Promise<void> {
-    const { native } = this.#o
-    const path = 'fd' in to ? `/proc/self/fd/${to.fd}` : to.path
-    if ((await readdir(path)).length > 0) return
-    const dest = 'fd' in to ? to.fd : native.openRoot(path)
-    try {
-      await native.copyTree({ ...from, dest })
-    } finally {
-      if (!('fd' in to)) native.closeFd(dest)
-    }
-  }
-
   #hold(name: string): () => void {
     this.#holds.set(name, (this.#holds.get(name) ?? 0) + 1)
     let held = true
@@ -406,9 +325,4 @@ function event(action: 'create' | 'destroy', name: string, driver: string): NewE
 
 function nameConflict(why: string): EngineError {
   return conflict(`${why}: volume name must be unique`)
-}
-
-function prefixed(what: string, error: unknown): unknown {
-  if (!(error instanceof EngineError)) return error
-  return new EngineError(error.kind, `${what}: ${error.message}`, { cause: error })
 }

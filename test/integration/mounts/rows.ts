@@ -297,6 +297,14 @@ export const rows: readonly Row[] = [
     prints: '33:44\n',
   },
   {
+    what: 'ids: on a file system that cannot',
+    set: { Binds: ['/proc:/b:idmap=uids=0-1-1;gids=0-1-1'] },
+    refused: [
+      500,
+      /failed to set MOUNT_ATTR_IDMAP on \/proc: invalid argument \(maybe the filesystem/,
+    ],
+  },
+  {
     what: 'ids: nonsense',
     set: { Binds: ['{host}/owned:/b:idmap=x'] },
     refused: [500, /^invalid mode: idmap=x: invalid idmap "x"/],

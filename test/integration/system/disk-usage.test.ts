@@ -52,6 +52,7 @@ test('sizes of images, containers and volumes, in the form of each version', asy
   await daemon.api.post('/volumes/create', { Name: 'idle' })
   const written = join(daemon.dataRoot, 'volumes/vol/_data/g')
   await until('the files', () => existsSync(written) && statSync(written).size === 50000)
+  await until('the log', async () => (await daemon.logs(id)).includes('logged'))
 
   const { body } = await daemon.api.get<Legacy>('/v1.51/system/df')
   assert.deepEqual(Object.keys(body).sort(), [

@@ -68,6 +68,10 @@ function launchReason(error: LaunchError, o: LaunchContext): string {
       return `${inInit(o)}chdir to cwd (${JSON.stringify(o.cwd)}) set in config.json failed: ${reason}`
     case 'mount':
       return `${inInit(o)}${mountReason(error, subject, o.sources?.get(subject))}`
+    case 'idmap': {
+      const source = o.sources?.get(subject) ?? ''
+      return `${inInit(o)}error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(subject)}: failed to set MOUNT_ATTR_IDMAP on ${source}: ${reason} (maybe the filesystem used doesn't support idmap mounts on this kernel?)`
+    }
     case 'apparmor':
       return `${inInit(o)}unable to apply apparmor profile: apparmor failed to apply profile: write /proc/thread-self/attr/apparmor/exec: ${reason}`
     default:

@@ -1,4 +1,4 @@
-import { EngineError, notFound, system } from '../../base/errors.ts'
+import { notFound, prefixed, system } from '../../base/errors.ts'
 import { KeyedLock } from '../../base/keyed-lock.ts'
 import { PluginClient } from './plugin-client.ts'
 import { findPlugin, type PluginDirectories, scanPlugins } from './plugin-registry.ts'
@@ -29,12 +29,7 @@ export class VolumePlugins {
       try {
         return await this.#activate(name, false)
       } catch (error) {
-        if (!(error instanceof EngineError)) throw error
-        throw new EngineError(
-          error.kind,
-          `error looking up volume plugin ${name}: ${error.message}`,
-          { cause: error },
-        )
+        throw prefixed(`error looking up volume plugin ${name}`, error)
       }
     })
   }
