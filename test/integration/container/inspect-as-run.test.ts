@@ -43,6 +43,7 @@ const lines: readonly string[] = [
   `-m 64m --memory-swap 100m --memory-swappiness 10 --cpu-period 50000 --cpu-quota 20000 busybox true`,
   `-v /tmp:/host:ro -v named:/data -v /anon --tmpfs /t:size=1m --shm-size 8m --read-only busybox true`,
   `--mount type=bind,src=/tmp,dst=/b,readonly,bind-propagation=rslave --mount type=volume,src=mm,dst=/m,volume-nocopy --mount type=tmpfs,dst=/t,tmpfs-size=1m,tmpfs-mode=1770 busybox true`,
+  `-v /tmp:/c:idmap --mount type=bind,src=/tmp,dst=/b,idmap=uids=0-1-1 --mount type=bind,src=/tmp,dst=/d,idmap busybox true`,
   `-p 127.0.0.1:28301:80 -p 28302:81/udp -p 82 --expose 99 -P busybox true`,
   `--network none --dns 10.0.0.1 --dns-search example.com --dns-option ndots:2 --add-host a:10.0.0.2 busybox true`,
   `--network host --uts host --pid host --ipc host --cgroupns host busybox true`,

@@ -52,6 +52,7 @@ function bindFields({ BindOptions: bind }: Mount): string[] {
     ...(bind.Propagation ? [`bind-propagation=${bind.Propagation}`] : []),
     ...(recursive ? [`bind-recursive=${recursive}`] : []),
     ...(bind.CreateMountpoint ? ['bind-create-src'] : []),
+    ...(bind.IDMap === undefined ? [] : [bind.IDMap ? `idmap=${bind.IDMap}` : 'idmap']),
   ]
 }
 
