@@ -10,6 +10,7 @@ import { NetworkError, isTransient, retryDelay } from '../registry/registry-erro
 import type { OpenBlob } from '../registry/repository.ts'
 import { type Response, networkError } from '../registry/transport.ts'
 import type { ContentPaths } from './content-paths.ts'
+import { noteTransient } from './transient-buffers.ts'
 
 /** Opens the body of the blob at an offset. */
 export type BlobSource = (offset: number, signal: AbortSignal) => Promise<OpenBlob>
@@ -184,6 +185,8 @@ async function* coalesce(response: Response, signal: AbortSignal): AsyncGenerato
       chunks.push(chunk)
       size += chunk.length
       if (size < PIECE) continue
+      // The network's chunks, and the piece that is made of them.
+      noteTransient(2 * size)
       yield Buffer.concat(chunks, size)
       chunks = []
       size = 0

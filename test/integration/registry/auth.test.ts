@@ -224,3 +224,41 @@ test('login: addresses, and registries that are none', async () => {
     await assert.rejects(login(own.host), { kind: 'system', message })
   }
 })
+
+const push = (rig: ImagesRig, host: string, auth: object): Promise<unknown> =>
+  rig.push(`${host}/pushed`, { tag: '1', auth })
+
+test('push: passwords and tokens, and who may only read', async () => {
+  await using tokens = await TokenServer.start()
+  tokens.users.set('reader', { password: 'x', may: () => ['pull'] })
+  await using basic = await startRegistry({ htpasswd: true })
+  await using real = await startRegistry({ tokens })
+  await using own = await FaultRegistry.start()
+  await using source = await FaultRegistry.start()
+  own.faults.push(tokens.guard())
+  source.add('app:1', await busyboxImage())
+  await using rig = await imagesRig()
+  await rig.pull(`${source.host}/app:1`)
+  for (const { host } of [basic, real, own]) {
+    await rig.images.backend.tag(`${source.host}/app:1`, { repo: `${host}/pushed`, tag: '1' })
+    await assert.rejects(push(rig, host, wrong), /unauthorized|authentication required/, host)
+    await push(rig, host, CREDENTIALS)
+    const found = await rig.images.registries.inspectDistribution(`${host}/pushed:1`, {
+      auth: CREDENTIALS,
+      signal: new AbortController().signal,
+    })
+    assert.match(found.Descriptor.digest, /^sha256:/)
+  }
+  for (const { host } of [real, own]) {
+    const reader = { username: 'reader', password: 'x' }
+    await assert.rejects(push(rig, host, reader), /denied|unauthorized/, host)
+    const elsewhere = tokens.issue('test', [{ repository: 'other', actions: ['pull', 'push'] }])
+    await assert.rejects(push(rig, host, { registrytoken: elsewhere }), /denied|unauthorized/, host)
+  }
+  const { IdentityToken = '' } = await rig.images.auth({ ...CREDENTIALS, serveraddress: own.host })
+  await push(rig, own.host, { identitytoken: IdentityToken })
+  // A token that has grown too old is renewed in the middle.
+  tokens.skewSeconds += 1000
+  await push(rig, own.host, CREDENTIALS)
+  assert.deepEqual(rig.problems, [])
+})
