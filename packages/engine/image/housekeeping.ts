@@ -1,19 +1,24 @@
-/** What is done every minute, in the background. */
+/** What is done every minute and every hour, in the background. */
 
 const EVERY_MS = 60_000
+const ROUNDS_OF_AN_HOUR = 60
+
+type Tasks = Readonly<Record<string, () => Promise<void>>>
+
+interface HousekeepingOptions {
+  tasks: Tasks
+  /** Not done in the first round: a start does the same. */
+  hourly: Tasks
+  onError: (what: string, error: unknown) => void
+}
 
 export class Housekeeping {
-  readonly #o: {
-    tasks: Readonly<Record<string, () => Promise<void>>>
-    onError: (what: string, error: unknown) => void
-  }
+  readonly #o: HousekeepingOptions
+  #round = 0
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
 
-  constructor(o: {
-    tasks: Readonly<Record<string, () => Promise<void>>>
-    onError: (what: string, error: unknown) => void
-  }) {
+  constructor(o: HousekeepingOptions) {
     this.#o = o
   }
 
@@ -28,7 +33,9 @@ export class Housekeeping {
   }
 
   async #run(): Promise<void> {
-    for (const [what, task] of Object.entries(this.#o.tasks)) {
+    const isFullHour = ++this.#round % ROUNDS_OF_AN_HOUR === 0
+    const tasks = { ...this.#o.tasks, ...(isFullHour && this.#o.hourly) }
+    for (const [what, task] of Object.entries(tasks)) {
       try {
         await task()
       } catch (error) {

@@ -184,6 +184,9 @@ export function createImages(o: ImagesOptions): Images {
       },
       'size of the database': () => store.compact(),
     },
+    hourly: {
+      'garbage of content': () => collectContentGarbage({ store, native, layers, onError }),
+    },
   })
   const keeper = new RemovedKeeper({ events, records, sweep, signal: closing.signal, onError })
   return {

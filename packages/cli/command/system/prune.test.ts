@@ -91,3 +91,15 @@ Are you sure you want to continue? [y/N] `,
     rmSync(config, { recursive: true })
   }
 })
+
+test('--content frees compressed layers and nothing else', async () => {
+  await using daemon = await FakeDaemon.start(() => ({
+    body: { BlobsDeleted: ['sha256:1'], SpaceReclaimed: 8 },
+  }))
+  const { stdout } = await runCli(['system', 'prune', '--content', '-f'], { host: daemon.host })
+  assert.equal(stdout, 'Deleted Blobs:\nsha256:1\n\nTotal reclaimed space: 8B\n')
+  assert.deepEqual(daemon.lines, ['POST /content/prune'])
+  const both = await runCli(['system', 'prune', '--content', '-a', '-f'], { host: daemon.host })
+  assert.deepEqual([both.code, daemon.lines.length], [1, 1])
+  assert.match(both.stderr, /--content stands alone/)
+})

@@ -7,6 +7,7 @@ import type { LayerStore } from '../../content/layer-store.ts'
 import { openLayerTar } from '../../content/layer-tar.ts'
 import type { EventLog } from '../../event/event-log.ts'
 import type { SaveOptions } from '../image-backend.ts'
+import type { ImageUse } from '../image-use.ts'
 import { imageEvent } from '../image-events.ts'
 import { parsePlatformText } from '../parse.ts'
 import { archiveBytes } from './archive-stream.ts'
@@ -18,6 +19,7 @@ export interface SaveContext extends SaveNamesContext {
   native: Native
   layers: LayerStore
   events: EventLog
+  use: ImageUse
 }
 
 /**
@@ -30,6 +32,7 @@ export async function saveImages(o: SaveContext, options: SaveOptions): Promise<
   // No await before this: what was found is held before anybody can remove it.
   const keys = named.flatMap(({ image }) => o.records.layers(image.id).map((layer) => layer.key))
   keys.forEach((key) => o.layers.pin(key))
+  for (const { image } of named) o.use.touch(image.id)
   const release = (): void => keys.forEach((key) => o.layers.unpin(key))
   try {
     const images: ImageToSave[] = []
