@@ -31,6 +31,8 @@ interface RetentionOptions {
   store: Store
   layers: Pick<LayerStore, 'flushUse' | 'isBlobInUse' | 'leaveBlobs' | 'removeStrayBlob'>
   space: () => Promise<Space>
+  /** Whether a blob is more than a cache: a layer cannot be made again without it. */
+  isNeeded: (digest: string) => Promise<boolean>
   onError: (what: string, error: unknown) => void
 }
 
@@ -87,6 +89,7 @@ export class BlobRetention {
       const batch: typeof order = []
       for (const blob of order.slice(at, at + BATCH)) {
         if (given.bytes >= enough) break
+        if (await this.#o.isNeeded(blob.digest)) continue
         if (layers.isBlobInUse(blob.digest)) continue
         batch.push(blob)
         given.bytes += blob.size

@@ -105,9 +105,9 @@ async function* checkLayers(
           ]),
       }
     if (!deep) continue
-    const damage = await layerDamage({ native: o.native, paths }, { key, diffId }, signal)
-    if (damage !== undefined && isThere())
-      yield { ...finding, kind: 'damaged', message: `layer ${key}: ${damage}` }
+    const tar = { key, diffId, blobDigest: blob ?? undefined }
+    const damage = await layerDamage({ native: o.native, paths }, tar, signal)
+    if (damage !== undefined && isThere()) yield { ...finding, kind: 'damaged', message: damage }
   }
 }
 

@@ -17,6 +17,7 @@ import type { Finding } from '../content/finding.ts'
 import { collectContentGarbage, layersLostByReboot } from '../content/garbage.ts'
 import { KeptBlobs } from '../content/kept-blobs.ts'
 import { LayerCompressor } from '../content/layer-compressor.ts'
+import { isBlobNeeded } from '../content/layer-verify.ts'
 import { LayerPuller } from '../content/layer-puller.ts'
 import { LayerPusher } from '../content/layer-pusher.ts'
 import { LayerStore } from '../content/layer-store.ts'
@@ -124,6 +125,7 @@ export function createImages(o: ImagesOptions): Images {
     layers,
     policy: o.config.contentRetention,
     space: () => spaceAt(paths.layers),
+    isNeeded: (digest) => isBlobNeeded({ store, paths }, digest),
     onError,
   })
   layers.onChange = () => retention.check()

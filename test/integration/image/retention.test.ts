@@ -42,6 +42,23 @@ test('prune of content frees all blobs, tells bytes, and images go on', async ()
   assert.deepEqual(rig.problems, [])
 })
 
+test('a blob that its layer cannot be made again from stays', async () => {
+  await using registry = await FaultRegistry.start()
+  await using rig = await imagesRig()
+  const tar = await tarOf([
+    { name: 'f', content: 'first' },
+    { name: 'f', content: 'second, which replaces it' },
+  ])
+  const layer = makeLayer(tar)
+  registry.add('twice:1', makeImage({ layers: [layer] }))
+  await rig.pull(`${registry.host}/twice:1`)
+  await pulled(rig, registry, 'once')
+  assert.equal((await rig.images.pruneContent()).digests.length, 1)
+  assert.deepEqual((await rig.files()).blobs, [layer.digest.slice('sha256:'.length)])
+  const signal = new AbortController().signal
+  for await (const finding of rig.images.check({ deep: true, signal })) assert.fail(finding.message)
+})
+
 test('drop: nothing stays after a pull, nor after a change of the configuration', async () => {
   await using registry = await FaultRegistry.start()
   await using rig = await imagesRig({ config: { contentRetention: 'drop' } })
