@@ -36,6 +36,7 @@
         "addon/kernel/chunk_sender.cc",
         "addon/kernel/decompressor.cc",
         "addon/kernel/deflate.cc",
+        "addon/kernel/huffman.cc",
         "addon/kernel/net.cc",
         "addon/kernel/netlink.cc",
         "addon/kernel/interface.cc",

@@ -9,14 +9,13 @@
 #include "kernel/args.h"
 #include "kernel/async.h"
 #include "kernel/binding.h"
+#include "kernel/huffman.h"
 
 namespace {
 
 constexpr int kHashBits = 15;
 constexpr int kMinMatch = 4, kMaxMatch = 258;
 constexpr int64_t kWindow = 32768;
-constexpr int kLiterals = 286, kDistances = 30, kEndOfBlock = 256;
-constexpr int kMaxBits = 15;
 // Tokens of one deflate block: enough to pay for its code, few enough to follow the data.
 constexpr size_t kTokens = 24 * 1024;
 // Without a match for so many bytes, every other one is skipped, and then more.
@@ -68,230 +67,6 @@ const Symbols& TheSymbols() {
   static const Symbols symbols;
   return symbols;
 }
-
-// ---- bits, least significant first ----
-
-class BitWriter {
- public:
-  explicit BitWriter(size_t capacity) : out_(capacity) {}
-
-  // At most 64 bits in all, of which a flush leaves up to 7.
-  void Add(uint64_t bits, int count) {
-    bits_ |= bits << count_;
-    count_ += count;
-  }
-
-  int Count() const { return count_; }
-
-  // Writes eight bytes, of which the whole ones count; `Reserve` made room.
-  void Flush() {
-    std::memcpy(out_.data() + at_, &bits_, 8);
-    at_ += count_ >> 3;
-    bits_ = count_ == 64 ? 0 : bits_ >> (count_ & ~7);
-    count_ &= 7;
-  }
-
-  void Align() {
-    Flush();
-    if (count_ > 0) count_ = 8;
-    Flush();
-  }
-
-  void Bytes(const uint8_t* bytes, size_t size) {
-    Reserve(size);
-    std::memcpy(out_.data() + at_, bytes, size);
-    at_ += size;
-  }
-
-  // Room for so many bytes more.
-  void Reserve(size_t size) {
-    if (at_ + size + 16 > out_.size()) out_.resize((at_ + size) * 3 / 2 + 64);
-  }
-
-  std::vector<uint8_t> Take() {
-    out_.resize(at_);
-    return std::move(out_);
-  }
-
- private:
-  std::vector<uint8_t> out_;
-  size_t at_ = 0;
-  uint64_t bits_ = 0;
-  int count_ = 0;
-};
-
-// ---- Huffman codes ----
-
-struct Code {
-  std::array<uint16_t, 288> bits = {};
-  std::array<uint8_t, 288> length = {};
-};
-
-// Lengths of at most `max` bits: those of a Huffman tree, where one is too long the tree is made
-// flatter until Kraft's sum is one again.
-void MakeLengths(const uint32_t* frequency, int symbols, int max, Code* code) {
-  struct Node {
-    uint64_t weight;
-    int parent;
-  };
-  std::array<int, 288> order;
-  int used = 0;
-  for (int symbol = 0; symbol < symbols; symbol++) {
-    code->length[symbol] = 0;
-    if (frequency[symbol] > 0) order[used++] = symbol;
-  }
-  if (used == 0) return;
-  if (used == 1) {
-    code->length[order[0]] = 1;
-    return;
-  }
-  std::sort(order.begin(), order.begin() + used, [&](int a, int b) {
-    return frequency[a] != frequency[b] ? frequency[a] < frequency[b] : a < b;
-  });
-  // Leaves in order of weight, then inner nodes in the order they are made, which is the same.
-  std::array<Node, 2 * 288> nodes;
-  for (int i = 0; i < used; i++) nodes[i] = {frequency[order[i]], 0};
-  int leaf = 0, inner = used, total = 2 * used - 1;
-  for (int next = used; next < total; next++) {
-    uint64_t weight = 0;
-    for (int child = 0; child < 2; child++) {
-      bool is_leaf = leaf < used && (inner >= next || nodes[leaf].weight <= nodes[inner].weight);
-      int taken = is_leaf ? leaf++ : inner++;
-      weight += nodes[taken].weight;
-      nodes[taken].parent = next;
-    }
-    nodes[next].weight = weight;
-  }
-  std::array<int, 2 * 288> depth;
-  std::array<int, 2 * 288> count = {};
-  depth[total - 1] = 0;
-  for (int i = total - 2; i >= 0; i--) {
-    depth[i] = depth[nodes[i].parent] + 1;
-    if (i < used) count[std::min(depth[i], max)]++;
-  }
-  int64_t sum = 0;
-  for (int length = 1; length <= max; length++) sum += int64_t{count[length]} << (max - length);
-  for (; sum > int64_t{1} << max; sum--) {
-    count[max]--;
-    int shorter = max - 1;
-    while (count[shorter] == 0) shorter--;
-    count[shorter]--;
-    count[shorter + 1] += 2;
-  }
-  // The rarest get the longest.
-  int at = 0;
-  for (int length = max; length > 0; length--)
-    for (int i = 0; i < count[length]; i++) code->length[order[at++]] = length;
-}
-
-// Canonical codes (RFC 1951 section 3.2.2), reversed as they are written.
-void MakeCodes(int symbols, Code* code) {
-  std::array<uint32_t, kMaxBits + 2> next = {};
-  std::array<uint32_t, kMaxBits + 1> count = {};
-  for (int symbol = 0; symbol < symbols; symbol++) count[code->length[symbol]]++;
-  count[0] = 0;
-  for (int length = 1; length <= kMaxBits; length++)
-    next[length + 1] = (next[length] + count[length]) << 1;
-  for (int symbol = 0; symbol < symbols; symbol++) {
-    int length = code->length[symbol];
-    if (length == 0) continue;
-    uint32_t value = next[length]++, reversed = 0;
-    for (int bit = 0; bit < length; bit++) reversed |= ((value >> bit) & 1) << (length - 1 - bit);
-    code->bits[symbol] = reversed;
-  }
-}
-
-// Some decoders want two codes, though one would do.
-void UseTwo(uint32_t* frequency, int symbols) {
-  int used = 0;
-  for (int symbol = 0; symbol < symbols; symbol++) used += frequency[symbol] > 0;
-  for (int symbol = 0; used < 2; symbol++) {
-    if (frequency[symbol] > 0) continue;
-    frequency[symbol] = 1;
-    used++;
-  }
-}
-
-// ---- the code lengths themselves, run-length coded (RFC 1951 section 3.2.7) ----
-
-struct CodeLengths {
-  struct Item {
-    uint8_t symbol, extra;
-  };
-  static constexpr std::array<uint8_t, 19> kOrder = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
-                                                     11, 4,  12, 3, 13, 2, 14, 1, 15};
-  std::vector<Item> items;
-  std::array<uint32_t, 19> frequency = {};
-  Code code;
-  int literals, distances, lengths = 19;
-
-  CodeLengths(const Code& literal, const Code& distance) {
-    literals = kLiterals;
-    while (literals > 257 && literal.length[literals - 1] == 0) literals--;
-    distances = kDistances;
-    while (distances > 1 && distance.length[distances - 1] == 0) distances--;
-    std::vector<uint8_t> all(literal.length.begin(), literal.length.begin() + literals);
-    all.insert(all.end(), distance.length.begin(), distance.length.begin() + distances);
-    for (size_t at = 0; at < all.size();) {
-      size_t run = 1;
-      while (at + run < all.size() && all[at + run] == all[at]) run++;
-      at += run;
-      Runs(all[at - 1], run);
-    }
-    UseTwo(frequency.data(), 19);
-    MakeLengths(frequency.data(), 19, 7, &code);
-    MakeCodes(19, &code);
-    while (lengths > 4 && code.length[kOrder[lengths - 1]] == 0) lengths--;
-  }
-
-  size_t Bits() const {
-    size_t bits = 5 + 5 + 4 + 3 * lengths;
-    for (int symbol = 0; symbol < 19; symbol++) bits += frequency[symbol] * code.length[symbol];
-    return bits + 2 * frequency[16] + 3 * frequency[17] + 7 * frequency[18];
-  }
-
-  void Write(BitWriter* out) const {
-    out->Add(literals - 257, 5);
-    out->Add(distances - 1, 5);
-    out->Add(lengths - 4, 4);
-    for (int i = 0; i < lengths; i++) {
-      out->Flush();
-      out->Add(code.length[kOrder[i]], 3);
-    }
-    for (const Item& item : items) {
-      out->Flush();
-      out->Add(code.bits[item.symbol], code.length[item.symbol]);
-      if (item.symbol >= 16)
-        out->Add(item.extra, item.symbol == 16 ? 2 : item.symbol == 17 ? 3 : 7);
-    }
-    out->Flush();
-  }
-
- private:
-  void Put(int symbol, int extra = 0) {
-    items.push_back({static_cast<uint8_t>(symbol), static_cast<uint8_t>(extra)});
-    frequency[symbol]++;
-  }
-
-  void Runs(int length, size_t run) {
-    if (length != 0) {
-      Put(length);
-      run--;
-    }
-    while (run >= 3) {
-      if (length != 0) {
-        size_t part = std::min<size_t>(run, 6);
-        Put(16, part - 3);
-        run -= part;
-      } else {
-        size_t part = std::min<size_t>(run, 138);
-        part <= 10 ? Put(17, part - 3) : Put(18, part - 11);
-        run -= part;
-      }
-    }
-    for (; run > 0; run--) Put(length);
-  }
-};
 
 // ---- matches ----
 
@@ -489,7 +264,11 @@ Napi::Value DeflateForJavaScript(const Napi::CallbackInfo& info) {
         return Failure{};
       },
       [made](Napi::Env env) -> Napi::Value {
-        return Napi::Buffer<uint8_t>::Copy(env, made->data(), made->size());
+        // The buffer lives on what was made, which is not copied again.
+        return Napi::Buffer<uint8_t>::New(
+            env, made->data(), made->size(),
+            [](Napi::Env, uint8_t*, std::shared_ptr<std::vector<uint8_t>>* owner) { delete owner; },
+            new std::shared_ptr<std::vector<uint8_t>>(made));
       });
 }
 

@@ -31,7 +31,7 @@ export interface LayerPush {
 }
 
 /** Bytes read of a file at a time. */
-const PIECE = 256 * 1024
+const PIECE = 1024 * 1024
 /** Forms of a layer that a repository is asked for. */
 const MAX_FORMS = 4
 

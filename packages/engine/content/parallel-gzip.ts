@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os'
 import { crc32 } from 'node:zlib'
 
-const BLOCK = 512 * 1024
+const BLOCK = 1024 * 1024
 /** What deflate can refer back to (RFC 1951). */
 const WINDOW = 32 * 1024
 /** Method deflate, no name, no time, "fastest", unknown system (RFC 1952 section 2.3). */
@@ -23,24 +23,30 @@ export async function* parallelGzip(
   o: { deflate: Deflate; threads?: number },
 ): AsyncGenerator<Uint8Array> {
   const atOnce = Math.max(1, o.threads ?? availableParallelism()) + 1
-  const queue: Array<Promise<Uint8Array>> = []
+  const queue: Array<{ deflated: Promise<Uint8Array>; block: Block }> = []
+  // Blocks whose memory serves again: pages that are new cost as much as filling them.
+  const free: Buffer[] = []
   let crc = 0
   let size = 0
   yield HEADER
   try {
-    for await (const block of blocksOf(source)) {
+    for await (const block of blocksOf(source, free)) {
       const deflated = o.deflate(block)
       // Awaited in its turn, which may be after another one failed.
       deflated.catch(() => {})
-      queue.push(deflated)
+      queue.push({ deflated, block })
       const bytes = block.data.subarray(block.start)
       crc = crc32(bytes, crc)
       size += bytes.length
-      if (queue.length >= atOnce) yield (await queue.shift()) ?? LAST_BLOCK
+      const first = queue.length < atOnce ? undefined : queue.shift()
+      if (!first) continue
+      yield await first.deflated
+      // The one after it has its window already.
+      if (first.block.start === WINDOW) free.push(first.block.data)
     }
-    for (const deflated of queue) yield await deflated
+    for (const { deflated } of queue) yield await deflated
   } finally {
-    await Promise.allSettled(queue)
+    await Promise.allSettled(queue.map(({ deflated }) => deflated))
   }
   yield LAST_BLOCK
   yield trailer(crc, size)
@@ -48,13 +54,13 @@ export async function* parallelGzip(
 
 interface Block {
   /** The window before it, then its own bytes from `start` on. */
-  data: Uint8Array
+  data: Buffer
   start: number
 }
 
 /** Cuts or joins what comes into blocks, each in memory of its own. */
-async function* blocksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Block> {
-  let data = Buffer.allocUnsafeSlow(BLOCK)
+async function* blocksOf(source: AsyncIterable<Uint8Array>, free: Buffer[]): AsyncGenerator<Block> {
+  let data: Buffer = Buffer.allocUnsafeSlow(BLOCK)
   let [start, filled] = [0, 0]
   for await (const chunk of source) {
     for (let at = 0; at < chunk.length;) {
@@ -65,7 +71,7 @@ async function* blocksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Bloc
       if (filled < data.length) continue
       yield { data, start }
       const window = data.subarray(-WINDOW)
-      data = Buffer.allocUnsafeSlow(WINDOW + BLOCK)
+      data = free.pop() ?? Buffer.allocUnsafeSlow(WINDOW + BLOCK)
       data.set(window)
       start = filled = WINDOW
     }
