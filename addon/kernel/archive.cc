@@ -202,6 +202,40 @@ Napi::Value ReadBody(const Napi::CallbackInfo& info, const SharedIncoming& incom
       });
 }
 
+// Into the caller's memory, which stays where it is until then: what is there, until less than what
+// one call may give has room.
+Napi::Value ReadBodyInto(const Napi::CallbackInfo& info, const SharedIncoming& incoming) {
+  auto memory = info[0].As<Napi::Uint8Array>();
+  auto pin = std::make_shared<Napi::ObjectReference>(Napi::Persistent(memory.As<Napi::Object>()));
+  uint8_t* start = memory.Data();
+  const size_t capacity = memory.ByteLength();
+  auto size = std::make_shared<size_t>(0);
+  auto progress = std::make_shared<Progress>(Progress::kMore);
+  return RunOnThread(
+      info.Env(),
+      [incoming, start, capacity, size, progress] {
+        std::lock_guard lock(incoming->mutex);
+        while (*progress == Progress::kMore && capacity - *size >= SocketBody::kBuffer) {
+          Failure failure = incoming->body.PumpOnce(
+              [&](const uint8_t* bytes, size_t n) {
+                if (n > capacity - *size) return Failure{ENOBUFS, "recv", {}};
+                memcpy(start + *size, bytes, n);
+                *size += n;
+                return Failure{};
+              },
+              progress.get());
+          if (failure) return failure;
+        }
+        return Failure{};
+      },
+      [pin, size, progress](Napi::Env env) -> Napi::Value {
+        Napi::Object result = Napi::Object::New(env);
+        result["size"] = static_cast<double>(*size);
+        result["progress"] = ProgressName(*progress);
+        return result;
+      });
+}
+
 Napi::Value SocketBodyCall(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto o = info[0].As<Napi::Object>();
@@ -214,6 +248,8 @@ Napi::Value SocketBodyCall(const Napi::CallbackInfo& info) {
       env, new SharedIncoming(incoming), [](Napi::Env, SharedIncoming* held) { delete held; });
   result["read"] = Napi::Function::New(
       env, [incoming](const Napi::CallbackInfo& info) { return ReadBody(info, incoming); });
+  result["readInto"] = Napi::Function::New(
+      env, [incoming](const Napi::CallbackInfo& info) { return ReadBodyInto(info, incoming); });
   result["close"] = Napi::Function::New(env, [incoming](const Napi::CallbackInfo& info) {
     return RunOnThread(info.Env(), [incoming] {
       std::lock_guard lock(incoming->mutex);

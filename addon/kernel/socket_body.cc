@@ -8,7 +8,6 @@
 
 namespace {
 
-constexpr size_t kBuffer = 1 << 20;
 constexpr size_t kMaxLine = 4096;
 constexpr int kMaxTrailers = 64;
 // A call's share; then other work may have the thread.

@@ -21,6 +21,8 @@ const char* ProgressName(Progress progress);
 
 class SocketBody {
  public:
+  // What one call of PumpOnce gives is no more, unless `head` was.
+  static constexpr size_t kBuffer = 1 << 20;
   using Sink = std::function<Failure(const uint8_t*, size_t)>;
 
   // `head` is what was read of the body already; `length` is negative for a chunked one.

@@ -184,6 +184,7 @@ export class FakeNative {
       })),
       socketBody: this.#sync('socketBody', () => ({
         read: async () => ({ data: Buffer.alloc(0), progress: 'done' as const }),
+        readInto: async () => ({ size: 0, progress: 'done' as const }),
         close: async () => {},
       })),
       tarUnpacker: this.#sync('tarUnpacker', () => ({

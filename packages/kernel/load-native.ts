@@ -208,6 +208,8 @@ function guardDecompressor(raw: Decompressor): Decompressor {
   return { push: (chunk) => raw.push(chunk), pull, whole: () => raw.whole() }
 }
 
+const BODY_PART = 1024 * 1024
+
 /** C++ knows a body by its handle. */
 const handles = new WeakMap<SocketBody, SocketBody>()
 
@@ -216,7 +218,14 @@ function guardBody(raw: SocketBody): SocketBody {
     () => {},
     () => raw.read(),
   ) as SocketBody['read']
-  const body = { read, close: () => raw.close() }
+  const readInto = guardAsync(
+    (memory) => {
+      if (!(memory instanceof Uint8Array) || memory.length < BODY_PART)
+        throw new TypeError('memory must be a Uint8Array of at least 1 MiB')
+    },
+    (memory) => raw.readInto(memory as Uint8Array),
+  ) as SocketBody['readInto']
+  const body = { read, readInto, close: () => raw.close() }
   handles.set(body, (raw as SocketBody & { handle: SocketBody }).handle)
   return body
 }

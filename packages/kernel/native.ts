@@ -405,6 +405,8 @@ export type Progress = 'more' | 'blocked' | 'done'
 export interface SocketBody {
   /** What is there, decoded. EPIPE when the peer ends within the body, EBADMSG for bad chunks. */
   read(): Promise<{ data: Buffer; progress: Progress }>
+  /** As `read`, into memory of the caller's, of at least 1 MiB; waits a moment for more to fill it. */
+  readInto(memory: Uint8Array): Promise<{ size: number; progress: Progress }>
   close(): Promise<void>
 }
 

@@ -15,25 +15,28 @@ import { HttpError } from './errors.ts'
 
 const DOWNLOAD =
   /^(?:\/v\d+\.\d+)?\/(?:containers\/[^/?]+\/(?:archive|export)|images\/(?:[^?]+\/)?get)(?:\?|$)/
+const LOAD = /^(?:\/v\d+\.\d+)?\/images\/load(?:\?|$)/
 const UPLOAD = /^(?:\/v\d+\.\d+)?\/containers\/[^/]+\/archive(?:\?|$)/
 
 /** All of a log that has an end: a few last lines are not worth a connection. */
 const LOGS = /^(?:\/v\d+\.\d+)?\/containers\/[^/?]+\/logs\?/
 const NOT_ALL = /[?&](?:follow|details|format)=|[?&]tail=(?!all(?:&|$))/
 
+const PATHS = { GET: DOWNLOAD, PUT: UPLOAD, POST: LOAD } as const
+
 export const bulkEncodings = ['gzip', 'deflate'] as const
 
 export function isBulk(request: IncomingMessage): boolean {
   const { method, url = '', headers, socket } = request
-  if (method !== 'GET' && method !== 'PUT') return false
+  if (method !== 'GET' && method !== 'PUT' && method !== 'POST') return false
   const logs = method === 'GET' && LOGS.test(url) && !NOT_ALL.test(url)
-  if (!logs && !(method === 'GET' ? DOWNLOAD : UPLOAD).test(url)) return false
+  if (!logs && !PATHS[method].test(url)) return false
   if (request.httpVersion !== '1.1' || socket instanceof TLSSocket) return false
   if (headers.upgrade !== undefined) return false
   // Which may ask for JSON.
   if (logs) return !headers.accept?.includes('json')
   return (
-    method === 'PUT' ||
+    method !== 'GET' ||
     acceptedEncoding(headers['accept-encoding'] ?? '', bulkEncodings) === undefined
   )
 }

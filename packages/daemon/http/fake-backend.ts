@@ -167,7 +167,7 @@ export function fakeBackend(): FakeBackend {
       },
       load: async (o) => {
         await note('load')({ ...o, body: undefined })
-        o.body.resume()
+        if ('resume' in o.body) o.body.resume()
         o.progress({ stream: 'Loaded image: busybox:latest\n' })
       },
       list: async (o) => {

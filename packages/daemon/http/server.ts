@@ -154,7 +154,7 @@ class Listener {
     response.assignSocket(socket)
     response.once('finish', () => {
       response.detachSocket(socket)
-      if (request.method === 'PUT') linger(socket)
+      if (request.method !== 'GET' && isBulk(request)) linger(socket)
       else socket.destroySoon()
     })
     socket.once('error', () => socket.destroy())

@@ -1,7 +1,7 @@
 /** What images offer to whoever speaks to clients; the daemon's routes ask for the same by structure. */
 import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
 import type { Readable } from 'node:stream'
-import type { Filters, TarSource } from '../backend-types.ts'
+import type { Filters, SocketBody, TarSource } from '../backend-types.ts'
 import type {
   AuthConfig,
   ImageDeleteResponseItem,
@@ -51,7 +51,7 @@ export interface PushOptions {
 
 export interface LoadOptions {
   /** docker-archive, OCI layout or both, plain or gzip, zstd, xz, bzip2. */
-  body: Readable
+  body: Readable | SocketBody
   /** `os/arch[/variant]`; several take what they name and no more. */
   platforms: readonly string[]
   /** No progress bars, only what was loaded. */

@@ -15,7 +15,8 @@ export function imageArchiveRoutes(images: ImageBackend): Routes {
     ImageLoad: async (x) => {
       const platforms = platformsOf(x)
       const quiet = flagOr(x.query, 'quiet', true)
-      const { stream: body, signal } = x
+      const body = (await x.bulk?.body()) ?? x.stream
+      const { signal } = x
       await new ProgressStream(x, { errorsInBand: true }).run((progress) =>
         images.load({ body, platforms, quiet, signal, progress }),
       )

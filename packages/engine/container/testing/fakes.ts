@@ -196,6 +196,7 @@ export class FakeKernel {
     decompressor: () => ({ push() {}, pull: async () => undefined, whole: () => true }),
     socketBody: () => ({
       read: async () => ({ data: Buffer.alloc(0), progress: 'done' as const }),
+      readInto: async () => ({ size: 0, progress: 'done' as const }),
       close: async () => {},
     }),
     waitReadable: () => ({ readable: Promise.resolve(true), cancel: () => {} }),

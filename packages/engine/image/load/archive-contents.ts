@@ -9,6 +9,7 @@ import { EngineError, system } from '../../base/errors.ts'
 import { RollbackScope } from '../../base/scope.ts'
 import { compressionOf } from '../../content/inflate.ts'
 import { type LayerMakerContext, unpackTar } from '../../content/layer-maker.ts'
+import type { SocketBody } from '../../backend-types.ts'
 import type { Progress } from '../image-backend.ts'
 import { ArchiveLayer, BlobKeeper } from './archive-layer.ts'
 import { LayerProgress } from './layer-progress.ts'
@@ -62,7 +63,7 @@ export class ArchiveContents implements AsyncDisposable {
   /** Reads to the end. Throws what is wrong with the archive itself, and leaves nothing then. */
   static async read(
     o: ContentsContext,
-    body: Readable,
+    body: Readable | SocketBody,
     { signal, progress }: { signal: AbortSignal; progress: Progress | undefined },
   ): Promise<ArchiveContents> {
     const contents = new ArchiveContents(o, signal, progress)

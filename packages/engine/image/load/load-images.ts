@@ -28,7 +28,7 @@ export async function loadImages(o: LoadContext, options: LoadOptions): Promise<
     await load(o, options)
   } catch (error) {
     // Whoever still sends must get to read the answer.
-    body.resume()
+    if ('resume' in body) body.resume()
     // What was placed for an image that did not come to be.
     await o.layers.sweep()
     if (signal.aborted) throw cancelled('context canceled', error)

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 const PIECE = 1024 * 1024
 const LENT = 4 * PIECE
 
-/** The stream is left as it is when reading stops early: whoever stops drains. */
+/** Chunks are copied, as their memory is lent. The stream is left as it is when reading stops early: whoever stops drains. */
 export class MemberReader {
   readonly size: number
   readonly #chunks: AsyncIterator<Uint8Array>
@@ -25,7 +25,7 @@ export class MemberReader {
 
   /** At most 1 MiB, the caller's to keep; undefined at the end. */
   async next(): Promise<Buffer | undefined> {
-    return this.#take() ?? (await this.#gather(PIECE, () => Buffer.allocUnsafeSlow(PIECE)))
+    return this.#take() ?? (await this.#gather(PIECE, () => this.#allocate(PIECE)))
   }
 
   /**
@@ -33,10 +33,13 @@ export class MemberReader {
    * memory for every piece has V8 mark its heap over and over.
    */
   async nextLent(): Promise<Buffer | undefined> {
-    return (
-      this.#take() ??
-      (await this.#gather(LENT, () => (this.#lent ??= Buffer.allocUnsafeSlow(LENT))))
-    )
+    const allocate = (): Buffer => (this.#lent ??= this.#allocate(LENT))
+    return this.#take() ?? (await this.#gather(LENT, allocate))
+  }
+
+  /** Most members are small. */
+  #allocate(most: number): Buffer {
+    return Buffer.allocUnsafeSlow(Math.min(most, this.size - this.read))
   }
 
   #take(): Buffer | undefined {
@@ -53,11 +56,6 @@ export class MemberReader {
       this.#rest = undefined
       if (!chunk) break
       const room = most - size
-      if (!piece && (chunk.length >= most || chunk.length === this.size - this.read)) {
-        size = chunk.length
-        piece = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-        break
-      }
       piece ??= allocate()
       if (chunk.length > room) this.#rest = chunk.subarray(room)
       piece.set(chunk.length > room ? chunk.subarray(0, room) : chunk, size)

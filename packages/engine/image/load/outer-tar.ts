@@ -1,13 +1,13 @@
 /** The outer archive as members: any compression, nothing kept but the member at work. */
 import { once } from 'node:events'
-import { type Readable, Writable } from 'node:stream'
-import { finished } from 'node:stream/promises'
+import type { Readable } from 'node:stream'
 import type { Native } from '@tdocker/kernel'
 import { type Header, extract } from 'tar-stream'
+import type { SocketBody } from '../../backend-types.ts'
 import { EngineError, system } from '../../base/errors.ts'
-import { Inflater } from '../../content/inflate.ts'
 import { reasonOf } from '../../content/unpack-error.ts'
 import { MemberReader } from './member-reader.ts'
+import { pump } from './pump.ts'
 
 export interface OuterMember {
   header: Header
@@ -20,14 +20,19 @@ export interface OuterMember {
  */
 export async function readOuterTar(
   native: Native,
-  body: Readable,
+  body: Readable | SocketBody,
   signal: AbortSignal,
   visit: (member: OuterMember) => Promise<void>,
 ): Promise<void> {
   const parser = extract({})
   const closed = new Promise<void>((resolve) => parser.once('close', resolve))
-  const pumped = pump(native, body, signal, async (chunk) => {
-    if (!parser.write(chunk)) await Promise.race([once(parser, 'drain'), closed])
+  let isOpen = false
+  const pumped = pump(native, body, {
+    signal,
+    lend: () => isOpen,
+    sink: async (chunk) => {
+      if (!parser.write(chunk)) await Promise.race([once(parser, 'drain'), closed])
+    },
   }).then(
     () => parser.end(undefined),
     (error: unknown) => parser.destroy(error as Error),
@@ -35,48 +40,17 @@ export async function readOuterTar(
   try {
     for await (const entry of parser) {
       const { header } = entry
+      isOpen = true
       const content = new MemberReader(entry as unknown as Readable, header.size ?? 0)
       await visit({ header, content })
       await content.drain()
+      isOpen = false
     }
     await pumped
   } catch (error) {
     throw archiveError(error)
   } finally {
     parser.destroy()
-  }
-}
-
-/** Chunk by chunk: an iterator would join what has gathered, which costs a copy of everything. */
-async function pump(
-  native: Native,
-  body: Readable,
-  signal: AbortSignal,
-  sink: (chunk: Uint8Array) => Promise<void>,
-): Promise<void> {
-  const inflater = new Inflater(sink, (format) => native.decompressor(format))
-  const writable = new Writable({
-    write: (chunk: Uint8Array, _encoding, done) =>
-      void inflater.write(chunk).then(() => done(), done),
-    final: (done) => void inflater.end().then(() => done(), done),
-  })
-  const stop = (error: Error): void => void writable.destroy(error)
-  const onAbort = (): void => stop(signal.reason as Error)
-  const onClose = (): void => {
-    if (!body.readableEnded) stop(new Error('unexpected EOF'))
-  }
-  signal.addEventListener('abort', onAbort, { once: true })
-  body.on('error', stop).on('close', onClose)
-  try {
-    signal.throwIfAborted()
-    if (body.destroyed) throw new Error('unexpected EOF')
-    body.pipe(writable)
-    await finished(writable)
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    body.unpipe(writable)
-    body.off('close', onClose)
-    inflater.abort()
   }
 }
 
