@@ -9,4 +9,10 @@ export const ownOperations: readonly Operation[] = [
   { id: 'ContentPrune', method: 'POST', path: '/content/prune', tag: 'System' },
   { id: 'SystemFsck', method: 'POST', path: '/fsck', tag: 'System' },
   { id: 'ImageLastUsed', method: 'GET', path: '/images/last-used', tag: 'Image' },
+  {
+    id: 'DistributionReferrers',
+    method: 'GET',
+    path: '/distribution/{name}/referrers',
+    tag: 'Distribution',
+  },
 ]

@@ -21,6 +21,15 @@ export interface DistributionPlatform {
   variant?: string
 }
 
+/** `GET /distribution/{name}/referrers`, of ours: an image index (image-spec) of what refers to it. */
+export interface DistributionReferrers {
+  schemaVersion: 2
+  mediaType: string
+  manifests: Array<
+    DistributionDescriptor & { artifactType?: string; annotations?: Record<string, string> }
+  >
+}
+
 /** One hit of `GET /images/search`. */
 export interface SearchResult {
   star_count: number

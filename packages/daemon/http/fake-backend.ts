@@ -198,6 +198,11 @@ export function fakeBackend(): FakeBackend {
         const mediaType = 'application/vnd.oci.image.index.v1+json'
         return { Descriptor: { mediaType, digest: imageId, size: 7 }, Platforms: null }
       },
+      referrers: async (...args) => {
+        await note('referrers')(...args)
+        const mediaType = 'application/vnd.oci.image.index.v1+json'
+        return { schemaVersion: 2, mediaType, manifests: [] }
+      },
       search: async (o) => {
         await note('search')(o)
         return []

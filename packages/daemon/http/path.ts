@@ -42,7 +42,7 @@ const named: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     POST: ['/push', '/tag'],
     DELETE: [''],
   },
-  '/distribution/': { GET: ['/json'] },
+  '/distribution/': { GET: ['/json', '/referrers'] },
   '/plugins/': {
     GET: ['/json'],
     POST: ['/enable', '/disable', '/push', '/set', '/upgrade'],

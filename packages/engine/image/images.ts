@@ -23,7 +23,7 @@ import { LayerPusher } from '../content/layer-pusher.ts'
 import { LayerStore } from '../content/layer-store.ts'
 import { SharedTransfers } from '../content/shared-transfers.ts'
 import type { EventLog } from '../event/event-log.ts'
-import { inspectDistribution } from '../registry/distribution-inspect.ts'
+import { inspectDistribution, inspectReferrers } from '../registry/distribution-inspect.ts'
 import type { RegistryBackend } from '../registry/registry-backend.ts'
 import { RegistryClient, type RegistryClientOptions } from '../registry/registry-client.ts'
 import { RegistryConfig, type RegistryOptions } from '../registry/registry-config.ts'
@@ -226,6 +226,7 @@ export function createImages(o: ImagesOptions): Images {
     commits: imageCommits(context),
     registries: {
       inspectDistribution: (name, options) => inspectDistribution(registry, name, options),
+      referrers: (name, options) => inspectReferrers(registry, name, options),
       search: (options) => registry.search(options),
     },
     auth: (config) =>

@@ -1,5 +1,10 @@
 /** `GET /distribution/{name}/json`: a manifest in its registry (moby: daemon/server/router/distribution). */
-import type { AuthConfig, DistributionInspect, DistributionPlatform } from '@tdocker/api'
+import type {
+  AuthConfig,
+  DistributionInspect,
+  DistributionPlatform,
+  DistributionReferrers,
+} from '@tdocker/api'
 import {
   type ImageManifest,
   InvalidManifest,
@@ -14,20 +19,43 @@ import {
 } from '@tdocker/oci'
 import { EngineError, invalidParameter, system } from '../base/errors.ts'
 import type { RegistryClient } from './registry-client.ts'
+import { listReferrers } from './referrers.ts'
 import { RegistryError, plainError } from './registry-error.ts'
 import { type FetchedManifest, MAX_CONFIG, type Repository } from './repository.ts'
 
-/** Errors are the registry's own words, with the status that they stand for. */
-export async function inspectDistribution(
+export function inspectDistribution(
   registry: RegistryClient,
   name: string,
   o: { auth?: AuthConfig; signal: AbortSignal },
 ): Promise<DistributionInspect> {
+  return visitNamed(registry, name, o, (repository, reference) =>
+    inspect(repository, reference, o.signal),
+  )
+}
+
+/** `GET /distribution/{name}/referrers` */
+export function inspectReferrers(
+  registry: RegistryClient,
+  name: string,
+  o: { artifactType: string; auth?: AuthConfig; signal: AbortSignal },
+): Promise<DistributionReferrers> {
+  return visitNamed(registry, name, o, (repository, reference) =>
+    listReferrers(repository, reference, o),
+  )
+}
+
+/** Errors are the registry's own words, with the status that they stand for. */
+async function visitNamed<T>(
+  registry: RegistryClient,
+  name: string,
+  o: { auth?: AuthConfig; signal: AbortSignal },
+  visit: (repository: Repository, reference: Reference) => Promise<T>,
+): Promise<T> {
   const reference = parse(name)
   if (familiarName(reference) === 'scratch') throw invalidParameter("'scratch' is a reserved name")
   try {
     return await registry.visit(reference, { auth: o.auth, signal: o.signal }, (repository) =>
-      inspect(repository, reference, o.signal),
+      visit(repository, reference),
     )
   } catch (error) {
     const told = plainError(error)

@@ -1,5 +1,10 @@
 /** What registries offer to whoever speaks to clients. */
-import type { AuthConfig, DistributionInspect, SearchResult } from '@tdocker/api'
+import type {
+  AuthConfig,
+  DistributionInspect,
+  DistributionReferrers,
+  SearchResult,
+} from '@tdocker/api'
 import type { Filters } from '../backend-types.ts'
 
 export interface SearchOptions {
@@ -18,5 +23,10 @@ export interface RegistryBackend {
     name: string,
     o: { auth?: AuthConfig; signal: AbortSignal },
   ): Promise<DistributionInspect>
+  /** Signatures and other artifacts that refer to what the name says. */
+  referrers(
+    name: string,
+    o: { artifactType: string; auth?: AuthConfig; signal: AbortSignal },
+  ): Promise<DistributionReferrers>
   search(o: SearchOptions): Promise<SearchResult[]>
 }

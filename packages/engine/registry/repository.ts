@@ -278,7 +278,7 @@ function tagsIn(body: Buffer): string[] {
 }
 
 /** RFC 8288 `Link: <…>; rel="next"`, only on the same origin: it is asked with our credentials. */
-function nextPage(response: Response): URL | undefined {
+export function nextPage(response: Response): URL | undefined {
   const target = /<([^>]*)>/.exec(headerOf(response, 'link'))?.[1]
   if (target === undefined) return undefined
   const next = new URL(target, response.url)

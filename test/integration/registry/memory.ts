@@ -32,7 +32,8 @@ class BigLayer {
   }
 
   *pieces(): Generator<Buffer> {
-    yield this.#head
+    const head = this.#head
+    yield head
     for (let at = 0; at < this.#size; at += this.#noise.length) yield this.#noise
     yield Buffer.alloc(2 * BLOCK)
   }

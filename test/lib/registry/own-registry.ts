@@ -102,7 +102,8 @@ export class FaultRegistry implements AsyncDisposable {
     const match = /^\/v2\/(.+)\/(manifests|blobs|tags|referrers)\/(.+)$/.exec(url.pathname)
     const [, repository = '', kind, target = ''] = match ?? []
     if (kind === 'tags') return this.#tags(repository, response)
-    if (kind === 'referrers' && !this.#options.noReferrers) {
+    if (kind === 'referrers') {
+      if (this.#options.noReferrers) return void response.writeHead(404).end()
       const of = { subject: target, artifactType: url.searchParams.get('artifactType') ?? '' }
       return referrersOf(response, this.manifestsOf(repository), of)
     }

@@ -11,6 +11,10 @@ export function registryRoutes(registries: RegistryBackend): Routes {
   return {
     DistributionInspect: async (x) =>
       x.json(200, await registries.inspectDistribution(x.param('name'), asked(x))),
+    DistributionReferrers: async (x) => {
+      const artifactType = text(x.query, 'artifactType')
+      x.json(200, await registries.referrers(x.param('name'), { artifactType, ...asked(x) }))
+    },
     ImageSearch: async (x) => {
       const limit = searchLimit(x)
       const filters = parseFilters(text(x.query, 'filters'), 'ImageSearch')
