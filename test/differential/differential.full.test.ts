@@ -16,6 +16,7 @@ import { TestDaemon } from '../lib/test-daemon.ts'
 import type { Group } from './call.ts'
 import { creation, plugins } from './calls/create.ts'
 import { lifecycle } from './calls/lifecycle.ts'
+import { networks } from './calls/networks.ts'
 import { old } from './calls/old.ts'
 import { queries } from './calls/queries.ts'
 import { reads } from './calls/reads.ts'
@@ -33,6 +34,7 @@ const groups: readonly Group[] = [
   ...verbs,
   ...objects,
   ...volumes,
+  ...networks,
   ...reads,
   ...queries,
   ...old,

@@ -83,7 +83,7 @@ export const explained: readonly Explanation[] = [
     why: 'the row comes before the directory, so what cannot be made was made and is destroyed',
   },
   {
-    call: /(refused|joined|volume options|^mount .*|^bind .*|kinds) \/ events/,
+    call: /(refused|joined|volume options|^mount .*|^bind .*|kinds|templates|addresses) \/ events/,
     where: /^network /,
     why: 'a start that is refused may have connected the network already; dockerd tells only the end of it',
   },
@@ -106,11 +106,6 @@ export const explained: readonly Explanation[] = [
     call: /networks \/ (list|bridge)/,
     where: /network\.driver\.mtu$/,
     why: 'the bridge has the MTU of the host',
-  },
-  {
-    call: /networks \/ create nameless/,
-    where: /./,
-    why: 'networks of users are not made yet',
   },
   {
     call: /system \/ info/,

@@ -16,6 +16,9 @@ export const EmptyStruct = Type.Object({}, { go: 'struct {}' })
 /** An IP address, or empty. */
 export const Address = Type.String({ go: 'netip.Addr' })
 
+/** A block of IP addresses, or empty. */
+export const Prefix = Type.String({ go: 'netip.Prefix' })
+
 /** A MAC address, or empty. */
 export const HardwareAddress = Type.String({ go: 'network.HardwareAddr' })
 

@@ -1,12 +1,13 @@
 import { Type, type Static } from 'typebox'
 import { EndpointSettings } from './container.ts'
+import { Address, Prefix } from './go.ts'
 
 export const IPAMConfig = Type.Object(
   {
-    Subnet: Type.Optional(Type.String()),
-    IPRange: Type.Optional(Type.String()),
-    Gateway: Type.Optional(Type.String()),
-    AuxiliaryAddresses: Type.Optional(Type.Record(Type.String(), Type.String())),
+    Subnet: Type.Optional(Prefix),
+    IPRange: Type.Optional(Prefix),
+    Gateway: Type.Optional(Address),
+    AuxiliaryAddresses: Type.Optional(Type.Record(Type.String(), Address)),
   },
   { go: 'network.IPAMConfig' },
 )

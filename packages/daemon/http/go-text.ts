@@ -10,6 +10,7 @@ type Parser = (text: string) => string
 /** By the name of the Go type; answers how Go would print the value. */
 export const textParsers: ReadonlyMap<string, Parser> = new Map([
   ['netip.Addr', orEmpty(address)],
+  ['netip.Prefix', orEmpty(prefix)],
   ['network.HardwareAddr', orEmpty(hardwareAddress)],
   ['network.Port', port],
 ])
@@ -51,6 +52,26 @@ function ipv4(text: string, bad: (message: string, at?: string) => never): strin
   }
   if (strange) return bad('unexpected character', text.slice(strange.index))
   return fields.length < 4 ? bad('IPv4 address too short') : text
+}
+
+/** netip.ParsePrefix */
+function prefix(text: string): string {
+  const bad = (message: string): never =>
+    refuse(`netip.ParsePrefix(${JSON.stringify(text)}): ${message}`)
+  const slash = text.lastIndexOf('/')
+  if (slash < 0) return bad("no '/'")
+  const first = text.slice(0, slash)
+  const bits = text.slice(slash + 1)
+  let parsed = ''
+  try {
+    parsed = address(first)
+  } catch (error) {
+    if (!(error instanceof InvalidRequest)) throw error
+    return bad(error.message.replace('invalid JSON: ', ''))
+  }
+  if (!/^(?:0|[1-9]\d*)$/.test(bits)) return bad(`bad bits after slash: ${JSON.stringify(bits)}`)
+  if (Number(bits) > (parsed.includes(':') ? 128 : 32)) return bad('prefix length out of range')
+  return `${parsed}/${bits}`
 }
 
 /** net.ParseMAC: colons, hyphens or dots; 6, 8 or 20 bytes. Also used for the container-wide one. */

@@ -43,17 +43,14 @@ export function checkCreate(body: NetworkCreateRequest, rules: CreateRules): Net
     return { name, driver: 'null', config, pools: configuredPools(body, config) }
   if (driver === 'host' || driver === 'null')
     throw forbidden(`only one instance of "${driver}" network is allowed`)
-  if (!rules.drivers.has(driver))
-    throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin not found`)
+  if (!rules.drivers.has(driver)) throw notFound(`plugin ${JSON.stringify(driver)} not found`)
   if (body.Ingress) throw forbidden('Ingress network can only be global scope network')
   const wish = { name, driver, config, pools: configuredPools(body, config) }
   if (config.configFrom !== '') applyConfiguration(wish, rules.directory)
   if (body.Scope === 'swarm')
     throw forbidden('cannot create a swarm scoped network when swarm is not active')
   if (!IPAM_DRIVERS.has(config.ipamDriver))
-    throw notFound(
-      `could not find plugin ${config.ipamDriver} in v1 plugin registry: plugin not found`,
-    )
+    throw notFound(`plugin ${JSON.stringify(config.ipamDriver)} not found`)
   return wish
 }
 
