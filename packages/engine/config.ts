@@ -1,5 +1,31 @@
 import type { PluginDirectories } from './volume/plugin/plugin-registry.ts'
 
+/** Options of networks as given; what is left out has its default in the network room. */
+export interface NetworkOptions {
+  /** IPv6 on the default bridge. */
+  ipv6?: boolean
+  bip6?: string
+  /** CIDR of the default bridge's addresses for containers. */
+  fixedCidr?: string
+  fixedCidr6?: string
+  /** Next hop of the default bridge's containers. */
+  defaultGateway?: string
+  defaultGateway6?: string
+  /** Host address of ports published without one. */
+  hostAddress?: string
+  interContainer?: boolean
+  masquerade?: boolean
+  ipForward?: boolean
+  /** False: where we turn forwarding on, the host's own devices may forward as well. */
+  ipForwardGuard?: boolean
+  /** What `host-gateway` stands for; the default bridge's addresses without it. */
+  hostGateways?: readonly string[]
+  /** Where subnets come from that nobody names: CIDR, and prefix length of each. */
+  pools?: ReadonlyArray<{ base: string; size: number }>
+  /** By driver. */
+  defaultOptions?: Readonly<Record<string, Readonly<Record<string, string>>>>
+}
+
 /** What the engine is told at its start; the daemon makes it of flags, environment and daemon.json. */
 export interface EngineConfig {
   /** `/var/lib/tdocker`: state.db, layers/, content/, containers/, volumes/. */
@@ -11,6 +37,7 @@ export interface EngineConfig {
   /** CIDR of the default bridge's address; chosen when absent. */
   bip?: string
   mtu?: number
+  network: NetworkOptions
   /** Parent cgroup of containers, `/tdocker`. */
   cgroupParent: string
   /** Name of the engine's nft table. */

@@ -18,6 +18,7 @@ import { createImages, type Images } from './image/images.ts'
 import { checkDaemonLogOptions, LOG_DRIVERS } from './log/driver/options.ts'
 import { readLog } from './log/read-log.ts'
 import { createNetworks, type Networks } from './network/index.ts'
+import { parsePool } from './network/ipam.ts'
 import type { NetworkBackend } from './network/network-backend.ts'
 import { NetworkVerbs } from './network/network-verbs.ts'
 import type { RegistryBackend } from './registry/registry-backend.ts'
@@ -242,7 +243,12 @@ function engineId(store: Store): string {
 }
 
 function networksConfig(config: EngineConfig): Parameters<typeof createNetworks>[0]['config'] {
+  const { pools, ...network } = config.network
   return {
+    ...network,
+    ...(pools === undefined
+      ? {}
+      : { pools: pools.flatMap(({ base, size }) => parsePool(base, size) ?? []) }),
     bridge: config.bridge,
     table: config.nftTable,
     ...(config.bip === undefined ? {} : { bip: config.bip }),

@@ -26,6 +26,7 @@ test('nothing given: the defaults', () => {
       dataRoot: '/var/lib/tdocker',
       execRoot: '/run/tdocker',
       bridge: 'tdocker0',
+      network: {},
       cgroupParent: '/tdocker',
       nftTable: 'tdocker',
       pluginDirectories: {

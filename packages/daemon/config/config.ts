@@ -5,6 +5,7 @@ import type { EngineConfig } from '@tdocker/engine/config.ts'
 import { mirrorText, parseMirror } from '@tdocker/engine/registry/mirror.ts'
 import { ConfigError, type Settings, type Ulimit } from './flags.ts'
 import { parseHost, type Host } from './hosts.ts'
+import { networkOptions } from './network.ts'
 import { nameOf, options } from './options.ts'
 
 export interface Config {
@@ -98,6 +99,7 @@ function engineOf(
     bridge,
     ...(bip !== undefined && { bip }),
     ...(mtu > 0 && { mtu }),
+    network: networkOptions(of),
     cgroupParent: of.text('cgroup-parent', '/tdocker'),
     // Two engines on one machine differ in their bridges; their tables must, too.
     nftTable: of.text(

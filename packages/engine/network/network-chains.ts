@@ -105,7 +105,9 @@ function elementsOf(network: FirewallNetwork): Element[] {
     ...(internal ? [{ map: 'out_of', key: device, chain: chainName(network, 'out') }] : []),
     ...families.flatMap(({ subnet: key, suffix, mode }) => {
       if (key === undefined) return []
-      const guarded = internal || mode === 'nat' || mode === 'isolated'
+      // Without masquerade answers come back to the containers' own addresses, and raw cannot tell
+      // them from strangers: there `into` alone keeps these out.
+      const guarded = internal || (mode === 'nat' && network.masquerade)
       return [
         ...(guarded ? [{ map: `guards${suffix}`, key, chain: chainName(network, 'raw') }] : []),
         { map: `leaving${suffix}`, key, chain: chainName(network, `nat${suffix}`) },

@@ -35,8 +35,8 @@ export interface NetworksConfig {
   ipForward?: boolean
   /** False: where we turn forwarding on, the host's own devices may forward as well. */
   ipForwardGuard?: boolean
-  /** What `host-gateway` stands for (`--host-gateway-ip`); the bridge's address without it. */
-  hostGateway?: string
+  /** What `host-gateway` stands for (`--host-gateway-ip`); the bridge's addresses without it. */
+  hostGateways?: readonly string[]
   /** Defaults of containers without settings of their own (`--dns`, `--dns-search`, `--dns-opt`). */
   dns?: readonly string[]
   dnsSearch?: readonly string[]

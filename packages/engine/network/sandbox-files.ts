@@ -73,7 +73,7 @@ export async function resolverSettings(
 }
 
 function hostGateways(config: NetworksConfig, gateways: readonly string[]): readonly string[] {
-  return config.hostGateway === undefined ? gateways : [config.hostGateway]
+  return config.hostGateways ?? gateways
 }
 
 /** A container's own settings replace the daemon's, each list as a whole. */

@@ -48,8 +48,9 @@ export class Rig implements AsyncDisposable {
 
   /** A started container, with an agent in the place of its process. */
   async run(name: string, request: Partial<SandboxRequest> = {}): Promise<Container> {
-    const sandbox = await this.networks.open(sandboxRequest(name, request))
-    const container = new Container(name, sandbox)
+    const whole = sandboxRequest(name, request)
+    const sandbox = await this.networks.open(whole)
+    const container = new Container(name, sandbox, whole)
     this.#containers.set(name, container)
     await container.ready
     return container
@@ -94,11 +95,17 @@ export class Rig implements AsyncDisposable {
 
 export class Container extends Namespace {
   readonly sandbox: Sandbox
+  readonly request: SandboxRequest
 
-  constructor(name: string, sandbox: Sandbox) {
+  constructor(name: string, sandbox: Sandbox, request: SandboxRequest) {
     if (sandbox.netnsFd === undefined) throw new Error('no namespace of its own')
     super(name, sandbox.netnsFd)
     this.sandbox = sandbox
+    this.request = request
+  }
+
+  get netnsFd(): number {
+    return this.sandbox.netnsFd ?? -1
   }
 
   get address(): string {
