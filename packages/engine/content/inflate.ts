@@ -41,6 +41,7 @@ export type Decoders = (format: 'xz' | 'bzip2') => Decompressor
  */
 export class Inflater {
   readonly #sink: Sink
+  readonly #frees: boolean
   #head: Uint8Array | undefined = Buffer.alloc(0)
   #transform: Transform | undefined
   #frames: ZstdFrames | undefined
@@ -49,10 +50,14 @@ export class Inflater {
   #drained: Promise<void> = Promise.resolve()
   #failed = false
 
-  /** Without `decoders` bzip2 and xz are refused. */
-  constructor(sink: Sink, decoders?: Decoders) {
+  /**
+   * Without `decoders` bzip2 and xz are refused. With `frees`, inflated pieces are gone when the sink
+   * is done with them: a fast stream makes garbage faster than it is collected.
+   */
+  constructor(sink: Sink, decoders?: Decoders, o: { frees?: boolean } = {}) {
     this.#sink = sink
     this.#decoders = decoders
+    this.#frees = o.frees === true
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -112,8 +117,17 @@ export class Inflater {
   }
 
   async #drain(transform: Transform): Promise<void> {
-    for await (const piece of transform) await this.#sink(piece as Uint8Array)
+    for await (const piece of transform as AsyncIterable<Uint8Array>) {
+      await this.#sink(piece)
+      // Of one that is not full, zlib goes on to use the rest.
+      if (this.#frees && piece.length === CHUNK) free(piece)
+    }
   }
+}
+
+/** Gives the memory of a piece back at once, where nothing else lies in it. */
+function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 function createTransform(compression: 'none' | 'gzip' | 'zstd'): Transform | undefined {

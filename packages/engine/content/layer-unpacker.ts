@@ -30,12 +30,13 @@ export class LayerUnpacker {
     this.#extractor = extractor
     this.#algorithm = algorithm
     this.#hash = createHash(algorithm)
-    this.#inflater = new Inflater(async (chunk) => {
+    const sink = async (chunk: Uint8Array): Promise<void> => {
       const fed = extractor.feed(chunk)
       // While the extractor's thread works.
       this.#hash.update(chunk)
       await fed
-    }, decoders)
+    }
+    this.#inflater = new Inflater(sink, decoders, { frees: true })
   }
 
   write(chunk: Uint8Array): Promise<void> {
