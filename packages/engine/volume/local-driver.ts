@@ -130,7 +130,10 @@ export class LocalDriver {
 
   async #limit(name: string, options: Options): Promise<void> {
     const size = sizeOf(options)
-    if (size > 0) await this.quota.limit(this.mountpoint(name), size)
+    if (size === 0) return
+    await this.quota.limit(this.mountpoint(name), size).catch((error: unknown) => {
+      throw system('size quota requested for volume but no quota support', error)
+    })
   }
 
   async #mount(name: string, options: Options): Promise<Mounted> {

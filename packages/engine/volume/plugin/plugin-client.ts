@@ -66,6 +66,7 @@ export class PluginClient {
         agent: false,
         timeout: timeoutMs,
         headers: {
+          ...options.headers,
           Accept: MIME,
           'Content-Type': MIME,
           'Content-Length': Buffer.byteLength(body),
@@ -81,7 +82,7 @@ export class PluginClient {
     return promise
   }
 
-  #target(): { start: typeof httpRequest; options: RequestOptions; shown: string } {
+  #target(): { start: typeof httpRequest; options: Target; shown: string } {
     const { url, tls } = this.#address
     const parsed = new URL(url)
     if (parsed.protocol === 'unix:') {
@@ -94,12 +95,14 @@ export class PluginClient {
       }
     }
     const secure = parsed.protocol === 'https:'
-    const options: RequestOptions = { host: parsed.hostname, port: parsed.port }
+    const options: Target = { host: parsed.hostname, port: parsed.port }
     const start = secure ? httpsRequest : httpRequest
     const shown = `${secure ? 'https' : 'http'}://${parsed.host}`
     return { start, shown, options: secure ? { ...options, ...tlsOptions(tls) } : options }
   }
 }
+
+type Target = RequestOptions & { headers?: Record<string, string> }
 
 class Unreachable extends Error {}
 
