@@ -15,6 +15,7 @@ import { type Statement, type Store, sql } from '../store/store.ts'
 import { BlobHolds } from './blob-holds.ts'
 import { type ContentPaths, EMPTY_KEY, chainKey } from './content-paths.ts'
 import { blobStatements, commitStatements, dropBlobOfNobody, dropLayer } from './layer-rows.ts'
+import { LayerSync } from './layer-sync.ts'
 import type { Extracted } from './layer-unpacker.ts'
 
 const compress = promisify(zstdCompress)
@@ -65,7 +66,7 @@ export class LayerStore {
   readonly #loose = new Set<string>()
   #sweeping: Promise<void> | undefined
   #closed = false
-  #syncing: Promise<void> | undefined
+  readonly #sync: LayerSync
   /** Told when a layer was added or a blob is free to go. */
   onChange: () => void = () => {}
   readonly #onError: (what: string, error: unknown) => void
@@ -80,6 +81,7 @@ export class LayerStore {
     this.#store = o.store
     this.#native = o.native
     this.#onError = o.onError
+    this.#sync = new LayerSync({ ...o, directory: o.paths.layers })
     this.#blobs = new BlobHolds({ ...o, onFree: () => this.onChange() })
   }
 
@@ -375,33 +377,14 @@ export class LayerStore {
 
   /** Marks layers durable once their file system was synced; in the background, one at a time. */
   scheduleSync(): void {
-    this.#syncing ??= this.#sync().finally(() => {
-      this.#syncing = undefined
-    })
-  }
-
-  async #sync(): Promise<void> {
-    try {
-      for (;;) {
-        const rows = this.#store.all<{ key: string }>(
-          `SELECT key FROM layer WHERE state = 'ready' AND durable = 0`,
-        )
-        if (rows.length === 0) return
-        await this.#native.syncFs(this.paths.layers)
-        await this.#store.write(
-          rows.map(({ key }) => sql`UPDATE layer SET durable = 1 WHERE key = ${key}`),
-        )
-      }
-    } catch (error) {
-      this.#onError('sync of layers', error)
-    }
+    this.#sync.schedule()
   }
 
   /** Resolves when nothing is under way. */
   async close(): Promise<void> {
     this.#closed = true
     await this.#sweeping
-    await this.#syncing
+    await this.#sync.done()
     await this.#quietly('use of blobs', () => this.flushUse())
   }
 }

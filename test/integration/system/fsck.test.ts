@@ -153,10 +153,8 @@ test('only a deep check sees changed bytes; a blob is given up, a layer is told'
   assert.deepEqual(told(await fsck()), [])
   const deep = await fsck('?deep=1&repair=1')
   assert.deepEqual(told(deep), ['damaged blob', 'damaged layer'])
-  assert.deepEqual(deep.Findings.map(({ Owner, Repaired }) => [Owner, Repaired]).toSorted(), [
-    ['blob', true],
-    ['layer', false],
-  ])
+  const repaired = new Map(deep.Findings.map(({ Owner, Repaired }) => [Owner, Repaired]))
+  assert.deepEqual([repaired.get('blob'), repaired.get('layer')], [true, false])
   assert.equal(existsSync(image.blob), false)
   assert.equal((await daemon.api.delete(`/images/${image.reference}`)).status, 200)
   assert.deepEqual(told(await fsck('?deep=1')), [])
