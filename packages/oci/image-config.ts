@@ -13,7 +13,8 @@ export interface ImageConfig {
   parent?: string
   docker_version?: string
   container?: string
-  container_config?: ImageConfig['config']
+  /** As it was, of the container it was made of. */
+  container_config?: Readonly<Record<string, unknown>>
   config?: {
     User?: string
     ExposedPorts?: Record<string, unknown>
@@ -67,7 +68,7 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
     ...texts(root, ['variant', 'os.version', 'created', 'author', 'comment', 'parent']),
     ...texts(root, ['docker_version', 'container']),
     ...(runtime != null && { config: readRuntime(asObject(runtime, 'config')) }),
-    ...(container != null && { container_config: readRuntime(asObject(container, 'config')) }),
+    ...(container != null && { container_config: readContainer(asObject(container, 'config')) }),
     rootfs: readRootfs(root['rootfs']),
     ...(root['history'] != null && { history: array(root, 'history').map(readHistory) }),
   }
@@ -105,6 +106,17 @@ function readRuntime(object: Fields): NonNullable<ImageConfig['config']> {
     result['Healthcheck'] = readHealthcheck(asObject(object['Healthcheck'], 'Healthcheck'))
   }
   return result as NonNullable<ImageConfig['config']>
+}
+
+/** What only a container has is told to old clients, who read it as it is. */
+function readContainer(object: Fields): Fields {
+  const flags = ['AttachStdin', 'AttachStdout', 'AttachStderr', 'Tty', 'OpenStdin', 'StdinOnce']
+  const set = flags.filter((key) => object[key] === true).map((key) => [key, true] as const)
+  return {
+    ...texts(object, ['Hostname', 'Domainname', 'Image']),
+    ...Object.fromEntries(set),
+    ...readRuntime(object),
+  }
 }
 
 function readHealthcheck(object: Fields): Fields {

@@ -15,6 +15,7 @@ import { type DockerDaemon, startDockerd } from '../lib/dockerd.ts'
 import { TestDaemon } from '../lib/test-daemon.ts'
 import type { Group } from './call.ts'
 import { creation, plugins } from './calls/create.ts'
+import { images } from './calls/images.ts'
 import { lifecycle } from './calls/lifecycle.ts'
 import { networks } from './calls/networks.ts'
 import { old } from './calls/old.ts'
@@ -35,6 +36,7 @@ const groups: readonly Group[] = [
   ...objects,
   ...volumes,
   ...networks,
+  ...images,
   ...reads,
   ...queries,
   ...old,

@@ -119,11 +119,6 @@ export const explained: readonly Explanation[] = [
     why: 'another engine, with other parts',
   },
   {
-    call: /history/,
-    where: /./,
-    why: 'the history of an image is not told yet',
-  },
-  {
     call: /ping/,
     where: /^head\.builder-version$/,
     why: 'there is no BuildKit',

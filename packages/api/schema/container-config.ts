@@ -44,4 +44,10 @@ export const ContainerConfig = Type.Object(
   },
   { go: 'container.Config' },
 )
+/** Body of a commit: a config, or nothing. */
+export const CommitRequest = Type.Object(ContainerConfig.properties, {
+  go: 'container.commitRequest',
+  embeds: { Config: Object.keys(ContainerConfig.properties) },
+})
+
 export type ContainerConfig = Static<typeof ContainerConfig>

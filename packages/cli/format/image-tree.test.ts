@@ -37,6 +37,8 @@ function manifest(
   }
 }
 
+const ESCAPE = new RegExp(`${String.fromCharCode(27)}[^m]*m`, 'g')
+
 const body = (text: string): string[] => text.replace(/\n+$/, '').split('\n').slice(4)
 const plain = { isTerminal: false, columns: 0, all: false }
 
@@ -76,7 +78,7 @@ test('all: those without a name; a narrow terminal loses columns, long names the
     columns: 30,
     all: true,
   })
-  const shown = body(text).map((line) => line.replaceAll(/\x1b[^m]*m/g, '~'))
+  const shown = body(text).map((line) => line.replaceAll(ESCAPE, '~'))
   assert.deepEqual(shown, [
     '~~<untagged>~        ~abababababab~',
     '~~a-rather-long-…~   ~abababababab~',

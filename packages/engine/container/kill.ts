@@ -6,7 +6,7 @@ import { cancelRestart } from './exit/exit.ts'
 import { notRunning } from './messages.ts'
 import { signalAndThaw } from './pause.ts'
 import { updateRow } from './rows.ts'
-import { parseSignal, stopSignal } from './plan/signals.ts'
+import { parseSignal, stopSignal } from '../base/signal-name.ts'
 import { isKnownSignal, SIGKILL } from './signals.ts'
 import { waitFor } from './wait.ts'
 

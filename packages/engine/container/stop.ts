@@ -5,7 +5,7 @@ import { type Context } from './context.ts'
 import { containerEvent } from './events.ts'
 import { ended, killAndWait, sendSignal } from './kill.ts'
 import { alreadyStopped } from './messages.ts'
-import { parseSignal, stopSignal } from './plan/signals.ts'
+import { parseSignal, stopSignal } from '../base/signal-name.ts'
 
 /** What is waited for when the signal could not be sent. */
 const FAILED_SIGNAL_WAIT_MS = 2_000

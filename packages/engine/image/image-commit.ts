@@ -88,7 +88,7 @@ async function makeLayer(
   return await tar.place({ chainId: chain.at(-1) ?? '', below: below.toReversed() })
 }
 
-/** Keys in order of name, as Docker writes them. */
+/** Keys in order of name, as Docker writes them; labels even where there are none. */
 function childConfig(
   parent: ImageConfig,
   { os, architecture, variant }: ImageRecord,
@@ -108,9 +108,9 @@ function childConfig(
   return {
     architecture,
     ...(author !== '' && { author }),
-    config: imageConfigOf(commit.config),
+    config: { ...imageConfigOf(commit.config), Labels: commit.config.Labels ?? {} },
     container: commit.containerId,
-    container_config: imageConfigOf(containerConfig),
+    container_config: saidOf(containerConfig),
     created,
     history: [...(parent.history ?? []), step],
     os,
@@ -144,6 +144,10 @@ function imageConfigOf(config: ContainerConfig): NonNullable<ImageConfig['config
   return Object.fromEntries(
     IMAGE_FIELDS.map((key) => [key, config[key]] as const).filter(([, value]) => isSaid(value)),
   )
+}
+
+function saidOf(config: ContainerConfig): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => isSaid(value)))
 }
 
 function isSaid(value: unknown): boolean {

@@ -27,7 +27,9 @@ export function inspectImage(
     ...present('DockerVersion', config.docker_version),
     ...present('Author', config.author),
     ...present('Container', config.container),
-    ...(config.container_config && { ContainerConfig: { ...config.container_config } }),
+    ...(config.container_config && {
+      ContainerConfig: config.container_config as NonNullable<ImageInspect['ContainerConfig']>,
+    }),
     Config: wireConfig(config),
     Architecture: image.architecture,
     ...present('Variant', image.variant),

@@ -34,7 +34,7 @@ export async function listImages(
       .toSorted((a, b) => b.image.record.createdAt - a.image.record.createdAt)
       .map(({ image, shown }) => ({
         ...summary(image, shown, o.users, unique),
-        ...(options.manifests && { Manifests: imageManifests(o, image.record) }),
+        ...(options.manifests && imageManifests(o, image.record)),
       }))
   )
 }

@@ -15,7 +15,15 @@ const ATTESTATION = 'attestation-manifest'
  * One entry for each manifest of the index that the image was pulled by, or for its own manifest; none
  * for an image that came without one (import, commit).
  */
-export function imageManifests(o: Context, image: ImageRecord): ImageManifestSummary[] {
+export function imageManifests(
+  o: Context,
+  image: ImageRecord,
+): { Manifests?: ImageManifestSummary[] } {
+  const found = manifestsOf(o, image)
+  return found.length > 0 ? { Manifests: found } : {}
+}
+
+function manifestsOf(o: Context, image: ImageRecord): ImageManifestSummary[] {
   const own = image.manifestDigest
   if (own === undefined) return []
   for (const { digest } of o.records.references(image.id)) {

@@ -181,7 +181,8 @@ async function deleteImage(
   id: string,
 ): Promise<ImageDeleteResponseItem[]> {
   const config = o.records.config(id)
-  removal.events.push(imageEvent('delete', { actorId: id, name: id, config }))
+  // Nobody finds its labels any more.
+  removal.events.push(imageEvent('delete', { actorId: id, name: id, config: undefined }))
   removal.items.push({ Deleted: id })
   if (o.users.usersOf(id).length > 0) {
     removal.statements.push(...hideImage(id))

@@ -202,7 +202,7 @@ export function createImages(o: ImagesOptions): Images {
       inspect: async (name, { platform, manifests }) => {
         const image = lookup.get(name, parsePlatformText(platform))
         const told = inspectImage(context, image)
-        return manifests ? { ...told, Manifests: imageManifests(context, image) } : told
+        return manifests ? { ...told, ...imageManifests(context, image) } : told
       },
       history: async (name, { platform }) =>
         imageHistory(records, lookup.get(name, parsePlatformText(platform))),

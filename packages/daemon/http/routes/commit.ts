@@ -25,9 +25,9 @@ export function commitRoutes(containers: Pick<ContainerBackend, 'commit'>): Rout
 
 /** A body that says nothing of a config is as good as none. */
 async function configOf(x: Exchange): Promise<ContainerConfig | undefined> {
-  const body = await x.body(containerConfig)
+  const body = await x.body(commitRequest)
   return body && Object.keys(body).length > 0 ? body : undefined
 }
 
-const containerConfig = async () =>
-  (await import('@tdocker/api/schema/container-config.ts')).ContainerConfig
+const commitRequest = async () =>
+  (await import('@tdocker/api/schema/container-config.ts')).CommitRequest

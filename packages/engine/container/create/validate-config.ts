@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import type { ContainerConfig } from '@tdocker/api'
 import { invalidParameter } from '../../base/errors.ts'
-import { parseSignal } from '../plan/signals.ts'
+import { parseSignal } from '../../base/signal-name.ts'
 
 const MILLISECOND_NS = 1_000_000
 const NUMBERS = ['Interval', 'Timeout', 'StartPeriod', 'StartInterval', 'Retries'] as const

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { planEnvironment } from './environment.ts'
 import { planRlimits } from './rlimits.ts'
-import { parseSignal, stopSignal } from './signals.ts'
+import { parseSignal, stopSignal } from '../../base/signal-name.ts'
 import { planSysctls, validateSysctls } from './sysctls.ts'
 import { parseTmpfsOptions, tmpfsText } from './tmpfs-options.ts'
 

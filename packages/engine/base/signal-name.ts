@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { invalidParameter } from '../../base/errors.ts'
+import { invalidParameter } from './errors.ts'
 
 /** Real-time signals as glibc counts them: the first two belong to its threads. */
 const rtMin = 34
