@@ -18,6 +18,9 @@ const DOWNLOAD =
 const LOAD = /^(?:\/v\d+\.\d+)?\/images\/load(?:\?|$)/
 const UPLOAD = /^(?:\/v\d+\.\d+)?\/containers\/[^/]+\/archive(?:\?|$)/
 
+/** What is compressed for whoever takes it so. */
+const ENCODED = /\/archive(?:\?|$)/
+
 /** All of a log that has an end: a few last lines are not worth a connection. */
 const LOGS = /^(?:\/v\d+\.\d+)?\/containers\/[^/?]+\/logs\?/
 const NOT_ALL = /[?&](?:follow|details|format)=|[?&]tail=(?!all(?:&|$))/
@@ -37,6 +40,7 @@ export function isBulk(request: IncomingMessage): boolean {
   if (logs) return !headers.accept?.includes('json')
   return (
     method !== 'GET' ||
+    !ENCODED.test(url) ||
     acceptedEncoding(headers['accept-encoding'] ?? '', bulkEncodings) === undefined
   )
 }
