@@ -86,8 +86,13 @@ function keyOf(name: string): string {
 async function* strayBlobs(o: GarbageOptions): AsyncGenerator<Finding> {
   const { blobs } = o.layers.paths
   for (const algorithm of await list(blobs)) {
-    for (const hex of await list(join(blobs, algorithm))) {
+    const names = await list(join(blobs, algorithm))
+    // One question for all: thousands of small ones would hold the event loop.
+    const rows = o.store.all<{ digest: string }>('SELECT digest FROM blob')
+    const known = new Set(rows.map((row) => row.digest))
+    for (const hex of names) {
       const digest = `${algorithm}:${hex}`
+      if (known.has(digest)) continue
       const path = join(blobs, algorithm, hex)
       const isStray = (): boolean =>
         !o.store.get('SELECT 1 FROM blob WHERE digest = ?', digest) &&
