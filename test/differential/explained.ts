@@ -16,11 +16,26 @@ export interface Explanation {
 export const sinceOld: Readonly<Record<'peer' | 'groups' | 'where', RegExp>> = {
   peer: /^20\./,
   groups:
-    /^(?!create refused|old |signals|joined|archives in|lists|nobody there|bridge|no such plugin)/,
+    /^(?!images |create refused|old |signals|joined|archives in|lists|nobody there|bridge|no such plugin)/,
   where: /^(status|text|head\.x-docker-container-path-stat)$/,
 }
 
 export const explained: readonly Explanation[] = [
+  {
+    call: /images mounted/,
+    where: /^(0\.)?Mounts\.\d\.Source$/,
+    why: 'an image is mounted nowhere on the host: its id is told in place of a path',
+  },
+  {
+    call: /images mounted \/ start without its part/,
+    where: /^message$/,
+    why: 'layers lie elsewhere, and all of the path is looked up at once',
+  },
+  {
+    call: /images mounted \/ events/,
+    where: /^(container <id>|network )/,
+    why: 'what is refused is never made; a start that is refused may have connected the network already',
+  },
   {
     call: /image|inspect|killed|newest|created|running|stopped|healthy|clash/,
     where: /^GraphDriver\.Data\./,

@@ -158,6 +158,58 @@ export const images: readonly Group[] = [
     ],
   },
   {
+    name: 'images mounted',
+    calls: [
+      create('mt-a', script('mkdir -p /opt/x && echo in > /opt/x/file')),
+      start('mt-a'),
+      wait('mt-a'),
+      commit('make tools', 'container=mt-a&repo=tools', undefined, { save: { tools: 'Id' } }),
+      remove('mt-a'),
+      create('mt-b', {
+        ...script('cat /t/opt/x/file /p/file; touch /t/x; touch /p/x; true'),
+        HostConfig: {
+          NetworkMode: 'none',
+          Mounts: [
+            { Type: 'image', Source: 'tools', Target: '/t' },
+            { Type: 'image', Source: 'tools', Target: '/p', ImageOptions: { Subpath: 'opt/x' } },
+          ],
+        },
+      }),
+      get('inspect mounts', '/containers/mt-b/json'),
+      start('mt-b'),
+      wait('mt-b'),
+      get('logs of mounts', '/containers/mt-b/logs?stdout=1&stderr=1'),
+      get('list of mounts', `/containers/json?all=1&${filters({ name: ['mt-b'] })}`),
+      del('mounted, by name', '/images/tools'),
+      ...[
+        { Source: 'nosuch', Target: '/x' },
+        { Source: '', Target: '/x' },
+        { Source: 'tools', Target: '' },
+        { Source: 'tools', Target: '/' },
+        { Source: 'tools', Target: '/x', ImageOptions: { Subpath: '../x' } },
+        { Source: 'tools', Target: '/x', ImageOptions: { Subpath: '/x' } },
+        { Source: 'tools', Target: '/x', VolumeOptions: {} },
+      ].map((mount) =>
+        post(`mount ${JSON.stringify(mount)}`, '/containers/create?name=mt-c', {
+          Image: 'busybox',
+          HostConfig: { Mounts: [{ Type: 'image', ...mount }] },
+        }),
+      ),
+      create('mt-d', {
+        HostConfig: {
+          NetworkMode: 'none',
+          Mounts: [
+            { Type: 'image', Source: 'tools', Target: '/x', ImageOptions: { Subpath: 'no/such' } },
+          ],
+        },
+      }),
+      post('start without its part', '/containers/mt-d/start'),
+      remove('mt-b'),
+      remove('mt-d'),
+      del('tools', '/images/tools'),
+    ],
+  },
+  {
     name: 'images by filters',
     calls: [
       ...[

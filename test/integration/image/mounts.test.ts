@@ -66,7 +66,7 @@ test('the whole image or a part of it, merged and read-only', async () => {
     Destination: '/all',
     Mode: '',
     RW: false,
-    Propagation: '',
+    Propagation: 'rprivate',
   })
   assert.deepEqual(body.HostConfig.Mounts[1], mount('/part', 'opt/tools'))
   // What is mounted is seen by cp, and is no change of the container's own.

@@ -140,6 +140,7 @@ export function mountFromSpec(mount: Mount): MountRecord {
     record.copyData = !mount.VolumeOptions?.NoCopy
     if (mount.VolumeOptions?.Subpath) record.subpath = mount.VolumeOptions.Subpath
   } else if (mount.Type === 'image') {
+    record.propagation = DEFAULT_PROPAGATION
     record.name = mount.Source ?? ''
     record.readWrite = false
     if (mount.ImageOptions?.Subpath) record.subpath = mount.ImageOptions.Subpath

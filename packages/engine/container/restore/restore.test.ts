@@ -55,7 +55,10 @@ test('a container whose shim lives goes on, and its end is seen', async () => {
   const listed = await after.containers.backend.inspect('web', inspect)
   assert.equal(listed.State.Status, 'running')
   await after.containers.restore()
-  assert.deepEqual(after.networks.restored, new Map([[id, { pid: last.pid, networks: ['bridge'] }]]))
+  assert.deepEqual(
+    after.networks.restored,
+    new Map([[id, { pid: last.pid, networks: ['bridge'] }]]),
+  )
   const { State } = await after.containers.backend.inspect('web', inspect)
   assert.deepEqual([State.Status, State.Pid], ['running', last.pid])
   const { signal } = new AbortController()

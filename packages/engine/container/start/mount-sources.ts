@@ -92,7 +92,7 @@ async function sourceOf(
     case 'image': {
       const { fd, directory } = await openImageMount(ctx, record)
       o.fds.add(fd)
-      return { ...common, type: 'bind', directory, source: { fd }, propagation: 'rprivate' }
+      return { ...common, type: 'bind', directory, source: { fd } }
     }
     case 'bind':
       return {
