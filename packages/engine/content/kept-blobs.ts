@@ -5,9 +5,6 @@ import { type Descriptor, DigestVerifier } from '@tdocker/oci'
 import { type Statement, type Store, sql } from '../store/store.ts'
 import type { LayerStore } from './layer-store.ts'
 
-/** Locations not seen for so long are forgotten. */
-const LOCATION_LIFETIME_MS = 90 * 24 * 3600 * 1000
-
 interface BlobRow {
   digest: string
   size: number
@@ -86,15 +83,6 @@ export class KeptBlobs {
 
   async remember(diffId: string, blob: Descriptor, at: BlobPlace): Promise<void> {
     await this.#store.write(blobSeen(diffId, blob, at))
-  }
-
-  /** What no layer here has any more, and places seen long ago. */
-  async collectGarbage(): Promise<void> {
-    const oldest = Date.now() - LOCATION_LIFETIME_MS
-    await this.#store.write([
-      sql`DELETE FROM layer_blob WHERE diff_id NOT IN (SELECT diff_id FROM layer)`,
-      sql`DELETE FROM blob_location WHERE seen_at < ${oldest}`,
-    ])
   }
 }
 

@@ -3,20 +3,15 @@
  * proven by its diff ID, compressed on all cores and kept among the blobs.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { zstdDecompress } from 'node:zlib'
-import { type Descriptor, MEDIA_TYPE, digestAlgorithm, shortId } from '@tdocker/oci'
-import { KernelError, type Native } from '@tdocker/kernel'
-import { system } from '../base/errors.ts'
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { type Descriptor, MEDIA_TYPE } from '@tdocker/oci'
+import type { Native } from '@tdocker/kernel'
 import { RollbackScope } from '../base/scope.ts'
 import { type Store, sql } from '../store/store.ts'
 import type { Layer, LayerStore } from './layer-store.ts'
+import { openLayerTar } from './layer-tar.ts'
 import { type Deflate, parallelGzip } from './parallel-gzip.ts'
 import { SharedTransfers } from './shared-transfers.ts'
-
-const decompress = promisify(zstdDecompress)
 
 export interface CompressOptions {
   signal: AbortSignal
@@ -123,47 +118,23 @@ export class LayerCompressor {
     return { mediaType: MEDIA_TYPE.dockerLayerGzip, digest, size }
   }
 
-  /** Throws at its end when the bytes are not those of the diff ID. */
+  /** The tar's pieces, as long as somebody wants them; the last one proves the diff ID. */
   async *#tarOf(
-    layer: Pick<Layer, 'key' | 'diffId'>,
+    { key, diffId }: Pick<Layer, 'key' | 'diffId'>,
     o: CompressOptions,
   ): AsyncGenerator<Uint8Array> {
-    const { layers, native } = this.#o
-    const algorithm = digestAlgorithm(layer.diffId)
-    const hash = createHash(algorithm)
+    const { layers, native, store } = this.#o
+    const kept = store.get<{ digest: string }>(
+      'SELECT b.digest FROM layer l JOIN blob b ON b.digest = l.blob_digest WHERE l.key = ?',
+      key,
+    )
+    const source = { key, diffId, blobDigest: kept?.digest }
+    const tar = await openLayerTar({ native, paths: layers.paths }, source)
     let bytes = 0
-    try {
-      const packed = await readFile(join(layers.paths.layer(layer.key), 'tar-metadata'))
-      const metadata = await decompress(packed)
-      const rebuilder = native.layerRebuilder({ dir: layers.paths.diff(layer.key), metadata })
-      try {
-        for (let part = await rebuilder.read(); part; part = await rebuilder.read()) {
-          o.signal.throwIfAborted()
-          hash.update(part)
-          o.progress((bytes += part.length))
-          yield part
-        }
-      } finally {
-        rebuilder.close()
-      }
-    } catch (error) {
-      throw rebuildError(layer, error)
+    for await (const piece of tar.pieces()) {
+      o.signal.throwIfAborted()
+      o.progress((bytes += piece.length))
+      yield piece
     }
-    const actual = `${algorithm}:${hash.digest('hex')}`
-    if (actual !== layer.diffId) throw rebuildError(layer, new Error(`it gives ${actual}`))
   }
-}
-
-const UNREBUILDABLE: ReadonlySet<string> = new Set(['ENODATA', 'EBADMSG', 'ESTALE', 'ENOENT'])
-
-/** What cannot be rebuilt has to come from where it came from. */
-function rebuildError(layer: Pick<Layer, 'diffId'>, error: unknown): unknown {
-  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
-  const isOurs = error instanceof KernelError || typeof code === 'string'
-  if (error instanceof Error && error.name === 'AbortError') return error
-  if (isOurs && !UNREBUILDABLE.has(String(code))) return error
-  return system(
-    `layer ${shortId(layer.diffId)} cannot be rebuilt from what is stored, and its compressed form is not kept here: ${error instanceof Error ? error.message : String(error)}`,
-    error,
-  )
 }

@@ -248,7 +248,6 @@ export function createImages(o: ImagesOptions): Images {
       await sweep()
       keeper.watch()
       await compressor.collectGarbage()
-      await kept.collectGarbage()
       await collectContentGarbage({ store, native, layers, onError })
       await store.write([DROP_ORPHAN_DOCUMENTS])
       layers.scheduleSync()
