@@ -108,6 +108,8 @@ class Queue {
   }
 
   [[noreturn]] void Serve() {
+    // By this name rule-watch.ts knows transactions of our own: the kernel tells it with each.
+    pthread_setname_np(pthread_self(), ("nft-" + std::to_string(getpid())).c_str());
     Nft nft;
     while (true) {
       Request* request = Take();

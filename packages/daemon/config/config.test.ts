@@ -205,10 +205,13 @@ test('mirrors may name the registry they are for', () => {
 })
 
 test('known options without effect are warned of', () => {
-  assert.deepEqual(resolve({ args: ['--icc=false'], file: { runtimes: { x: {} } } }).warnings, [
-    'the option runtimes is known but has no effect in tdocker yet',
-    'the option icc is known but has no effect in tdocker yet',
-  ])
+  assert.deepEqual(
+    resolve({ args: ['--bridge-accept-fwmark=1'], file: { runtimes: { x: {} } } }).warnings,
+    [
+      'the option runtimes is known but has no effect in tdocker yet',
+      'the option bridge-accept-fwmark is known but has no effect in tdocker yet',
+    ],
+  )
 })
 
 test('addresses where anybody may use the API are known by it', () => {

@@ -69,14 +69,16 @@ export class Firewall {
 
   /** Adds a network, or brings its rules to what is said now. */
   async addNetwork(network: FirewallNetwork): Promise<void> {
-    const old = this.#rules.networks.find(({ id }) => id === network.id)
-    this.#setNetworks([...this.#othersThan(network.id), network])
-    const lines = [
-      ...(old === undefined ? [] : deleteNetworkText(this.#table, old)),
-      ...networkText(this.#table, network),
-    ]
+    const text = (): string => {
+      const old = this.#rules.networks.find(({ id }) => id === network.id)
+      this.#setNetworks([...this.#othersThan(network.id), network])
+      return [
+        ...(old === undefined ? [] : deleteNetworkText(this.#table, old)),
+        ...networkText(this.#table, network),
+      ].join('\n')
+    }
     try {
-      await this.#run(() => lines.join('\n')).catch((error: unknown) => this.#heal(error))
+      await this.#run(text).catch((error: unknown) => this.#heal(error))
     } catch (error) {
       this.#setNetworks(this.#othersThan(network.id))
       throw error
@@ -87,9 +89,11 @@ export class Firewall {
   async removeNetwork(id: string): Promise<void> {
     const network = this.#rules.networks.find((other) => other.id === id)
     if (network === undefined) return
-    this.#setNetworks(this.#othersThan(id))
     try {
-      await this.#run(() => deleteNetworkText(this.#table, network).join('\n'))
+      await this.#run(() => {
+        this.#setNetworks(this.#othersThan(id))
+        return deleteNetworkText(this.#table, network).join('\n')
+      })
     } catch {
       // One part that somebody else removed fails them all: write what is wanted instead.
       await this.rebuild()
@@ -107,12 +111,17 @@ export class Firewall {
   /** Whether every rule is still there; false as well when it cannot be told. */
   async isIntact(): Promise<boolean> {
     try {
-      const answer = await this.#run(() => `list table inet ${this.#table}`)
+      // Of the moment when its turn has come, as is the answer.
+      let wanted = new Map<string, number>()
+      const answer = await this.#run(() => {
+        wanted = ruleCounts(this.#rules)
+        return `list table inet ${this.#table}`
+      })
       const found = new Map<string, number>()
       for (const { rule } of (JSON.parse(answer) as NftList).nftables) {
         if (rule !== undefined) found.set(rule.chain, (found.get(rule.chain) ?? 0) + 1)
       }
-      return [...ruleCounts(this.#rules)].every(([chain, count]) => found.get(chain) === count)
+      return [...wanted].every(([chain, count]) => found.get(chain) === count)
     } catch {
       return false
     }

@@ -73,6 +73,8 @@ export function usualMtu({ links, routes }: HostView): number {
 }
 
 function blockOf(text: string): Prefix | undefined {
+  // Of every device, and there may be thousands.
+  if (text.startsWith('fe80:') || text.startsWith('ff00:')) return undefined
   const prefix = parsePrefix(text)
   return prefix && prefixOf(prefix.address, prefix.length)
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { sql } from '../store/store.ts'
 import { defaultBridgeConfig } from './default-bridge.ts'
 import { deviceOf, firewallNetwork } from './drivers/bridge-driver.ts'
@@ -24,6 +25,9 @@ import { DEFAULT_NETWORK } from './networks-config.ts'
 import { plainEndpoint } from './new-endpoint.ts'
 import { ensurePredefined } from './predefined.ts'
 import type { Sandboxes } from './sandboxes.ts'
+
+/** What is there already costs no wait: others on the event loop have their turn in between. */
+const AT_A_TIME = 8
 
 /** Containers that live on since an earlier daemon, and the networks they are on. */
 export type AliveContainers = Map<string, { pid: number; networks?: readonly string[] }>
@@ -188,8 +192,9 @@ export class Restorer {
   /** True when a device was made. */
   async #openAll(host: HostView): Promise<boolean> {
     let changed = false
-    for (const network of this.#ctx.directory.all()) {
+    for (const [index, network] of this.#ctx.directory.all().entries()) {
       if (this.#broken.has(network)) continue
+      if (index % AT_A_TIME === 0) await setImmediate()
       try {
         changed = (await this.#open(network, host)) || changed
       } catch (error) {
@@ -218,7 +223,8 @@ export class Restorer {
   }
 
   async #repairEndpoints(alive: AliveContainers, host: HostView): Promise<void> {
-    for (const holding of this.#sandboxes.all())
+    for (const [index, holding] of this.#sandboxes.all().entries()) {
+      if (index % (AT_A_TIME * 8) === 0) await setImmediate()
       for (const { network, row, plain } of holding.endpoints) {
         if (plain || this.#broken.has(network)) continue
         const driver = driverOf(this.#ctx, network)
@@ -236,6 +242,7 @@ export class Restorer {
           )
         }
       }
+    }
   }
 
   async #inNamespace(

@@ -22,9 +22,15 @@ const WATCHED: ReadonlySet<number> = new Set([
   DELRULE,
 ])
 
+/** Ends each transaction and names the thread that asked for it (NFT_MSG_NEWGEN, nft.cc). */
+const NEWGEN = 15
+const NFTA_GEN_PROC_NAME = 3
+const NFGENMSG_SIZE = 4
+const OWN_THREAD = `nft-${process.pid}`
+
 /**
- * Hears of every change to the machine's nftables rules and calls `check`, once per burst. Map
- * elements, which are what we ourselves change all the time, do not count.
+ * Hears of every change to the machine's nftables rules and calls `check`, once per burst. Our own
+ * changes and map elements do not count.
  */
 export class RuleWatch {
   readonly #native: Pick<Native, 'nftMonitor' | 'waitReadable' | 'readFd' | 'closeFd'>
@@ -35,6 +41,7 @@ export class RuleWatch {
   #stopped = false
   #loop: Promise<void> | undefined
   #checking: Promise<void> = Promise.resolve()
+  readonly #transactions = new Transactions(OWN_THREAD)
 
   constructor(
     native: Pick<Native, 'nftMonitor' | 'waitReadable' | 'readFd' | 'closeFd'>,
@@ -81,7 +88,7 @@ export class RuleWatch {
       while (true) {
         const datagram = this.#native.readFd(fd, MAX_DATAGRAM)
         if (datagram === undefined || datagram.length === 0) return concerned
-        concerned ||= tellsOfRules(datagram)
+        concerned = this.#transactions.read(datagram) || concerned
       }
     } catch {
       // Messages were lost in a flood of changes.
@@ -97,14 +104,49 @@ export class RuleWatch {
   }
 }
 
-/** Whether one of the netlink messages is about a table, chain or rule. */
-export function tellsOfRules(datagram: Buffer): boolean {
+/** Follows transactions through the messages that tell of them. */
+export class Transactions {
+  readonly #own: string
+  /** Rules changed in the transaction that is being told. */
+  #open = false
+
+  constructor(own: string) {
+    this.#own = own
+  }
+
+  /** True when a transaction of somebody else's that changed rules ended in the datagram. */
+  read(datagram: Buffer): boolean {
+    let foreign = false
+    for (const { type, payload } of messagesOf(datagram)) {
+      if (WATCHED.has(type)) this.#open = true
+      if (type !== NEWGEN) continue
+      foreign ||= this.#open && threadOf(payload) !== this.#own
+      this.#open = false
+    }
+    return foreign
+  }
+}
+
+function* messagesOf(datagram: Buffer): Generator<{ type: number; payload: Buffer }> {
   for (let at = 0; at + HEADER_SIZE <= datagram.length;) {
     const length = datagram.readUInt32LE(at)
     const type = datagram.readUInt16LE(at + 4)
-    if (type >> 8 === NFNL_SUBSYS_NFTABLES && WATCHED.has(type & 0xff)) return true
-    if (length < HEADER_SIZE) return false
+    if (type >> 8 === NFNL_SUBSYS_NFTABLES)
+      yield { type: type & 0xff, payload: datagram.subarray(at + HEADER_SIZE, at + length) }
+    if (length < HEADER_SIZE) return
     at += (length + 3) & ~3
   }
-  return false
+}
+
+/** Empty where the kernel does not say. */
+function threadOf(payload: Buffer): string {
+  for (let at = NFGENMSG_SIZE; at + 4 <= payload.length;) {
+    const length = payload.readUInt16LE(at)
+    const type = payload.readUInt16LE(at + 2) & 0x3fff
+    if (type === NFTA_GEN_PROC_NAME)
+      return payload.toString('utf8', at + 4, at + length).replace(/\0.*$/s, '')
+    if (length < 4) return ''
+    at += (length + 3) & ~3
+  }
+  return ''
 }

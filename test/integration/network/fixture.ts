@@ -70,9 +70,14 @@ export class Rig implements AsyncDisposable {
 
   /** The daemon is killed and starts again; containers in `alive` run on. */
   async crash(alive: readonly Container[]): Promise<void> {
+    await this.reopen(new Map(alive.map(({ name, pid }) => [name, { pid }])))
+  }
+
+  /** The same for containers without a process of their own. */
+  async reopen(alive: ReadonlyMap<string, { pid: number }>): Promise<void> {
     await this.networks.detach()
     this.networks = this.#make()
-    await this.networks.restore(new Map(alive.map(({ name, pid }) => [name, { pid }])))
+    await this.networks.restore(alive)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
