@@ -30,6 +30,8 @@ export interface TestDaemonOptions {
   /** Import busybox:latest; default true. */
   busybox?: boolean
   env?: NodeJS.ProcessEnv
+  /** As users run it, from what `scripts/build` made; else from the sources. */
+  built?: boolean
   /** Parent of data and runtime directories; a tmpfs by default. */
   base?: string
 }
@@ -108,7 +110,10 @@ export class TestDaemon implements AsyncDisposable {
   /** Starts the daemon (again) and waits for its first `_ping`. */
   async boot(): Promise<void> {
     const log = openSync(join(this.directory, 'daemon.log'), 'a')
-    const child = spawn(process.execPath, [join(root, 'packages/daemon/main.ts'), ...this.flags], {
+    const [program, ...first] = this.#options.built
+      ? [join(root, 'packages/daemon/bin/tdockerd')]
+      : [process.execPath, join(root, 'packages/daemon/main.ts')]
+    const child = spawn(program, [...first, ...this.flags], {
       stdio: ['ignore', log, log],
       env: { ...process.env, ...this.#options.env },
     })

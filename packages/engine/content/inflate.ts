@@ -17,7 +17,7 @@ const MAGIC: ReadonlyArray<[Compression, readonly number[]]> = [
 export const MAGIC_LENGTH = 6
 const CHUNK = 1024 * 1024
 /** So much may be inflated ahead of the sink, and so much wait to be, so that all stages work at once. */
-const AHEAD = { readableHighWaterMark: 4 * CHUNK, writableHighWaterMark: 2 * CHUNK }
+const AHEAD = { readableHighWaterMark: 2 * CHUNK, writableHighWaterMark: CHUNK }
 /** A window of 128 MiB is what zstd itself accepts; frames that ask for more are refused. */
 const ZSTD_WINDOW_LOG = 27
 
