@@ -116,7 +116,9 @@ Failure ReplaceDefaultRoute(const RouteOptions& o) {
   removal.Begin("RTM_DELROUTE", RTM_DELROUTE, 0, header);
   if (o.link.empty()) {
     Failure failure = route.Transact(removal, "default");
-    return failure.error == ESRCH ? Failure{} : failure;
+    // IPv4 and IPv6 differ in how they say that there was none.
+    bool none = failure.error == ESRCH || failure.error == ENOENT;
+    return none ? Failure{} : failure;
   }
   int index = 0;
   if (Failure failure = route.FindLink(o.link, &index)) return failure;

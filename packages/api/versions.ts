@@ -84,6 +84,8 @@ export const gates = {
   nri: '1.53',
   /** Lists tell who signed an image. */
   imageIdentity: '1.54',
+  /** A hardware address for an endpoint that is connected later. */
+  connectMac: '1.54',
   /** `logs` as JSON objects. */
   jsonLogs: '1.54',
   attestations: '1.55',

@@ -2,6 +2,7 @@
 import type { Line } from './line.ts'
 import { everyday } from './lines-everyday.ts'
 import { imageLines } from './lines-images.ts'
+import { networkLines } from './lines-networks.ts'
 import { verbs } from './lines-verbs.ts'
 
 const running: Line[] = [
@@ -333,5 +334,6 @@ export const lines: readonly Line[] = [
   ...images,
   ...imageLines,
   ...verbs,
+  ...networkLines,
   ...everyday,
 ]

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import type { NetworkCreateRequest } from '@tdocker/api'
+import { parsePool } from '@tdocker/engine/network/ipam.ts'
 import { updateNetworkConfig, type NetworkConfig } from '@tdocker/engine/network/network-rows.ts'
 import { ip, lanClient, LAN_HOST, native, nft, Rig, type Container } from './fixture.ts'
 import { assertClosed, assertOpen, host, type Namespace } from './namespace.ts'
@@ -262,4 +263,50 @@ test('kinds of links that this kernel lacks are refused by name', async (t) => {
   } catch (error) {
     assert.match(String(error), /failed to create the ipvlan port: operation not supported/)
   }
+})
+
+test('the default bridge with IPv6, a range and a gateway of its own', async () => {
+  await using rig = await Rig.start({
+    ipv6: true,
+    bip: '10.73.0.1/16',
+    fixedCidr: '10.73.5.0/24',
+    defaultGateway: '10.73.0.254',
+    hostId: 'some machine',
+  })
+  const one = await run(rig, 'one', 'bridge')
+  const two = await run(rig, 'two', 'bridge')
+  assert.equal(address(one, 'bridge'), '10.73.5.0')
+  assert.match(one.run('ip', 'route'), /default via 10\.73\.0\.254/)
+  await assertOpen(one, { address: address6(two, 'bridge'), port: 80 }, 'two')
+  assert.equal(await assertOpen(one, { address: '2001:db8::2', port: 7006 }, 'lan'), '2001:db8::1')
+  await rig.crash([one, two])
+  await assertOpen(one, { address: address6(two, 'bridge'), port: 80 }, 'two')
+})
+
+test('pools of the daemon’s options, and networks with options of their own by default', async () => {
+  await using rig = await Rig.start({
+    pools: [parsePool('10.74.0.0/22', 24)!, parsePool('fd74::/62', 64)!],
+    defaultOptions: { bridge: { 'com.docker.network.driver.mtu': '1400' } },
+  })
+  const subnets: string[] = []
+  for (const name of ['p1', 'p2', 'p3']) {
+    await make(rig, name, { EnableIPv6: true })
+    const { config } = rig.networks.directory.get(name)
+    assert.equal(config.options['com.docker.network.driver.mtu'], '1400')
+    subnets.push(...config.pools.map(({ subnet }) => subnet))
+  }
+  assert.deepEqual(subnets, [
+    ...['10.74.1.0/24', 'fd74::/64', '10.74.2.0/24', 'fd74:0:0:1::/64'],
+    ...['10.74.3.0/24', 'fd74:0:0:2::/64'],
+  ])
+  await assert.rejects(make(rig, 'p4'), {
+    message: 'all predefined address pools have been fully subnetted',
+  })
+  const [after] = await Promise.all([
+    make(rig, 'p5', { IPAM: { Config: [{ Subnet: '10.75.0.0/24' }] } }),
+    assert.rejects(make(rig, 'p5', { IPAM: { Config: [{ Subnet: '10.76.0.0/24' }] } }), {
+      message: 'network with name p5 already exists',
+    }),
+  ])
+  assert.ok(after)
 })

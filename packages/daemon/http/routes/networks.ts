@@ -28,7 +28,9 @@ export function networkRoutes(networks: NetworkBackend): Routes {
       x.empty(204)
     },
     NetworkConnect: async (x) => {
-      await networks.connect(x.param('id'), (await x.body(connectRequest)) ?? {})
+      const body = (await x.body(connectRequest)) ?? {}
+      if (!x.since('connectMac')) delete body.EndpointConfig?.MacAddress
+      await networks.connect(x.param('id'), body)
       x.empty(200)
     },
     NetworkDisconnect: async (x) => {
