@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { EndpointSettings } from '@tdocker/api'
 import type { Native } from '@tdocker/kernel'
-import { EngineError, system } from '../base/errors.ts'
+import { EngineError } from '../base/errors.ts'
 import type {
   NetworkSandboxes,
   RenamedEndpoints,
@@ -60,6 +60,8 @@ export class Networks implements NetworkSandboxes {
   readonly #restorer: Restorer
   readonly maker: NetworkMaker
   #restored: Promise<void> | undefined
+  /** The API may be asked before `restore` has begun. */
+  readonly #begun = Promise.withResolvers<void>()
   /** Containers that live on since before `restore`. */
   #alive: AliveContainers = new Map()
 
@@ -110,13 +112,14 @@ export class Networks implements NetworkSandboxes {
   ): Promise<void> {
     this.#alive = new Map(alive)
     this.#restored = this.#restorer.restore(this.#alive)
+    this.#begun.resolve()
     return this.#restored
   }
 
   /** What failed at the daemon's start, for want of room on the disk, is tried again by who needs it. */
   async whenRestored(): Promise<void> {
+    if (this.#restored === undefined) await this.#begun.promise
     const attempt = this.#restored
-    if (attempt === undefined) throw system('networks are not restored yet')
     try {
       await attempt
     } catch {

@@ -182,8 +182,9 @@ export class Restorer {
         const row = plainEndpoint({ containerId, containerName: '' }, network)
         holdingOf(containerId, '').endpoints.push({ network, row, plain: true })
       }
+    const byContainer = Map.groupBy(ports, ({ containerId }) => containerId)
     for (const holding of holdings.values()) {
-      holding.ports = ports.filter(({ containerId }) => containerId === holding.containerId)
+      holding.ports = byContainer.get(holding.containerId) ?? []
       for (const port of holding.ports) hostPorts.adopt(port)
       this.#sandboxes.adopt(holding)
     }
