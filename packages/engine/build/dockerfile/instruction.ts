@@ -14,11 +14,40 @@ interface Base {
   lines: Lines
   /** As it stands in the file, continuation lines joined: what progress and history show. */
   source: string
+  /** The keyword as written: `RUN`, `run`. */
+  name: string
+  /** `# check=` in a comment right above. */
+  check?: CheckOptions
 }
 
 export interface KeyValue {
   key: string
   value: string
+  /** Written as `ENV key value`. */
+  legacy?: boolean
+}
+
+export interface Arg {
+  key: string
+  value?: string
+  /** From a comment right above that begins with the key. */
+  description: string
+}
+
+/** A CDI device of `RUN --device`. */
+export interface RunDevice {
+  name: string
+  required: boolean
+}
+
+/** What `# check=` says. */
+export interface CheckOptions {
+  skip: readonly string[]
+  skipAll: boolean
+  experimental: readonly string[]
+  experimentalAll: boolean
+  /** A finding is an error. */
+  error: boolean
 }
 
 /** A heredoc that becomes a file. */
@@ -89,11 +118,11 @@ interface CopyFlags {
 
 export type Instruction = Base &
   (
-    | { kind: 'run'; command: CommandLine; /** Unparsed `--mount` values: they may hold variables. */ mounts: string[]; network: 'default' | 'none' | 'host'; security: 'sandbox' | 'insecure' }
+    | { kind: 'run'; command: CommandLine; /** Unparsed `--mount` values: they may hold variables. */ mounts: string[]; network: 'default' | 'none' | 'host'; security: 'sandbox' | 'insecure'; devices: RunDevice[] }
     | ({ kind: 'copy'; from: string; parents: boolean } & CopyFlags)
     | ({ kind: 'add'; checksum: string; keepGitDir?: boolean; unpack?: boolean } & CopyFlags)
     | { kind: 'env' | 'label'; pairs: KeyValue[] }
-    | { kind: 'arg'; args: Array<{ key: string; value?: string }> }
+    | { kind: 'arg'; args: Arg[] }
     | { kind: 'cmd' | 'entrypoint'; command: CommandLine }
     | { kind: 'expose'; ports: string[] }
     | { kind: 'volume'; paths: string[] }
@@ -111,6 +140,12 @@ export interface Stage {
   platform: string
   lines: Lines
   source: string
+  /** `FROM` as written. */
+  keyword: string
+  /** From a comment right above that begins with the stage's name. */
+  description: string
+  /** `# check=` in a comment right above. */
+  check?: CheckOptions
   instructions: Instruction[]
 }
 
@@ -128,11 +163,11 @@ export interface Dockerfile {
   args: Array<Extract<Instruction, { kind: 'arg' }>>
   stages: Stage[]
   escape: '\\' | '`'
-  /** `# syntax=`, as written. */
+  /** `# syntax=`: the image it names. */
   syntax: string | undefined
   /** `# check=`: rules that are skipped, and whether a finding is an error. */
-  check: { skip: readonly string[]; error: boolean }
-  /** What parsing alone can find; the graph adds those that need values. */
+  check: CheckOptions
+  /** Of the file as a whole; `checks/` has those that the graph finds instruction by instruction. */
   warnings: Warning[]
 }
 

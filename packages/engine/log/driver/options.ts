@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { invalidParameter } from '../../base/errors.ts'
 import { parseFacility, parseFormat, parseSyslogAddress } from './syslog-options.ts'
-import { goBoolean, ramInBytes } from './size.ts'
+import { goBoolean, ramInBytes } from '../../base/size.ts'
 
 /** HostConfig.LogConfig with nothing left out. */
 export interface LogConfig {

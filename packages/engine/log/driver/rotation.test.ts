@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bufferLimit, jsonFileRotation, localRotation } from './rotation.ts'
-import { fromHumanSize, ramInBytes } from './size.ts'
+import { fromHumanSize, ramInBytes } from '../../base/size.ts'
 
 test('json-file is not capped by default; local is', () => {
   assert.deepEqual(jsonFileRotation({}), { maxSize: -1, maxFile: 1, compress: false })

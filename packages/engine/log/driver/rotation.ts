@@ -1,5 +1,5 @@
 import type { LogOptions } from './options.ts'
-import { fromHumanSize, goBoolean, goInteger, ramInBytes } from './size.ts'
+import { fromHumanSize, goBoolean, goInteger, ramInBytes } from '../../base/size.ts'
 
 export interface Rotation {
   /** Bytes of one file; -1 for no limit. */

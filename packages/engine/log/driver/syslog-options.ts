@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import { goInteger } from './size.ts'
+import { goInteger } from '../../base/size.ts'
 
 const DEFAULT_PORT = 514
 
