@@ -9,8 +9,9 @@ import { system } from '../base/errors.ts'
 import { NetworkError, isTransient, retryDelay } from '../registry/registry-error.ts'
 import type { OpenBlob } from '../registry/repository.ts'
 import { type Response, networkError } from '../registry/transport.ts'
+import { chunksOf } from './chunks-of.ts'
 import type { ContentPaths } from './content-paths.ts'
-import { noteTransient } from './transient-buffers.ts'
+import { releaseBuffer } from './release-buffer.ts'
 
 /** Opens the body of the blob at an offset. */
 export type BlobSource = (offset: number, signal: AbortSignal) => Promise<OpenBlob>
@@ -55,8 +56,8 @@ export class BlobDownload implements AsyncDisposable {
   }
 
   /**
-   * Yields the blob from its first byte on, each piece on its way into the file. Ends early, quietly, when
-   * more comes than the descriptor says: `verified` tells.
+   * Yields the blob from its first byte on, each piece in the file already; it belongs to who takes it.
+   * Ends early, quietly, when more comes than the descriptor says: `verified` tells.
    */
   async *pieces(): AsyncGenerator<Buffer> {
     await mkdir(this.#o.paths.partials, { recursive: true, mode: 0o700 })
@@ -106,19 +107,20 @@ export class BlobDownload implements AsyncDisposable {
         const fresh = skip === 0 ? piece : piece.subarray(Math.min(skip, piece.length))
         skip -= piece.length - fresh.length
         if (fresh.length === 0) continue
-        const written = file.appendFile(fresh)
-        // Whoever takes the piece may fail first; the write is awaited all the same.
-        written.catch(() => {})
-        try {
-          yield this.#take(fresh)
-        } finally {
-          await written
-        }
+        await this.#store(file, fresh)
+        yield fresh
         if (this.#received > size) return
       }
     } finally {
       response.body.destroy()
     }
+  }
+
+  async #store(file: FileHandle, piece: Buffer): Promise<void> {
+    const written = file.appendFile(piece)
+    // The digest is made while it is being written.
+    this.#take(piece)
+    await written
   }
 
   #take(piece: Buffer): Buffer {
@@ -177,25 +179,27 @@ export class BlobDownload implements AsyncDisposable {
 
 /** Joins small network chunks, so that what follows works in few and large steps. */
 async function* coalesce(response: Response, signal: AbortSignal): AsyncGenerator<Buffer> {
-  let chunks: Buffer[] = []
+  let piece = Buffer.allocUnsafeSlow(PIECE)
   let size = 0
   let failure: unknown
   try {
-    for await (const chunk of response.body as AsyncIterable<Buffer>) {
-      chunks.push(chunk)
-      size += chunk.length
-      if (size < PIECE) continue
-      // The network's chunks, and the piece that is made of them.
-      noteTransient(2 * size)
-      yield Buffer.concat(chunks, size)
-      chunks = []
-      size = 0
+    for await (const chunk of chunksOf(response.body)) {
+      for (let at = 0; at < chunk.length;) {
+        const copied = chunk.copy(piece, size, at)
+        at += copied
+        size += copied
+        if (size < PIECE) continue
+        yield piece
+        piece = Buffer.allocUnsafeSlow(PIECE)
+        size = 0
+      }
+      releaseBuffer(chunk)
     }
   } catch (error) {
     failure = error
   }
   signal.throwIfAborted()
   // What came before the connection broke counts.
-  if (size > 0) yield Buffer.concat(chunks, size)
+  if (size > 0) yield piece.subarray(0, size)
   if (failure !== undefined) throw networkError(failure, 'GET', response.url.href, response.url)
 }

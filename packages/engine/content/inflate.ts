@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
 import type { Transform } from 'node:stream'
 import type { Decompressor } from '@tdocker/kernel/native.ts'
+import { chunksOf } from './chunks-of.ts'
+import { releaseBuffer } from './release-buffer.ts'
 import { ZstdFrames } from './zstd-frames.ts'
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz'
@@ -42,6 +44,7 @@ export type Decoders = (format: 'xz' | 'bzip2') => Decompressor
 export class Inflater {
   readonly #sink: Sink
   readonly #frees: boolean
+  readonly #owns: boolean
   #head: Uint8Array | undefined = Buffer.alloc(0)
   #transform: Transform | undefined
   #frames: ZstdFrames | undefined
@@ -52,12 +55,14 @@ export class Inflater {
 
   /**
    * Without `decoders` bzip2 and xz are refused. With `frees`, inflated pieces are gone when the sink
-   * is done with them: a fast stream makes garbage faster than it is collected.
+   * is done with them, with `owns` also those that were written: a fast stream makes garbage faster
+   * than it is collected.
    */
-  constructor(sink: Sink, decoders?: Decoders, o: { frees?: boolean } = {}) {
+  constructor(sink: Sink, decoders?: Decoders, o: { frees?: boolean; owns?: boolean } = {}) {
     this.#sink = sink
     this.#decoders = decoders
     this.#frees = o.frees === true
+    this.#owns = o.owns === true
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -95,12 +100,19 @@ export class Inflater {
   }
 
   async #push(chunk: Uint8Array): Promise<void> {
-    if (this.#decoder) return this.#decode(this.#decoder, chunk)
-    const transform = this.#transform
-    if (!transform) return this.#sink(chunk)
-    for (const part of this.#frames?.split(chunk) ?? [chunk]) {
+    if (this.#transform) return this.#inflate(this.#transform, chunk)
+    await (this.#decoder ? this.#decode(this.#decoder, chunk) : this.#sink(chunk))
+    if (this.#owns) releaseBuffer(chunk)
+  }
+
+  async #inflate(transform: Transform, chunk: Uint8Array): Promise<void> {
+    const parts = this.#frames?.split(chunk) ?? [chunk]
+    for (const [at, part] of parts.entries()) {
       if (this.#failed) return this.#drained
-      if (transform.write(part)) continue
+      const last = this.#owns && at === parts.length - 1
+      // After a failure zlib may still be reading it.
+      const done = (error?: Error | null): void => (error ? undefined : releaseBuffer(chunk))
+      if (transform.write(part, last ? done : undefined)) continue
       // After a failure no drain comes, but the reading side rejects.
       await Promise.race([once(transform, 'drain'), this.#drained])
     }
@@ -117,17 +129,12 @@ export class Inflater {
   }
 
   async #drain(transform: Transform): Promise<void> {
-    for await (const piece of transform as AsyncIterable<Uint8Array>) {
+    for await (const piece of chunksOf(transform)) {
       await this.#sink(piece)
       // Of one that is not full, zlib goes on to use the rest.
-      if (this.#frees && piece.length === CHUNK) free(piece)
+      if (this.#frees && piece.length === CHUNK) releaseBuffer(piece)
     }
   }
-}
-
-/** Gives the memory of a piece back at once, where nothing else lies in it. */
-function free({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 function createTransform(compression: 'none' | 'gzip' | 'zstd'): Transform | undefined {

@@ -218,8 +218,11 @@ export class LayerPuller {
   ): Promise<Extracted> {
     const limits = await extractionLimits(this.#o.layers.paths.layers)
     const extractor = this.#o.native.layerExtractor({ dir: workspace.diff, ...limits })
-    const unpacker = new LayerUnpacker(extractor, digestAlgorithm(request.diffId), (format) =>
-      this.#o.native.decompressor(format),
+    const unpacker = new LayerUnpacker(
+      extractor,
+      digestAlgorithm(request.diffId),
+      (format) => this.#o.native.decompressor(format),
+      { owns: true },
     )
     const pieces = download.pieces()
     let failure: unknown

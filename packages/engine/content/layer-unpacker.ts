@@ -26,7 +26,13 @@ export class LayerUnpacker {
   readonly #algorithm: string
   #done = false
 
-  constructor(extractor: LayerExtractor, algorithm = 'sha256', decoders?: Decoders) {
+  /** With `owns`, pieces that are written are gone when they were read. */
+  constructor(
+    extractor: LayerExtractor,
+    algorithm = 'sha256',
+    decoders?: Decoders,
+    o: { owns?: boolean } = {},
+  ) {
     this.#extractor = extractor
     this.#algorithm = algorithm
     this.#hash = createHash(algorithm)
@@ -36,7 +42,7 @@ export class LayerUnpacker {
       this.#hash.update(chunk)
       await fed
     }
-    this.#inflater = new Inflater(sink, decoders, { frees: true })
+    this.#inflater = new Inflater(sink, decoders, { ...o, frees: true })
   }
 
   write(chunk: Uint8Array): Promise<void> {
