@@ -29,7 +29,8 @@ export function parseFlags<const T extends Table>(
       continue
     }
     if (after === undefined) throw new Error(`missing a value on flag: ${before}`)
-    values[name] = kind === 'string' ? after : [...((values[name] as string[]) ?? []), after]
+    if (kind === 'string') values[name] = after
+    else listOf(values, name).push(after)
   }
   return values as Partial<Values<T>>
 }
@@ -41,4 +42,12 @@ function parseBoolean(flag: string, value: string | undefined): boolean {
     throw new Error(`expecting boolean value for flag ${flag}, not: ${value}`)
   }
   return lower === 'true'
+}
+
+function listOf(values: Record<string, string | boolean | string[]>, name: string): string[] {
+  const list = values[name]
+  if (Array.isArray(list)) return list
+  const made: string[] = []
+  values[name] = made
+  return made
 }

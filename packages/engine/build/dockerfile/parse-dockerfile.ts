@@ -58,6 +58,9 @@ const PARSE: Readonly<Record<string, Parse>> = {
   workdir: (node) => parseSimple(node, 'workdir'),
 }
 
+/** Some 250,000 instructions; reading them takes a second or two. */
+const MAX_LENGTH = 2 * 1024 * 1024
+
 export interface ParseOptions {
   /** In the place of the file's own `# check=` (build argument BUILDKIT_DOCKERFILE_CHECK). */
   check?: CheckOptions
@@ -67,6 +70,9 @@ export interface ParseOptions {
 
 /** Throws DockerfileError in BuildKit's words. */
 export function parseDockerfile(input: string | Uint8Array, options: ParseOptions = {}): Dockerfile {
+  if (input.length > MAX_LENGTH) {
+    throw new DockerfileError(`the Dockerfile is larger than ${MAX_LENGTH} bytes`)
+  }
   const text = typeof input === 'string' ? input : decode(input)
   if (text === '') throw new DockerfileError('the Dockerfile cannot be empty')
   const check = options.check ?? checkOfFile(text)

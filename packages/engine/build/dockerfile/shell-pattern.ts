@@ -68,6 +68,7 @@ function search(
   spend: Spend,
 ): { start: number; end: number } | undefined {
   for (let start = from; start <= chars.length; start++) {
+    if (start % 1024 === 0) spend(1024)
     const end = matchAt(chars, start, pieces, true, spend)
     if (end !== undefined) return { start, end }
   }
@@ -94,11 +95,14 @@ function matchAt(
 }
 
 function firstPlace(chars: Text, from: number, piece: Piece, spend: Spend): number | undefined {
-  for (let at = from; at + piece.length <= chars.length; at++) {
-    if (fits(chars, at, piece, spend)) return at
-    if (chars[at] === NEWLINE) return undefined
+  let at = from
+  while (at + piece.length <= chars.length && !fits(chars, at, piece, spend)) {
+    if (chars[at] === NEWLINE) break
+    at++
   }
-  return undefined
+  spend(at - from)
+  const found = at + piece.length <= chars.length && fits(chars, at, piece, spend)
+  return found ? at : undefined
 }
 
 function lastPlace(chars: Text, from: number, piece: Piece, spend: Spend): number | undefined {
@@ -115,7 +119,7 @@ function fits(chars: Text, at: number, piece: Piece, spend: Spend): boolean {
   if (at + piece.length > chars.length) return false
   let same = 0
   while (same < piece.length && fitsOne(chars[at + same]!, piece[same]!)) same++
-  spend(same + 1)
+  if (same > 0) spend(same)
   return same === piece.length
 }
 

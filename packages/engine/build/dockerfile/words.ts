@@ -76,10 +76,14 @@ class Splitter {
   #word = ''
 
   add(text: string): void {
+    let start = 0
     for (let at = 0; at < text.length; at++) {
-      if (isSpace(text.charCodeAt(at))) this.#end()
-      else this.#word += text[at]
+      if (!isSpace(text.charCodeAt(at))) continue
+      this.#word += text.slice(start, at)
+      this.#end()
+      start = at + 1
     }
+    this.#word += text.slice(start)
   }
 
   addRaw(text: string): void {
@@ -165,9 +169,9 @@ class WordReader {
         text += kept
         splitter.addRaw(kept)
       } else {
-        this.#at++
-        text += char
-        splitter.add(char)
+        const run = this.#run(stop)
+        text += run
+        splitter.add(run)
       }
     }
     if (stop !== undefined) {
@@ -175,6 +179,16 @@ class WordReader {
     }
     this.#spend(text.length)
     return { text, words: splitter.finish() }
+  }
+
+  /** From here to the next character that may mean something. */
+  #run(stop: string | undefined): string {
+    const start = this.#at++
+    for (; this.#at < this.#source.length; this.#at++) {
+      const char = this.#source[this.#at]!
+      if (char === stop || char === this.#escape || '$<"\''.includes(char)) break
+    }
+    return this.#source.slice(start, this.#at)
   }
 
   #special(char: string): string | undefined {
@@ -210,11 +224,11 @@ class WordReader {
         text += this.#dollar()
         continue
       }
-      this.#at++
       if (char !== this.#escape) {
-        text += char
+        text += this.#run('"')
         continue
       }
+      this.#at++
       if (this.#rawEscapes) text += char
       if (this.#atEnd) break
       // Only these can be escaped; before any other character the escape stands for itself.
