@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { NO_OPTIONS } from './checks/options.ts'
+import { reportTo } from './checks/report.ts'
 import { parseExposedPorts } from './exposed-ports.ts'
+import type { Warning } from './instruction.ts'
 
 const lines = { start: 1, end: 1 }
 
 function parse(...words: string[]): { ports: string[]; found: string[] } {
-  const found: string[] = []
-  return { ports: parseExposedPorts(words, lines, (rule) => void found.push(rule)), found }
+  const warnings: Warning[] = []
+  const ports = parseExposedPorts(words, lines, reportTo(warnings, NO_OPTIONS))
+  return { ports, found: warnings.map(({ rule }) => rule) }
 }
 
 test('ports, ranges, protocols', () => {
