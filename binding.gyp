@@ -51,7 +51,13 @@
         "addon/kernel/device_program.cc",
         "addon/kernel/policy.cc",
         "addon/kernel/log-frames.cc",
-        "addon/kernel/datagram.cc"
+        "addon/kernel/datagram.cc",
+        "addon/kernel/dns.cc",
+        "addon/kernel/dns_exchange.cc",
+        "addon/kernel/dns_listen.cc",
+        "addon/kernel/dns_message.cc",
+        "addon/kernel/dns_names.cc",
+        "addon/kernel/dns_server.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")", "addon"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED", "NAPI_DISABLE_CPP_EXCEPTIONS", "_GNU_SOURCE"],

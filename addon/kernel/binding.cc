@@ -16,6 +16,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitPolicy(env, exports);
   InitLogFrames(env, exports);
   InitDatagram(env, exports);
+  InitDns(env, exports);
   return exports;
 }
 

@@ -13,3 +13,4 @@ void InitNft(Napi::Env env, Napi::Object exports);
 void InitPolicy(Napi::Env env, Napi::Object exports);
 void InitLogFrames(Napi::Env env, Napi::Object exports);
 void InitDatagram(Napi::Env env, Napi::Object exports);
+void InitDns(Napi::Env env, Napi::Object exports);

@@ -1,7 +1,9 @@
 // libnftables (libnftables(3)), opened at first use, on one thread for the life of the process: a
 // context is not thread-safe, and a transaction that deletes waits 8-15 ms for the kernel's RCU.
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <condition_variable>
@@ -9,6 +11,8 @@
 #include <memory>
 #include <mutex>
 
+#include "common/unique_fd.h"
+#include "kernel/args.h"
 #include "kernel/async.h"
 #include "kernel/binding.h"
 
@@ -19,6 +23,7 @@ constexpr unsigned kOutputTerse = 1 << 11;  // NFT_CTX_OUTPUT_TERSE
 
 struct Library {
   void* (*ctx_new)(uint32_t) = nullptr;
+  void (*ctx_free)(void*) = nullptr;
   int (*buffer_output)(void*) = nullptr;
   int (*buffer_error)(void*) = nullptr;
   const char* (*get_output)(void*) = nullptr;
@@ -33,7 +38,8 @@ struct Library {
       *function = reinterpret_cast<std::remove_pointer_t<decltype(function)>>(dlsym(handle, name));
       return *function != nullptr;
     };
-    return find("nft_ctx_new", &ctx_new) && find("nft_ctx_buffer_output", &buffer_output) &&
+    return find("nft_ctx_new", &ctx_new) && find("nft_ctx_free", &ctx_free) &&
+           find("nft_ctx_buffer_output", &buffer_output) &&
            find("nft_ctx_buffer_error", &buffer_error) &&
            find("nft_ctx_get_output_buffer", &get_output) &&
            find("nft_ctx_get_error_buffer", &get_error) &&
@@ -51,6 +57,13 @@ int ErrorOf(const std::string& text) {
 
 class Nft {
  public:
+  Nft() = default;
+  Nft(const Nft&) = delete;
+  Nft& operator=(const Nft&) = delete;
+  ~Nft() {
+    if (context_) library_.ctx_free(context_);
+  }
+
   Failure Run(const std::string& commands, std::string* output) {
     if (!context_ && !Open()) return Failure{ENOSYS, "dlopen", "libnftables.so.1"};
     int result = library_.run(context_, commands.c_str());
@@ -81,6 +94,7 @@ struct Request {
 
   Napi::Promise::Deferred deferred;
   std::string commands, output;
+  UniqueFd netns;  // whose rules; none for the daemon's own
   Failure failure;
   napi_threadsafe_function tell = nullptr;
 };
@@ -111,14 +125,28 @@ class Queue {
     // By this name rule-watch.ts knows transactions of our own: the kernel tells it with each.
     pthread_setname_np(pthread_self(), ("nft-" + std::to_string(getpid())).c_str());
     Nft nft;
+    const UniqueFd home(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
     while (true) {
       Request* request = Take();
-      request->failure = nft.Run(request->commands, &request->output);
+      request->failure =
+          request->netns ? RunIn(request, home) : nft.Run(request->commands, &request->output);
       napi_threadsafe_function tell = request->tell;
       // The request belongs to the event loop from here on.
       napi_call_threadsafe_function(tell, request, napi_tsfn_blocking);
       napi_release_threadsafe_function(tell, napi_tsfn_release);
     }
+  }
+
+  // A context speaks to the namespace in which it was made.
+  static Failure RunIn(Request* request, const UniqueFd& home) {
+    if (!home || setns(request->netns.get(), CLONE_NEWNET) < 0) return Fail("setns");
+    Failure failure;
+    {
+      Nft nft;
+      failure = nft.Run(request->commands, &request->output);
+    }
+    if (setns(home.get(), CLONE_NEWNET) < 0) abort();
+    return failure;
   }
 
   Request* Take() {
@@ -158,6 +186,7 @@ Napi::Value RunNft(const Napi::CallbackInfo& info) {
   auto* request = new Request(info.Env());
   Napi::Promise promise = request->deferred.Promise();
   request->commands = info[0].ToString();
+  if (info[1].IsNumber()) request->netns.reset(fcntl(IntArg(info, 1), F_DUPFD_CLOEXEC, 0));
   napi_create_threadsafe_function(info.Env(), nullptr, nullptr,
                                   Napi::String::New(info.Env(), "nft"), 0, 1, nullptr, nullptr,
                                   nullptr, Settle, &request->tell);

@@ -17,6 +17,7 @@ import type { ImageBackend } from './image/image-backend.ts'
 import { createImages, type Images } from './image/images.ts'
 import { checkDaemonLogOptions, LOG_DRIVERS } from './log/driver/options.ts'
 import { readLog } from './log/read-log.ts'
+import { EmbeddedDns } from './network/dns/embedded-dns.ts'
 import { createNetworks, type Networks } from './network/index.ts'
 import { parsePool } from './network/ipam.ts'
 import type { NetworkBackend } from './network/network-backend.ts'
@@ -101,6 +102,7 @@ class AssembledEngine implements Engine {
       events,
       config: { ...networksConfig(config), hostId: this.#id },
       log,
+      resolver: (names, nameOf) => new EmbeddedDns({ native, names, nameOf, log }),
     })
     const logVolumes = (what: string, err?: unknown): void => log.warn({ err, what }, 'volumes')
     const volumes = new EngineVolumes({

@@ -208,6 +208,18 @@ export class FakeNative {
       nft: this.#async('nft', () => ''),
       conntrackDelete: this.#async('conntrackDelete', () => 0),
       nftMonitor: this.#sync('nftMonitor', open),
+      dnsSockets: this.#async('dnsSockets', () => ({
+        udpFd: open(),
+        tcpFd: open(),
+        udpPort: 40053,
+        tcpPort: 40054,
+      })),
+      dnsSocketsOf: this.#async('dnsSocketsOf', nothing),
+      dnsServe: this.#sync('dnsServe', nothing),
+      dnsConfigure: this.#sync('dnsConfigure', nothing),
+      dnsClose: this.#sync('dnsClose', nothing),
+      dnsName: this.#sync('dnsName', nothing),
+      dnsForget: this.#sync('dnsForget', nothing),
       bindPort: this.#sync('bindPort', open),
       socketPort: this.#sync('socketPort', () => 40000),
       logFrames: this.#async('logFrames', ({ position }: { position: number }) => ({

@@ -47,6 +47,11 @@ const synchronous: ReadonlySet<string> = new Set<keyof Native>([
   'oomEventFd',
   'unixDatagram',
   'sendDatagram',
+  'dnsServe',
+  'dnsConfigure',
+  'dnsClose',
+  'dnsName',
+  'dnsForget',
 ])
 
 let loaded: Native | undefined

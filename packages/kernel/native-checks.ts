@@ -1,4 +1,4 @@
-import type { InterfaceSetup, Native } from './native.ts'
+import type { DnsSettings, InterfaceSetup, Native } from './native.ts'
 
 /** One check per native function: throws TypeError or RangeError for what C++ must never see. */
 export type NativeChecks = { [K in keyof Native]: (...args: Parameters<Native[K]>) => void }
@@ -111,6 +111,28 @@ const mtu = (value: number): void => integer(value, 'mtu', 68, 65535)
 const mac = (value: string): void => {
   filled(value, 'mac')
   if (!/^[\da-f]{2}(:[\da-f]{2}){5}$/i.test(value)) throw new RangeError('mac must be 6 hex pairs')
+}
+
+function dnsSettings(o: { id: string } & DnsSettings): void {
+  options(o)
+  filled(o.id, 'id')
+  list(o.networks, 'networks', (network, name) => {
+    filled(network.id, `${name}.id`)
+    list(network.aliases, `${name}.aliases`, (entry, at) => {
+      filled(entry.alias, `${at}.alias`)
+      filled(entry.name, `${at}.name`)
+    })
+  })
+  list(o.fixed, 'fixed', (entry, name) => {
+    filled(entry.name, `${name}.name`)
+    list(entry.addresses, `${name}.addresses`, filled)
+  })
+  list(o.upstreams, 'upstreams', (entry, name) => {
+    filled(entry.address, `${name}.address`)
+    flag(entry.host, `${name}.host`)
+  })
+  flag(o.external, 'external')
+  flag(o.ndots, 'ndots')
 }
 
 export const nativeChecks: NativeChecks = {
@@ -349,7 +371,10 @@ export const nativeChecks: NativeChecks = {
     inNamespace(o)
     interfaceName(o.name, 'name')
   },
-  nft: (commands) => filled(commands, 'commands'),
+  nft(commands, netnsFd) {
+    filled(commands, 'commands')
+    optional(netnsFd, (value) => fd(value, 'netnsFd'))
+  },
   nftMonitor: () => undefined,
   conntrackDelete(o) {
     options(o)
@@ -364,6 +389,27 @@ export const nativeChecks: NativeChecks = {
     integer(o.port, 'port', 0, 65535)
   },
   socketPort: (value) => fd(value),
+
+  dnsSockets: (value) => fd(value, 'netnsFd'),
+  dnsSocketsOf: (value) => pid(value),
+  dnsServe(o) {
+    dnsSettings(o)
+    fd(o.udpFd, 'udpFd')
+    fd(o.tcpFd, 'tcpFd')
+  },
+  dnsConfigure: (o) => dnsSettings(o),
+  dnsClose: (id) => filled(id, 'id'),
+  dnsName(o) {
+    options(o)
+    for (const key of ['networkId', 'networkName', 'endpointId'] as const) filled(o[key], key)
+    list(o.names, 'names', filled)
+    list(o.addresses, 'addresses', filled)
+  },
+  dnsForget(o) {
+    options(o)
+    filled(o.networkId, 'networkId')
+    filled(o.endpointId, 'endpointId')
+  },
 
   logFrames(o) {
     options(o)

@@ -1,3 +1,27 @@
+export interface DnsSockets {
+  udpFd: number
+  tcpFd: number
+  udpPort: number
+  tcpPort: number
+}
+
+/** How one container's questions are answered. All names are in lower case. */
+export interface DnsSettings {
+  /** In the order in which names are looked up; `aliases` are the container's own words there. */
+  networks: ReadonlyArray<{
+    id: string
+    aliases: ReadonlyArray<{ alias: string; name: string }>
+  }>
+  /** Names of addresses that no network tells. */
+  fixed: ReadonlyArray<{ name: string; addresses: readonly string[] }>
+  /** Other servers, best first; asked from the container's namespace or from the host's. */
+  upstreams: ReadonlyArray<{ address: string; host: boolean }>
+  /** False: those of the host's namespace are not asked. */
+  external: boolean
+  /** True: names without a dot are not asked elsewhere, the resolver adds its search domains. */
+  ndots: boolean
+}
+
 /**
  * The face of the N-API addon (`addon/kernel`): few, orthogonal functions, each with one options
  * object in and a promise out. Arguments are checked here and trusted by the C++.
@@ -286,9 +310,9 @@ export interface Native {
   linkDelete(o: { name: string; netnsFd?: number }): Promise<void>
   /**
    * Runs libnftables commands (text syntax) as one transaction on the nft thread; JSON answer,
-   * sets and maps without their elements.
+   * sets and maps without their elements. In the daemon's namespace, or in the one given.
    */
-  nft(commands: string): Promise<string>
+  nft(commands: string, netnsFd?: number): Promise<string>
   /**
    * A non-blocking netlink socket that becomes readable when any program changes nftables rules; its
    * datagrams are nfnetlink messages. Reading fails with ENOBUFS when some were lost.
@@ -304,6 +328,30 @@ export interface Native {
   bindPort(o: { protocol: 'tcp' | 'udp' | 'sctp'; address: string; port: number }): number
   /** The local port of a bound socket. */
   socketPort(fd: number): number
+
+  // ---- embedded DNS server (addon/kernel/dns.cc) ----
+
+  /**
+   * Sockets of a DNS server at 127.0.0.11 in a namespace, on ports of the kernel's choice, that hear
+   * of questions through `lo` alone. The caller closes them.
+   */
+  dnsSockets(netnsFd: number): Promise<DnsSockets>
+  /** Duplicates of those that a process holds; undefined when it holds none. */
+  dnsSocketsOf(pid: number): Promise<DnsSockets | undefined>
+  /** Answers what comes on duplicates of these sockets, until `dnsClose`; replaces an older one. */
+  dnsServe(o: { id: string; udpFd: number; tcpFd: number } & DnsSettings): void
+  /** Nothing happens when it is not served. */
+  dnsConfigure(o: { id: string } & DnsSettings): void
+  dnsClose(id: string): void
+  /** Adds or replaces what an endpoint is called. All names are in lower case. */
+  dnsName(o: {
+    networkId: string
+    networkName: string
+    endpointId: string
+    names: readonly string[]
+    addresses: readonly string[]
+  }): void
+  dnsForget(o: { networkId: string; endpointId: string }): void
 
   // ---- logs (addon/kernel/log-frames.cc, datagram.cc) ----
 

@@ -81,9 +81,18 @@ export interface NetworkSandboxes {
   release(containerId: string): Promise<void>
   /**
    * At daemon start: rebuilds bridges and the nft table from rows, keeps what belongs to `alive`,
-   * frees the rest. `networks` are the names of those it is on.
+   * frees the rest. `networks` are the names of those it is on, `resolver` is what it wants of DNS.
    */
-  restore(alive: ReadonlyMap<string, { pid: number; networks?: readonly string[] }>): Promise<void>
+  restore(
+    alive: ReadonlyMap<
+      string,
+      {
+        pid: number
+        networks?: readonly string[]
+        resolver?: Pick<SandboxRequest, 'dns' | 'dnsSearch' | 'dnsOptions'>
+      }
+    >,
+  ): Promise<void>
   /** What a running container has; undefined when it has nothing. */
   endpointsOf(containerId: string): Record<string, EndpointSettings> | undefined
   /**

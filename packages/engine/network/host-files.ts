@@ -20,11 +20,11 @@ export interface HostFiles {
 
 export const hostFiles: HostFiles = {
   hosts: () => read('/etc/hosts'),
-  resolvConf: () => parseResolvConf(read(RESOLV_CONF)),
+  resolvConf: () => parseResolvConf(read(RESOLV_CONF), RESOLV_CONF),
   upstreamResolvConf() {
-    const conf = parseResolvConf(read(RESOLV_CONF))
+    const conf = parseResolvConf(read(RESOLV_CONF), RESOLV_CONF)
     return isResolvedStub(conf) && existsSync(RESOLVED_UPSTREAMS)
-      ? parseResolvConf(read(RESOLVED_UPSTREAMS))
+      ? parseResolvConf(read(RESOLVED_UPSTREAMS), RESOLVED_UPSTREAMS)
       : conf
   },
   ephemeralPorts: () =>

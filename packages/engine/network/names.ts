@@ -65,6 +65,11 @@ export class NameTable {
     )?.names[0]
   }
 
+  /** undefined when it is not there. */
+  record(networkId: string, endpointId: string): NameRecord | undefined {
+    return this.#networks.get(networkId)?.get(endpointId)
+  }
+
   records(networkId: string): NameRecord[] {
     return [...(this.#networks.get(networkId)?.values() ?? [])]
   }

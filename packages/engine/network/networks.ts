@@ -42,8 +42,8 @@ export interface NetworksOptions {
   log: NetworksLog
   /** Hears of networks and endpoints that come and go; nothing is told without it. */
   events?: Pick<EventLog, 'commit'>
-  /** The embedded DNS server, given the names it answers from. */
-  resolver?: (names: NameTable) => SandboxResolver
+  /** The embedded DNS server, given the names it answers from and what networks are called. */
+  resolver?: (names: NameTable, nameOf: (networkId: string) => string) => SandboxResolver
   /** For tests. */
   host?: HostFiles
 }
@@ -107,9 +107,7 @@ export class Networks implements NetworkSandboxes {
     await this.#sandboxes.release(containerId)
   }
 
-  restore(
-    alive: ReadonlyMap<string, { pid: number; networks?: readonly string[] }>,
-  ): Promise<void> {
+  restore(alive: Parameters<NetworkSandboxes['restore']>[0]): Promise<void> {
     this.#alive = new Map(alive)
     this.#restored = this.#restorer.restore(this.#alive)
     this.#begun.resolve()
@@ -226,7 +224,7 @@ function contextOf(o: NetworksOptions): NetworkContext {
     netns: new NetnsPool(native, host.ipv6 ? { 'net/ipv6/conf/default/disable_ipv6': '1' } : {}),
     names,
     pools: [...(config.pools ?? DEFAULT_POOLS), ...uniqueLocalPools(config)],
-    resolver: o.resolver?.(names),
+    resolver: o.resolver?.(names, (id) => directory.byId(id)?.name ?? ''),
   }
 }
 

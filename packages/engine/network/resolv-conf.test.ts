@@ -27,6 +27,7 @@ test('resolv.conf(5) is read as the resolver reads it', () => {
     search: ['a.example', 'b.example'],
     options: ['ndots:2', 'edns0'],
     other: ['sortlist 10.0.0.0'],
+    invalid: ['nonsense'],
   })
 })
 

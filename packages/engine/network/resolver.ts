@@ -3,15 +3,15 @@ import type { DnsOverrides, ResolvConf } from './resolv-conf.ts'
 /** What the embedded DNS server must know of a container that it serves. */
 export interface ResolverSandbox {
   containerId: string
-  /** Ids of the networks whose names it sees. */
-  networks: () => readonly string[]
-  /** Its own words for others: alias → name. */
-  links: () => Readonly<Record<string, string>>
+  /** Networks whose names it sees, and its own words for others there: alias → name. */
+  networks: () => ReadonlyArray<{ id: string; links: Readonly<Record<string, string>> }>
   /** False while all its networks are internal: then nothing is asked outside. */
   external: () => boolean
   /** The host's servers, options and search domains, and what the container wants instead. */
   host: ResolvConf
   overrides: DnsOverrides
+  /** What `host.docker.internal` stands for. */
+  hostGateways: readonly string[]
 }
 
 /**
@@ -29,6 +29,8 @@ export interface SandboxResolver {
   ): Promise<{ resolvConf: ResolvConf; holdFds: number[] }>
   /** Goes on serving a container that outlived a daemon. */
   adopt(sandbox: ResolverSandbox, pid: number): Promise<void>
+  /** Whether a container has one. */
+  serves(containerId: string): boolean
   /** Fine when it is not served. */
   close(containerId: string): void
 }

@@ -23,6 +23,7 @@ import {
 } from './network-rows.ts'
 import { DEFAULT_NETWORK } from './networks-config.ts'
 import { plainEndpoint } from './new-endpoint.ts'
+import type { DnsOverrides } from './resolv-conf.ts'
 import { ensurePredefined } from './predefined.ts'
 import type { Sandboxes } from './sandboxes.ts'
 
@@ -30,7 +31,10 @@ import type { Sandboxes } from './sandboxes.ts'
 const AT_A_TIME = 8
 
 /** Containers that live on since an earlier daemon, and the networks they are on. */
-export type AliveContainers = Map<string, { pid: number; networks?: readonly string[] }>
+export type AliveContainers = Map<
+  string,
+  { pid: number; networks?: readonly string[]; resolver?: DnsOverrides }
+>
 
 /** The way from rows to networks on the host, when the daemon starts. */
 export class Restorer {
@@ -59,6 +63,7 @@ export class Restorer {
     await this.#placeDefaultBridge(endpoints, host)
     for (const row of endpoints) ctx.directory.byId(row.networkId)?.adopt(row)
     this.#adoptHoldings(alive, endpoints, ports)
+    await this.#adoptResolvers(alive)
     const changed = await this.#openAll(host)
     await this.#resetRules(ports)
     if (changed) host = await viewHost(ctx.native)
@@ -188,6 +193,22 @@ export class Restorer {
       for (const port of holding.ports) hostPorts.adopt(port)
       this.#sandboxes.adopt(holding)
     }
+  }
+
+  /** Early: questions are waiting since the last daemon. */
+  async #adoptResolvers(alive: AliveContainers): Promise<void> {
+    const nothing = { dns: [], dnsSearch: [], dnsOptions: [] }
+    const adoptions = this.#sandboxes.all().map(async (holding) => {
+      const living = alive.get(holding.containerId)
+      if (living === undefined) return
+      try {
+        await this.#sandboxes.adoptResolver(holding, living.pid, living.resolver ?? nothing)
+      } catch (err) {
+        const about = { err, container: holding.containerId }
+        this.#ctx.log.warn(about, 'cannot go on with the embedded DNS server')
+      }
+    })
+    await Promise.all(adoptions)
   }
 
   /** True when a device was made. */

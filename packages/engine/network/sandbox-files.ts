@@ -10,7 +10,6 @@ import {
   hostResolvConf,
   isolatedResolvConf,
   type DnsOverrides,
-  type ResolvConf,
 } from './resolv-conf.ts'
 
 /** Contents of /etc/hosts and /etc/resolv.conf. */
@@ -54,22 +53,22 @@ export function ownSandboxFiles(
   }
 }
 
-/** What the embedded DNS server makes of a container's resolv.conf. */
-export async function resolverSettings(
+/** A container as the embedded DNS server sees it. */
+export function resolverSandbox(
   { config, host }: Pick<NetworkContext, 'config' | 'host'>,
-  request: SandboxRequest,
+  asked: DnsOverrides,
   holding: Holding,
-  open: (sandbox: ResolverSandbox) => Promise<{ resolvConf: ResolvConf; holdFds: number[] }>,
-): Promise<{ resolvConf: string; holdFds: number[] }> {
-  const { resolvConf, holdFds } = await open({
-    containerId: request.containerId,
-    networks: () => holding.endpoints.map(({ network }) => network.id),
-    links: () => Object.assign({}, ...holding.endpoints.map(({ row }) => row.detail.links)),
+  gateways: readonly string[],
+): ResolverSandbox {
+  return {
+    containerId: holding.containerId,
+    networks: () =>
+      holding.endpoints.map(({ network, row }) => ({ id: network.id, links: row.detail.links })),
     external: () => holding.endpoints.some(({ network }) => !network.internal),
     host: host.upstreamResolvConf(),
-    overrides: overrides(request, config),
-  })
-  return { resolvConf: formatResolvConf(resolvConf), holdFds }
+    overrides: overrides(asked, config),
+    hostGateways: hostGateways(config, gateways),
+  }
 }
 
 function hostGateways(config: NetworksConfig, gateways: readonly string[]): readonly string[] {
@@ -77,7 +76,7 @@ function hostGateways(config: NetworksConfig, gateways: readonly string[]): read
 }
 
 /** A container's own settings replace the daemon's, each list as a whole. */
-function overrides(request: SandboxRequest, config: NetworksConfig): DnsOverrides {
+function overrides(request: DnsOverrides, config: NetworksConfig): DnsOverrides {
   return {
     dns: request.dns.length > 0 ? request.dns : (config.dns ?? []),
     dnsSearch: request.dnsSearch.length > 0 ? request.dnsSearch : (config.dnsSearch ?? []),

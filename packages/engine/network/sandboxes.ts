@@ -19,8 +19,9 @@ import type { LiveNetwork } from './live-network.ts'
 import { commit, driverOf, networkEvent, type NetworkContext } from './network-context.ts'
 import { newEndpoint, plainEndpoint } from './new-endpoint.ts'
 import { portRequests, type PortRequest } from './port-request.ts'
+import { formatResolvConf, type DnsOverrides } from './resolv-conf.ts'
 import { portRow, publishedPorts } from './published-ports.ts'
-import { hostSandboxFiles, ownSandboxFiles, resolverSettings } from './sandbox-files.ts'
+import { hostSandboxFiles, ownSandboxFiles, resolverSandbox } from './sandbox-files.ts'
 import { wishesOf, type EndpointChoice } from './sandbox-request.ts'
 import { forgetUdpFlows } from './udp-flows.ts'
 
@@ -74,6 +75,15 @@ export class Sandboxes {
     )
     await commit(this.#ctx, rows, events)
     this.#letGo(holding)
+  }
+
+  /** The same for one that lives on since before this daemon. */
+  async adoptResolver(holding: Holding, pid: number, asked: DnsOverrides): Promise<void> {
+    const { resolver } = this.#ctx
+    if (resolver === undefined || holding.endpoints.every(({ network }) => network.predefined))
+      return
+    const sandbox = resolverSandbox(this.#ctx, asked, holding, this.#hostGateways())
+    await resolver.adopt(sandbox, pid)
   }
 
   /** What others find the endpoint by; nothing on Docker's own networks. */
@@ -136,7 +146,7 @@ export class Sandboxes {
       this.#publish(holding, publisher),
       this.#insertRows(holding),
     ])
-    const dns = await this.#openResolver(request, holding, netnsFd)
+    const dns = await this.openResolver(request, holding, netnsFd)
     this.#holdings.set(request.containerId, holding)
     for (const held of holding.endpoints) this.publishNames(held)
     scope.release()
@@ -238,7 +248,8 @@ export class Sandboxes {
     this.#forgetFlows(ports)
   }
 
-  async #openResolver(
+  /** Gives a container the embedded DNS server; undefined when it is on Docker's own networks only. */
+  async openResolver(
     request: SandboxRequest,
     holding: Holding,
     netnsFd: number,
@@ -246,9 +257,9 @@ export class Sandboxes {
     const { resolver } = this.#ctx
     if (resolver === undefined || holding.endpoints.every(({ network }) => network.predefined))
       return undefined
-    return resolverSettings(this.#ctx, request, holding, (sandbox) =>
-      resolver.open(sandbox, netnsFd),
-    )
+    const sandbox = resolverSandbox(this.#ctx, request, holding, this.#hostGateways())
+    const { resolvConf, holdFds } = await resolver.open(sandbox, netnsFd)
+    return { resolvConf: formatResolvConf(resolvConf), holdFds }
   }
 
   #shown(holding: Holding, choices: readonly EndpointChoice[]): Record<string, EndpointSettings> {

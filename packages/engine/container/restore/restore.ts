@@ -54,6 +54,11 @@ interface Finding {
   record: ExitRecord | undefined
 }
 
+type Alive =
+  Parameters<Context['networks']['restore']>[0] extends ReadonlyMap<string, infer V>
+    ? Map<string, V>
+    : never
+
 /**
  * Adopts running containers first, for the network must know who lives before it frees anything;
  * then ends, restarts, removals and garbage, object by object.
@@ -61,10 +66,16 @@ interface Finding {
 export async function restoreContainers(ctx: Context, loaded: Loaded): Promise<void> {
   const runDirs = listRunDirs(ctx)
   const findings = await eachOf(loaded.rows, (stored) => look(ctx, stored, runDirs))
-  const alive = new Map<string, { pid: number; networks: string[] }>()
+  const alive: Alive = new Map()
   for (const { stored, shim } of findings) {
-    const { id, detail } = stored.container
-    if (shim) alive.set(id, { pid: shim.pid, networks: Object.keys(detail.endpoints) })
+    const { id, detail, hostConfig } = stored.container
+    if (shim === undefined) continue
+    const { Dns: dns, DnsSearch: dnsSearch, DnsOptions: dnsOptions } = hostConfig
+    alive.set(id, {
+      pid: shim.pid,
+      networks: Object.keys(detail.endpoints),
+      resolver: { dns: dns ?? [], dnsSearch: dnsSearch ?? [], dnsOptions: dnsOptions ?? [] },
+    })
   }
   // A failure is told to starts that need a network; stop and removal must not wait for it for ever.
   await ctx.networks
