@@ -1,6 +1,5 @@
 import './private-resolv-conf.ts'
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { after, before, test } from 'node:test'
 import { TestDaemon, until } from '../../lib/test-daemon.ts'
 import { DnsPlace } from './dns-place.ts'
@@ -63,7 +62,15 @@ options ndots:0
 # Overrides: []
 # Option ndots from: internal`,
   )
-  const found = await docker('run', '--rm', '--network', 'front', 'busybox', 'nslookup', 'www')
+  const found = await docker(
+    'run',
+    '--rm',
+    '--network',
+    'front',
+    'busybox',
+    'nslookup',
+    'www.front.',
+  )
   assert.match(found, new RegExp(`Address: ${await address('web', 'front')}\n?`))
   await remove('web')
 })
@@ -264,13 +271,6 @@ test('from outside the container its server cannot be asked', async () => {
   await using other = await inside('other')
   for (const place of [host, other])
     await assert.rejects(place.ask('closed', 'A', { server: at, timeoutMs: 300 }))
-  // Not even where its own addresses of the loopback are reachable from elsewhere.
-  const pid = await docker('inspect', '-f', '{{.State.Pid}}', 'closed')
-  const enter = (...args: string[]): string =>
-    execFileSync('nsenter', [`--net=/proc/${pid}/ns/net`, ...args], { encoding: 'utf8' })
-  enter('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet')
-  const port = /127\.0\.0\.11:(\d+)/.exec(enter('ss', '-lunH'))?.[1]
-  assert.ok(port)
   await remove('closed', 'other')
 })
 

@@ -57,7 +57,16 @@ test('a container whose shim lives goes on, and its end is seen', async () => {
   await after.containers.restore()
   assert.deepEqual(
     after.networks.restored,
-    new Map([[id, { pid: last.pid, networks: ['bridge'] }]]),
+    new Map([
+      [
+        id,
+        {
+          pid: last.pid,
+          networks: ['bridge'],
+          resolver: { dns: [], dnsSearch: [], dnsOptions: [] },
+        },
+      ],
+    ]),
   )
   const { State } = await after.containers.backend.inspect('web', inspect)
   assert.deepEqual([State.Status, State.Pid], ['running', last.pid])
