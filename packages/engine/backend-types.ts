@@ -97,6 +97,8 @@ export interface CreateOptions {
   readOnlyNonRecursive?: boolean
   /** Where cgroups are v1 and nothing is said, the host's namespace, as before API 1.41. */
   hostCgroupnsOnV1?: boolean
+  /** A step of a build: the image's volumes are not mounted, the upper directory need not outlive a crash. */
+  buildStep?: boolean
 }
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed'

@@ -35,6 +35,8 @@ export interface ContainerDetail {
   pausedForCommit?: boolean
   /** What the image is called in `ps`. */
   os: string
+  /** Made for a step of a build. */
+  buildStep?: boolean
 }
 
 /**

@@ -21,6 +21,7 @@ import { readLog } from '../log/read-log.ts'
 import { CachedLogUsage, type LogUsage } from '../log/usage.ts'
 import { attachContainer } from './attach.ts'
 import { commitContainer } from './commit/commit.ts'
+import { openUpper, type Upper } from './commit/upper.ts'
 import { systemClock } from './clock.ts'
 import { logFilesOf } from './container-log.ts'
 import type { ContainersConfig } from './containers-config.ts'
@@ -69,6 +70,8 @@ export interface Containers {
   usersOf(imageId: string): ImageUser[]
   /** Takes over what may change while the daemon runs. */
   reload(o: Pick<ContainersConfig, 'stopTimeoutSeconds' | 'liveRestore'>): void
+  /** What a container has changed, as a layer's tar; `stubs` are made for mounts, and no change. */
+  upper(id: string, stubs: readonly string[]): Promise<Upper>
   /** Running containers and their endpoints by network name. */
   attached(): Iterable<{ id: string; name: string; endpoints: ContainerDetail['endpoints'] }>
   /** Endpoints of containers that run, or of the starts to come. */
@@ -121,6 +124,7 @@ export function createContainers(o: ContainersOptions): Containers {
     counts: () => counts(ctx),
     usersOf: (imageId) => ctx.registry.usersOf(imageId),
     reload: (settings) => Object.assign(ctx.config, settings),
+    upper: (id, stubs) => openUpper(ctx, ctx.registry.get(id), stubs),
     attached: () =>
       [...ctx.registry.all()]
         .filter(isRunning)

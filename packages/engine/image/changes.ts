@@ -155,7 +155,7 @@ function pairs(instruction: string, rest: string, variables: Variables): Array<[
 }
 
 /** `80`, `80/udp`, `8000-8002/tcp`. */
-function ports(text: string): string[] {
+export function ports(text: string): string[] {
   const [range = '', given] = text.split(/\/(.*)/s)
   const protocol = (given || 'tcp').toLowerCase()
   if (range === '') throw invalidParameter(`no port specified: ${text}<empty>`)

@@ -9,6 +9,7 @@ import {
 import type { KeyedLock } from '../base/keyed-lock.ts'
 import type { Layer } from '../content/layer-store.ts'
 import type { EventLog, NewEvent } from '../event/event-log.ts'
+import type { Statement } from '../store/store.ts'
 import { imageEvent } from './image-events.ts'
 import { IMAGES_LOCK } from './image-pull.ts'
 import { type StoredDocument, insertImage, setTag } from './image-records.ts'
@@ -36,6 +37,8 @@ export interface ImageToStore {
   parentId?: string
   /** Made on this machine: tells so first. */
   created?: boolean
+  /** Committed along with it. */
+  statements?(id: string): readonly Statement[]
   /** Told after the events of its tags. */
   event?(id: string, config: ImageConfig): NewEvent
 }
@@ -57,6 +60,7 @@ export async function storeImage(o: StoreImageContext, image: ImageToStore): Pro
       parentId: image.parentId,
     }),
     ...references.map((reference) => setTag(reference, id)),
+    ...(image.statements?.(id) ?? []),
   ]
   const events = (image.quietTags ? [] : references).map((reference) =>
     imageEvent('tag', { actorId: id, name: familiarString(reference), config }),

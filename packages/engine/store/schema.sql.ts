@@ -168,4 +168,20 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX image_layer_holder ON image_layer(layer_key, image_id);
   DROP INDEX image_layer_key;
   `,
+  `
+  -- Steps of builds: what an operation on an image (with the content it uses) made. Goes with its result.
+  CREATE TABLE build_step (
+    key TEXT PRIMARY KEY, image_id TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE, parent_id TEXT NOT NULL,
+    description TEXT NOT NULL, kind TEXT NOT NULL, size INTEGER NOT NULL, created_at INTEGER NOT NULL,
+    last_used_at INTEGER NOT NULL, uses INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX build_step_image ON build_step(image_id);
+  -- Containers of steps, by name: their row is there before they are.
+  CREATE TABLE build_container (name TEXT PRIMARY KEY) STRICT;
+  -- Directories of RUN --mount=type=cache: build/mounts/KEY.
+  CREATE TABLE build_mount (
+    key TEXT PRIMARY KEY, id TEXT NOT NULL, created_at INTEGER NOT NULL, last_used_at INTEGER NOT NULL,
+    uses INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  `,
 ]

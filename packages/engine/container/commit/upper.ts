@@ -11,8 +11,15 @@ export interface Upper extends AsyncDisposable {
   tar: AsyncIterable<Uint8Array>
 }
 
-/** Throws notFound when the container's directory is gone. */
-export async function openUpper(ctx: Context, c: Container): Promise<Upper> {
+/**
+ * Throws notFound when the container's directory is gone. `stubs`: further paths where mount points
+ * were made, which are no change.
+ */
+export async function openUpper(
+  ctx: Context,
+  c: Container,
+  stubs: readonly string[] = [],
+): Promise<Upper> {
   const { native } = ctx
   c.lowers ??= (await ctx.images.resolve(c.imageId)).lowers
   const { diff } = containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id)
@@ -20,7 +27,7 @@ export async function openUpper(ctx: Context, c: Container): Promise<Upper> {
   try {
     const fd = openDirectory(ctx, c, diff)
     try {
-      const packer = native.tarPacker({ fd, layer: { lower, stubs: INIT_LAYER } })
+      const packer = native.tarPacker({ fd, layer: { lower, stubs: [...INIT_LAYER, ...stubs] } })
       return { tar: parts(packer), [Symbol.asyncDispose]: () => packer.close() }
     } finally {
       native.closeFd(fd)

@@ -109,12 +109,15 @@ export async function planContainer(
   holdMount?: (imageId: string) => void,
 ): Promise<Container> {
   const config = mergeConfig(wish.config, image.config.config ?? {})
+  // What a step writes there is to be in its layer.
+  if (o.buildStep) delete config.Volumes
   wish.host.LogConfig = mergeLogConfig(wish.host.LogConfig, ctx.config.logConfig)
   setDefaultPaths(wish.host, ctx.host)
   const name = reserveName(ctx, o.name, id)
   scope.undo('release name', () => ctx.registry.release(name, id))
   parseSecurityOptions(wish.host)
   const container = newContainer(ctx, { ...wish, config, id, name, image })
+  if (o.buildStep) container.detail.buildStep = true
   container.detail.mounts = planMounts(ctx, config, wish.host, o.readOnlyNonRecursive === true)
   await resolveMountedImages(ctx, container.detail.mounts, holdMount)
   await planNetwork(ctx, container)

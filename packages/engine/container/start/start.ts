@@ -173,7 +173,7 @@ async function openRoot(
   // Containers that go away with their process need no durable upper directory. overlayfs marks
   // such a work directory and refuses it the next time, so a fresh one is made for a restart.
   await ctx.treeWriters.settle(c.id, WRITERS_GRACE_MS)
-  const volatile = c.hostConfig.AutoRemove ?? false
+  const volatile = (c.hostConfig.AutoRemove ?? false) || c.detail.buildStep === true
   if (volatile && c.detail.startedBefore) {
     await ctx.native.removeTree(dirs.work)
     makeDirectories(ctx, c.id)

@@ -1,0 +1,48 @@
+/** What a step does, as data: an instruction with its variables expanded, and the config after it. */
+import type { RunMount } from '../dockerfile/instruction.ts'
+import type { RuntimeConfig } from '../needs.ts'
+
+export type Operation = {
+  /** The image's from here on. */
+  config: RuntimeConfig
+  /** `container_config.Cmd` and, joined, the history's `created_by`, as moby's builder writes them. */
+  createdBy: string[]
+  /** Set by MAINTAINER. */
+  author: string
+} & (
+  | { kind: 'config' }
+  | { kind: 'workdir'; path: string }
+  | {
+      kind: 'run'
+      command: string[]
+      /** With the build arguments in scope. */
+      env: string[]
+      /** Proxies: in the process' environment, in neither key nor history. */
+      hiddenEnv: string[]
+      mounts: RunMount[]
+      network: 'default' | 'none' | 'host'
+      /** A heredoc with `#!`: a file at `/dev/pipes/NAME`. */
+      script: { name: string; data: string } | undefined
+    }
+  | CopyOperation
+)
+
+export interface CopyOperation {
+  kind: 'copy'
+  instruction: 'COPY' | 'ADD'
+  /** Stage, image or named context; empty for the build context. */
+  from: string
+  sources: string[]
+  files: Array<{ name: string; data: string }>
+  destination: string
+  /** Where a relative destination begins. */
+  workingDir: string
+  chown: string
+  chmod: string
+  exclude: string[]
+  parents: boolean
+  link: boolean
+  checksum: string
+  /** Archives become what is in them: undefined for ADD's own rule. */
+  unpack: boolean | undefined
+}

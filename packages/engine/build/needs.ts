@@ -1,0 +1,92 @@
+/** What builds need of the other rooms, declared by the consumer. */
+import type { AuthConfig, ContainerCreateRequest } from '@tdocker/api'
+import type { ImageConfig, Platform } from '@tdocker/oci'
+import type { Statement } from '../store/store.ts'
+
+/** image/ */
+export interface BuildImages {
+  /**
+   * An image that is here, by name, id or prefix; undefined when there is none. Throws
+   * invalidParameter for what is no name, notFound for one of another platform.
+   */
+  find(reference: string, platform: string | undefined): BuildImage | undefined
+  /** Full id; throws notFound. */
+  get(id: string): BuildImage
+  /** `auths`: by registry, as `X-Registry-Config` has them. */
+  pull(o: {
+    reference: string
+    platform: string | undefined
+    auths: Readonly<Record<string, AuthConfig>>
+    signal: AbortSignal
+    progress: (message: object) => void
+  }): Promise<void>
+  /** Makes an image of another one (none: of nothing) and maybe a layer; answers its id. */
+  commit(step: StepCommit): Promise<string>
+  /** Names in the form of `-t`. Throws invalidParameter in moby's words. */
+  parseTags(tags: readonly string[]): BuildTag[]
+  /** Names an image and tells so. */
+  tag(id: string, tag: BuildTag): Promise<void>
+  /** A directory with an owner row, gone after a crash and when it is disposed of. */
+  workspace(): Promise<AsyncDisposable & { directory: string }>
+}
+
+export interface BuildImage {
+  id: string
+  config: ImageConfig
+  /** Directories of the unpacked layers, topmost first. */
+  lowers: string[]
+}
+
+export interface BuildTag {
+  /** As people read it, with its tag. */
+  readonly name: string
+}
+
+export type RuntimeConfig = NonNullable<ImageConfig['config']>
+
+export interface StepCommit {
+  /** undefined: from scratch. */
+  parentId: string | undefined
+  platform: Platform
+  config: RuntimeConfig
+  /** What the history says, and `container_config.Cmd`. */
+  createdBy: readonly string[]
+  containerId: string | undefined
+  author: string
+  /** The layer's tar; undefined for a change of the config alone. */
+  tar: AsyncIterable<Uint8Array> | undefined
+  signal: AbortSignal
+  /** Committed in the transaction that makes the image. */
+  statements(imageId: string, size: number): readonly Statement[]
+}
+
+/** container/ */
+export interface StepContainers {
+  create(o: {
+    name: string
+    body: ContainerCreateRequest
+    buildStep: true
+  }): Promise<{ Id: string; Warnings: string[] }>
+  start(id: string, o: object): Promise<void>
+  attach(
+    id: string,
+    o: { stdin: boolean; stdout: boolean; stderr: boolean; stream: boolean; logs: boolean },
+    hijack: { take(o: object): Promise<{ fd: number; head: Buffer }>; signal: AbortSignal },
+  ): Promise<void>
+  wait(
+    id: string,
+    o: { condition: 'not-running' | 'next-exit' | 'removed'; signal: AbortSignal },
+  ): Promise<{ result: Promise<{ StatusCode: number }> }>
+  remove(id: string, o: { force: boolean; volumes: boolean; link: boolean }): Promise<void>
+  /** What it has changed, as a layer's tar; `stubs` are made for mounts, and no change. */
+  upper(
+    id: string,
+    stubs: readonly string[],
+  ): Promise<AsyncDisposable & { tar: AsyncIterable<Uint8Array> }>
+}
+
+/** A user of a file's owner names: container/plan. */
+export type ResolveOwner = (o: {
+  root: number
+  spec: string
+}) => Promise<{ uid: number; gid: number }>

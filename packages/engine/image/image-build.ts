@@ -1,0 +1,188 @@
+/** Images as builds need them: the base, one image for every step, names at the end. */
+import type { AuthConfig } from '@tdocker/api'
+import {
+  type ImageConfig,
+  type Reference,
+  chainIds,
+  familiarString,
+  parseReference,
+  withDefaultTag,
+} from '@tdocker/oci'
+import { RollbackScope } from '../base/scope.ts'
+import { invalidParameter, isKind, notFound } from '../base/errors.ts'
+import type { BuildImage, BuildImages, BuildTag, StepCommit } from '../build/needs.ts'
+import { type LayerMakerContext, unpackTar } from '../content/layer-maker.ts'
+import type { Layer } from '../content/layer-store.ts'
+import type { KeyedLock } from '../base/keyed-lock.ts'
+import { imageEvent } from './image-events.ts'
+import type { PullOptions } from './image-backend.ts'
+import type { ImageLookup } from './image-lookup.ts'
+import { IMAGES_LOCK } from './image-pull.ts'
+import { type ImageRecords, setTag } from './image-records.ts'
+import { type StoreImageContext, storeImage } from './image-store.ts'
+import type { ImageUse } from './image-use.ts'
+import { parsePlatformText, parseRepoTag } from './parse.ts'
+
+export interface BuildContext extends LayerMakerContext, StoreImageContext {
+  records: ImageRecords
+  lookup: ImageLookup
+  lock: KeyedLock
+  use: ImageUse
+}
+
+/** Of no entry at all: 1024 zeros. */
+const EMPTY_TAR = 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef'
+
+export function buildImages(
+  o: BuildContext,
+  pull: (options: PullOptions) => Promise<void>,
+): BuildImages {
+  const references = new WeakMap<BuildTag, Reference>()
+  return {
+    find: (reference, platform) => {
+      try {
+        return found(o, o.lookup.get(reference, parsePlatformText(platform)).id)
+      } catch (error) {
+        if (isKind(error, 'notFound')) return undefined
+        throw error
+      }
+    },
+    get: (id) => found(o, id),
+    pull: ({ reference, platform, auths, signal, progress }) => {
+      const name = parseReference(reference)
+      const auth = authOf(name, auths)
+      return pull({
+        reference: familiarString(name.digest === undefined ? withDefaultTag(name) : name),
+        ...(platform && { platform }),
+        ...(auth && { auth }),
+        signal,
+        progress,
+      })
+    },
+    commit: (step) => commitStep(o, step),
+    parseTags: (tags) =>
+      tags.filter(Boolean).map((text) => {
+        const reference = parseTag(text)
+        const tag = { name: familiarString(reference) }
+        references.set(tag, reference)
+        return tag
+      }),
+    tag: (id, tag) => {
+      const reference = references.get(tag)!
+      const config = o.records.config(id)
+      return o.lock.run(IMAGES_LOCK, () =>
+        o.events.commit(
+          [setTag(reference, id)],
+          [imageEvent('tag', { actorId: id, name: familiarString(reference), config })],
+        ),
+      )
+    },
+    workspace: async () => {
+      const scope = new RollbackScope(o.onError)
+      try {
+        const { diff } = await o.layers.createWorkspace('', scope)
+        return { directory: diff, [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose]() }
+      } catch (error) {
+        await scope[Symbol.asyncDispose]()
+        throw error
+      }
+    },
+  }
+}
+
+function found(o: BuildContext, id: string): BuildImage {
+  const record = o.records.find(id, { removed: true })
+  if (!record) throw notFound(`No such image: ${id}`)
+  o.use.touch(id)
+  const keys = o.records.layers(id).map((layer) => layer.key)
+  return { id, config: o.records.config(id), lowers: o.layers.lowers(keys) }
+}
+
+function parseTag(text: string): Reference {
+  try {
+    return parseRepoTag(text, '')!
+  } catch (error) {
+    const digested = (error as Error).message.includes('digest reference')
+    if (digested) throw invalidParameter('build tag cannot contain a digest', error)
+    throw invalidParameter(`invalid reference format`, error)
+  }
+}
+
+const HUB = 'https://index.docker.io/v1/'
+
+function authOf(
+  { domain }: Reference,
+  auths: Readonly<Record<string, AuthConfig>>,
+): AuthConfig | undefined {
+  return auths[domain === 'docker.io' ? HUB : domain] ?? auths[domain]
+}
+
+async function commitStep(o: BuildContext, step: StepCommit): Promise<string> {
+  const pinned: Layer[] = []
+  try {
+    const below = step.parentId === undefined ? [] : pinLayers(o, step.parentId)
+    pinned.push(...below)
+    const added = step.tar && (await makeLayer(o, step, below))
+    if (added) pinned.push(added)
+    return await storeImage(o, {
+      config: configOf(o, step, added),
+      layers: pinned,
+      references: [],
+      ...(step.parentId !== undefined && { parentId: step.parentId }),
+      created: true,
+      statements: (id) => step.statements(id, added?.size ?? 0),
+    })
+  } finally {
+    for (const { key } of pinned) o.layers.unpin(key)
+  }
+}
+
+/** Bottom first. */
+function pinLayers(o: BuildContext, parentId: string): Layer[] {
+  const ids = o.records.config(parentId).rootfs.diff_ids
+  const layers = o.records.layers(parentId)
+  for (const { key } of layers) o.layers.pin(key)
+  return layers.map((layer, position) => ({ ...layer, diffId: ids[position] ?? '' }))
+}
+
+/** Pinned; undefined when there is nothing in it. */
+async function makeLayer(
+  o: BuildContext,
+  step: StepCommit,
+  below: readonly Layer[],
+): Promise<Layer | undefined> {
+  await using tar = await unpackTar(o, step.tar!, step.signal)
+  if (tar.diffId === EMPTY_TAR) return undefined
+  const chain = chainIds([...below.map((layer) => layer.diffId), tar.diffId])
+  return await tar.place({ chainId: chain.at(-1) ?? '', below: below.toReversed() })
+}
+
+/** Keys in order of name, as Docker writes them. */
+function configOf(o: BuildContext, step: StepCommit, added: Layer | undefined): ImageConfig {
+  const parent = step.parentId === undefined ? undefined : o.records.config(step.parentId)
+  const { author, platform } = step
+  const { os, architecture, variant = '' } = parent ?? platform
+  const created = new Date().toISOString()
+  const history = {
+    created,
+    created_by: step.createdBy.join(' '),
+    ...(author !== '' && { author }),
+    ...(!added && { empty_layer: true }),
+  }
+  return {
+    architecture,
+    ...(author !== '' && { author }),
+    config: step.config,
+    ...(step.containerId !== undefined && { container: step.containerId }),
+    container_config: { ...step.config, Cmd: [...step.createdBy] },
+    created,
+    history: [...(parent?.history ?? []), history],
+    os,
+    ...(parent?.['os.version'] !== undefined && { 'os.version': parent['os.version'] }),
+    rootfs: {
+      type: 'layers',
+      diff_ids: [...(parent?.rootfs.diff_ids ?? []), ...(added ? [added.diffId] : [])],
+    },
+    ...(variant !== '' && { variant }),
+  }
+}
