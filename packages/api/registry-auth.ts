@@ -39,3 +39,19 @@ function pick(value: object): AuthConfig {
   }
   return config
 }
+
+/** `X-Registry-Config`: base64url of a JSON map of registries; empty for what is not readable. */
+export function decodeRegistryAuths(header: string | undefined): Record<string, AuthConfig> {
+  if (!header) return {}
+  try {
+    const value: unknown = JSON.parse(Buffer.from(header, 'base64url').toString('utf8'))
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return {}
+    return Object.fromEntries(
+      Object.entries(value).flatMap(([registry, config]) =>
+        typeof config === 'object' && config !== null ? [[registry, pick(config)] as const] : [],
+      ),
+    )
+  } catch {
+    return {}
+  }
+}

@@ -19,7 +19,11 @@ export const gates = {
   configs: '1.30',
   /** `wait` takes a condition and sends its head at once. */
   waitCondition: '1.30',
+  /** The id of what each stage made, as `aux`. */
+  buildAux: '1.30',
   buildPrune: '1.31',
+  buildPlatform: '1.32',
+  buildOutputs: '1.40',
   pullPlatform: '1.32',
   /** A failed removal is told in `wait`'s answer instead of by an empty one. */
   waitRemovedError: '1.34',

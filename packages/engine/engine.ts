@@ -5,12 +5,15 @@ import { type CgroupDriver, loadNative, type Native, shimPath } from '@tdocker/k
 import { createCgroupDriver } from '@tdocker/kernel/cgroup/create-driver.ts'
 import { NativeShimLauncher } from '@tdocker/kernel/shim/launcher.ts'
 import type { ContainerBackend, ExecBackend } from './backend-types.ts'
+import type { BuildBackend } from './build/build-backend.ts'
+import { Builder } from './build/builder.ts'
 import type { EngineConfig } from './config.ts'
 import { type Containers, createContainers } from './container/containers.ts'
 import type { ContainersConfig } from './container/containers-config.ts'
 import type { Logger } from './container/context.ts'
 import { AppArmor } from './container/plan/apparmor.ts'
 import { readHostFacts as readPlanFacts } from './container/plan/host-facts.ts'
+import { resolveUser } from './container/plan/user.ts'
 import { SeccompFilters, readDaemonProfile } from './container/plan/seccomp-cache.ts'
 import { SqliteEventLog } from './event/sqlite-event-log.ts'
 import type { ImageBackend } from './image/image-backend.ts'
@@ -44,6 +47,7 @@ export interface Engine {
   readonly containers: ContainerBackend
   readonly execs: ExecBackend
   readonly images: ImageBackend
+  readonly builds: BuildBackend
   readonly registries: RegistryBackend
   readonly volumes: VolumeBackend
   readonly networks: NetworkBackend
@@ -69,11 +73,13 @@ class AssembledEngine implements Engine {
   readonly containers: ContainerBackend
   readonly execs: ExecBackend
   readonly images: ImageBackend
+  readonly builds: BuildBackend
   readonly registries: RegistryBackend
   readonly volumes: VolumeBackend
   readonly networks: NetworkBackend
   readonly system: System
   readonly native: Native
+  readonly #builder: Builder
   readonly #store: Store
   readonly #events: SqliteEventLog
   readonly #networks: Networks
@@ -118,7 +124,12 @@ class AssembledEngine implements Engine {
       store,
       events,
       config,
-      users: { usersOf: (imageId) => this.#containers.usersOf(imageId) },
+      users: {
+        usersOf: (imageId) => [
+          ...this.#containers.usersOf(imageId),
+          ...this.#builder.usersOf(imageId),
+        ],
+      },
       log: (what, err) => log.warn({ err, what }, 'images'),
     })
     const sizes = new TreeSizes({
@@ -145,6 +156,38 @@ class AssembledEngine implements Engine {
       config: containersConfig(config),
       log,
     })
+    const builder = new Builder({
+      native,
+      store,
+      images: images.builds,
+      containers: {
+        create: (o) => containers.backend.create(o),
+        start: (id, o) => containers.backend.start(id, o),
+        attach: (id, o, hijack) => containers.backend.attach(id, o, hijack),
+        wait: (id, o) => containers.backend.wait(id, o),
+        remove: (id, o) => containers.backend.remove(id, o),
+        upper: (id, stubs) => containers.upper(id, stubs),
+      },
+      transport: images.transport,
+      resolveOwner: (o) => resolveUser({ native, ...o }),
+      removeImages: (ids) => removeUnnamed(store, images, ids),
+      directory: join(config.dataRoot, 'build', 'mounts'),
+      pruned: (bytes) =>
+        events.commit(
+          [],
+          [
+            {
+              type: 'builder',
+              action: 'prune',
+              actorId: '',
+              attributes: { reclaimed: `${bytes}` },
+            },
+          ],
+        ),
+      log: (what, err) => log.warn({ err, what }, 'builds'),
+    })
+    this.#builder = builder
+    this.builds = builder
     this.native = native
     this.#store = store
     this.#events = events
@@ -184,6 +227,7 @@ class AssembledEngine implements Engine {
         layersSize: () => images.layersSize(),
         containers: (waitMs) => containers.listWithSizes(waitMs),
         volumes: (waitMs) => volumeVerbs.listWithUsage(waitMs),
+        buildCache: () => builder.cacheRecords(),
       },
       counters: { containers: () => containers.counts(), images: () => images.count() },
       logDrivers: LOG_DRIVERS,
@@ -199,6 +243,7 @@ class AssembledEngine implements Engine {
       this.#images.collectGarbage(),
       this.#volumes.collectGarbage(),
     ])
+    await this.#builder.restore()
   }
 
   async reload(config: EngineConfig): Promise<void> {
@@ -224,6 +269,28 @@ class AssembledEngine implements Engine {
 function listForUsage(images: ImageBackend): ReturnType<ImageBackend['list']> {
   const options = { all: false, filters: new Map(), sharedSize: true, digests: false }
   return images.list({ ...options, version: API_VERSION })
+}
+
+/** Images of steps that nothing names, builds on or runs; answers the bytes of layers that went. */
+async function removeUnnamed(
+  store: Store,
+  images: Images,
+  ids: readonly string[],
+): Promise<number> {
+  const before = images.layersSize()
+  for (const id of ids) {
+    const free = store.get(
+      `SELECT 1 FROM image WHERE id = ? AND removed = 0
+         AND NOT EXISTS (SELECT 1 FROM image_tag WHERE image_id = image.id)
+         AND NOT EXISTS (SELECT 1 FROM image_digest WHERE image_id = image.id)
+         AND NOT EXISTS (SELECT 1 FROM image AS child WHERE child.parent_id = image.id)`,
+      id,
+    )
+    if (!free) continue
+    // In use by a container or a build: it stays.
+    await images.backend.remove(id, { force: false, noprune: false }).catch(() => {})
+  }
+  return Math.max(0, before - images.layersSize())
 }
 
 function makeDirectories(config: EngineConfig): void {

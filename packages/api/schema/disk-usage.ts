@@ -13,10 +13,15 @@ export interface UsageOf<Item> {
 
 export interface BuildCacheRecord {
   ID: string
+  Parents?: string[]
   Type: string
+  Description: string
   InUse: boolean
   Shared: boolean
   Size: number
+  CreatedAt: string
+  LastUsedAt: string | null
+  UsageCount: number
 }
 
 /** `GET /system/df` from API 1.52 on; kinds that were not asked for are absent. */

@@ -5,7 +5,6 @@
 import type {
   AuthConfig,
   AuthResponse,
-  BuildPruneReport,
   ContentPruneReport,
   DiskUsage,
   DiskUsageKind,
@@ -16,6 +15,7 @@ import type {
   SystemVersion,
 } from '@tdocker/api'
 import type { ContainerBackend, ExecBackend, Filters } from '@tdocker/engine/backend-types.ts'
+import type { BuildBackend } from '@tdocker/engine/build/build-backend.ts'
 import type { ImageBackend } from '@tdocker/engine/image/image-backend.ts'
 import type { NetworkBackend } from '@tdocker/engine/network/network-backend.ts'
 import type { RegistryBackend } from '@tdocker/engine/registry/registry-backend.ts'
@@ -31,6 +31,7 @@ export type {
   TarSource,
   TakeOptions,
 } from '@tdocker/engine/backend-types.ts'
+export type { BuildBackend, BuildOptions } from '@tdocker/engine/build/build-backend.ts'
 export type { ImageBackend, ProgressMessage } from '@tdocker/engine/image/image-backend.ts'
 export type { NetworkBackend } from '@tdocker/engine/network/network-backend.ts'
 export type { RegistryBackend } from '@tdocker/engine/registry/registry-backend.ts'
@@ -49,7 +50,6 @@ export interface SystemBackend {
   auth(config: AuthConfig): Promise<AuthResponse>
   /** Of the kinds asked for; sizes that are not known in a moment are -1. */
   diskUsage(kinds: ReadonlySet<DiskUsageKind>): Promise<DiskUsage>
-  pruneBuildCache(): Promise<BuildPruneReport>
   pruneContent(): Promise<ContentPruneReport>
   imagesLastUsed(): Promise<ImageLastUsed[]>
   /** `signal` ends the check, not a repair at work. */
@@ -60,6 +60,7 @@ export interface Backend {
   containers: ContainerBackend
   execs: ExecBackend
   images: ImageBackend
+  builds: BuildBackend
   registries: RegistryBackend
   volumes: VolumeBackend
   networks: NetworkBackend

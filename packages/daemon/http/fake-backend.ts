@@ -144,6 +144,17 @@ export function fakeBackend(): FakeBackend {
         return execInspect
       },
     },
+    builds: {
+      build: async ({ signal: _signal, progress, body: _body, ...o }) => {
+        await note('build')(o)
+        progress({ stream: 'Step 1/1 : FROM scratch\n' })
+        return imageId
+      },
+      prune: async (o) => {
+        await note('build prune')(o)
+        return { CachesDeleted: null, SpaceReclaimed: 0 }
+      },
+    },
     images: {
       pull: async (o) => {
         await note('pull')(o)
@@ -255,7 +266,6 @@ export function fakeBackend(): FakeBackend {
         await note('disk usage')(o)
         return {}
       },
-      pruneBuildCache: async () => ({ CachesDeleted: null, SpaceReclaimed: 0 }),
       pruneContent: async () => ({ BlobsDeleted: [imageId], SpaceReclaimed: 7 }),
       imagesLastUsed: async () => [{ Id: imageId, LastUsed: '2026-01-02T03:04:05.000Z' }],
       fsck: async ({ deep, repair }) => {

@@ -27,7 +27,9 @@ export class ProgressStream {
     } catch (error) {
       if (!x.begun && !this.#errorsInBand) throw error
       const message = messageOf(error)
-      this.#write({ errorDetail: { message }, error: message })
+      const code = (error as { exitCode?: unknown }).exitCode
+      const told = typeof code === 'number' ? { code, message } : { message }
+      this.#write({ errorDetail: told, error: message })
     }
     if (!x.begun) x.open('application/json')
     x.end()

@@ -5,6 +5,7 @@ import { familiarName, familiarString } from '@tdocker/oci'
 import { EngineError, invalidParameter } from '../base/errors.ts'
 import { KeyedLock } from '../base/keyed-lock.ts'
 import { OneAtATime } from '../base/one-at-a-time.ts'
+import type { BuildImages } from '../build/needs.ts'
 import type { ImageCommits, ImageSource } from '../container/needs.ts'
 import {
   BlobRetention,
@@ -31,6 +32,7 @@ import { Transport } from '../registry/transport.ts'
 import type { Store } from '../store/store.ts'
 import type { ImageBackend, ImageUsers } from './image-backend.ts'
 import { ImageCatalog } from './image-catalog.ts'
+import { buildImages } from './image-build.ts'
 import { imageCommits } from './image-commit.ts'
 import { imageEvent } from './image-events.ts'
 import { imageHistory } from './image-history.ts'
@@ -75,6 +77,9 @@ export interface Images {
   backend: ImageBackend
   source: ImageSource
   commits: ImageCommits
+  builds: BuildImages
+  /** Of files that are no registry's. */
+  transport: Transport
   /** What is asked of registries without an image in the store. */
   registries: RegistryBackend
   /** `POST /auth` */
@@ -224,6 +229,8 @@ export function createImages(o: ImagesOptions): Images {
     },
     source: new CachedImageSource({ ...context, store }),
     commits: imageCommits(context),
+    builds: buildImages(context, (options) => pullImage(context, options)),
+    transport,
     registries: {
       inspectDistribution: (name, options) => inspectDistribution(registry, name, options),
       referrers: (name, options) => inspectReferrers(registry, name, options),

@@ -1,4 +1,5 @@
 import type {
+  BuildCacheRecord,
   ContainerSummary,
   DiskUsage,
   DiskUsageKind,
@@ -20,6 +21,7 @@ export interface DiskUsers {
   containers(waitMs: number): Promise<ContainerSummary[]>
   /** With `UsageData`; -1 for a size that is not known. */
   volumes(waitMs: number): Promise<Volume[]>
+  buildCache(): Promise<BuildCacheRecord[]>
 }
 
 /** `GET /system/df`: never waits longer than a moment, whatever there is to measure. */
@@ -27,16 +29,17 @@ export async function diskUsage(
   users: DiskUsers,
   kinds: ReadonlySet<DiskUsageKind>,
 ): Promise<DiskUsage> {
-  const [images, containers, volumes] = await Promise.all([
+  const [images, containers, volumes, cache] = await Promise.all([
     kinds.has('image') ? users.images() : undefined,
     kinds.has('container') ? users.containers(PATIENCE_MS) : undefined,
     kinds.has('volume') ? users.volumes(PATIENCE_MS) : undefined,
+    kinds.has('build-cache') ? users.buildCache() : undefined,
   ])
   return {
     ...(images && { ImageUsage: imageUsage(images, users.layersSize()) }),
     ...(containers && { ContainerUsage: containerUsage(containers) }),
     ...(volumes && { VolumeUsage: volumeUsage(volumes) }),
-    ...(kinds.has('build-cache') && { BuildCacheUsage: usageOf([], isUsed, nothing) }),
+    ...(cache && { BuildCacheUsage: cacheUsage(cache) }),
   }
 }
 
@@ -85,5 +88,10 @@ function usageOf<Item>(
   }
 }
 
-const isUsed = (): boolean => true
-const nothing = (): number => 0
+function cacheUsage(records: BuildCacheRecord[]): UsageOf<BuildCacheRecord> {
+  return usageOf(
+    records,
+    (record) => record.InUse || record.Shared,
+    (record) => record.Size,
+  )
+}

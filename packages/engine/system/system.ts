@@ -1,7 +1,6 @@
 import type {
   AuthConfig,
   AuthResponse,
-  BuildPruneReport,
   ContentPruneReport,
   DiskUsage,
   DiskUsageKind,
@@ -155,14 +154,5 @@ export class System {
   /** One at a time: two repairs would find what the other one is about to remove. */
   fsck(o: FsckOptions): Promise<FsckReport> {
     return this.#fsck.run(() => this.#o.content.fsck(o))
-  }
-
-  /** There is no build cache yet, so that nothing can be taken from it. */
-  async pruneBuildCache(): Promise<BuildPruneReport> {
-    await this.#o.events.commit(
-      [],
-      [{ type: 'builder', action: 'prune', actorId: '', attributes: { reclaimed: '0' } }],
-    )
-    return { CachesDeleted: null, SpaceReclaimed: 0 }
   }
 }

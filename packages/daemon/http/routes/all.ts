@@ -35,7 +35,7 @@ export function allRoutes(backend: Backend): Routes {
     ...registryRoutes(backend.registries),
     ...imageArchiveRoutes(backend.images),
     ...historyRoutes(backend.images),
-    ...buildRoutes(backend.system),
+    ...buildRoutes(backend.builds),
     ...volumeRoutes(backend.volumes),
     ...networkRoutes(backend.networks),
     ...pluginRoutes(),

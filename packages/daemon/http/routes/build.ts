@@ -1,34 +1,75 @@
 import { parseFilters } from '@tdocker/api/filters.ts'
 import { InvalidRequest } from '@tdocker/api/invalid.ts'
-import { integer, text } from '@tdocker/api/query.ts'
-import type { SystemBackend } from '../backend.ts'
+import { flag, integer, text } from '@tdocker/api/query.ts'
+import type { BuildBackend, ProgressMessage } from '../backend.ts'
 import type { Exchange } from '../exchange.ts'
+import { ProgressStream } from '../progress.ts'
 import type { Routes } from '../router.ts'
+import { buildOptions } from './build-options.ts'
 
-export function buildRoutes(system: SystemBackend): Routes {
+export function buildRoutes(builds: BuildBackend): Routes {
   return {
+    ImageBuild: (x) => build(x, builds),
     BuildPrune: {
       since: 'buildPrune',
       handler: async (x) => {
-        parseFilters(text(x.query, 'filters'), 'BuildPrune')
-        checkSizes(x)
-        x.json(200, await system.pruneBuildCache())
+        const filters = parseFilters(text(x.query, 'filters'), 'BuildPrune')
+        x.json(200, await builds.prune({ ...sizesOf(x), all: flag(x.query, 'all'), filters }))
       },
     },
   }
 }
 
-function checkSizes(x: Exchange): void {
-  const keys = x.since('buildPruneSpace')
-    ? ['reserved-space', 'keep-storage', 'max-used-space', 'min-free-space']
-    : ['keep-storage']
-  for (const key of keys) {
+/** More output of a quiet build is not kept for its error. */
+const MAX_QUIET = 1024 * 1024
+
+async function build(x: Exchange, builds: BuildBackend): Promise<void> {
+  const options = buildOptions(x)
+  const wantsAux = x.since('buildAux')
+  await new ProgressStream(x).run(async (progress) => {
+    if (!options.quiet) {
+      const send = (message: ProgressMessage): void => {
+        if (message.aux === undefined || wantsAux) progress(message)
+      }
+      await builds.build({ ...options, progress: send })
+      return
+    }
+    const kept: ProgressMessage[] = []
+    let size = 0
+    const keep = (message: ProgressMessage): void => {
+      size += message.stream?.length ?? 0
+      if (size <= MAX_QUIET) kept.push(message)
+    }
     try {
-      integer(x.query, key)
+      const id = await builds.build({ ...options, progress: keep })
+      progress({ stream: `${id}\n` })
+    } catch (error) {
+      // What was held back tells why.
+      for (const message of kept) progress(message)
+      throw error
+    }
+  })
+}
+
+function sizesOf(x: Exchange): {
+  reservedSpace: number
+  maxUsedSpace: number
+  minFreeSpace: number
+} {
+  const of = (key: string): number => {
+    try {
+      return integer(x.query, key) ?? 0
     } catch (error) {
       throw new InvalidRequest(
         `${key} is in bytes and expects an integer, got ${text(x.query, key)}: ${(error as Error).message}`,
       )
     }
+  }
+  if (!x.since('buildPruneSpace'))
+    return { reservedSpace: of('keep-storage'), maxUsedSpace: 0, minFreeSpace: 0 }
+  return {
+    reservedSpace: of('reserved-space') || of('keep-storage'),
+    maxUsedSpace: of('max-used-space'),
+    minFreeSpace: of('min-free-space'),
   }
 }

@@ -12,7 +12,8 @@ import { type GlobalArgs, environmentOf } from './scope.ts'
 
 const DEFAULT_SHELL = ['/bin/sh', '-c']
 
-type Of<Kind extends Instruction['kind']> = Extract<Instruction, { kind: Kind }>
+type Of<Kind extends Instruction['kind']> = Member<Instruction, Kind>
+type Member<I, Kind> = I extends { kind: infer K } ? (Kind extends K ? I : never) : never
 
 /** Folds the instructions of one stage; `config` is its base image's. */
 export class StageFold {
@@ -98,7 +99,13 @@ export class StageFold {
     return this.#done([...this.#shell(), '#(nop) ', text])
   }
 
-  #env({ pairs }: Of<'env' | 'label'>): Operation {
+  /** `--label`: nothing in it is expanded. */
+  label(key: string, value: string): Operation {
+    this.config.Labels = { ...this.config.Labels, [key]: value }
+    return this.#comment(`LABEL ${key}=${value}`)
+  }
+
+  #env({ pairs }: Of<'env'>): Operation {
     const environment = this.#environment()
     const said: string[] = []
     for (const pair of pairs) {
@@ -115,7 +122,7 @@ export class StageFold {
     return this.#comment(`ENV ${said.join(' ')}`)
   }
 
-  #label({ pairs }: Of<'env' | 'label'>): Operation {
+  #label({ pairs }: Of<'label'>): Operation {
     const environment = this.#environment()
     const labels = { ...this.config.Labels }
     const said: string[] = []
@@ -187,7 +194,7 @@ export class StageFold {
     return this.#comment(`HEALTHCHECK &{[${test.join(' ')}] ${times} '\\x${hex(retries)}'}`)
   }
 
-  #word(instruction: Of<'user' | 'stopsignal' | 'maintainer' | 'onbuild'>): Operation {
+  #word(instruction: Of<'user'>): Operation {
     const { kind, value } = instruction
     if (kind === 'onbuild') {
       this.config.OnBuild = [...(this.config.OnBuild ?? []), value]
@@ -249,7 +256,7 @@ export class StageFold {
     }
   }
 
-  #copy(instruction: Of<'copy' | 'add'>): Operation {
+  #copy(instruction: Of<'copy'> | Of<'add'>): Operation {
     const environment = this.#environment()
     const expand = (word: string): string => this.#expand(word, environment)
     return {

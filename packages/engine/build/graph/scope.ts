@@ -37,7 +37,7 @@ export class GlobalArgs {
   readonly #given: BuildArgs
   readonly #predefined: ReadonlyMap<string, string>
   readonly #values = new Map<string, string>()
-  readonly consumed = new Set<string>()
+  readonly consumed: Set<string> = new Set()
 
   constructor(given: BuildArgs, predefined: ReadonlyMap<string, string>) {
     this.#given = given

@@ -1,0 +1,243 @@
+/** `POST /build`: context, Dockerfile, stages, image, names. */
+import type { BuildPruneReport } from '@tdocker/api'
+import { availableParallelism } from 'node:os'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import type { Native } from '@tdocker/kernel/native.ts'
+import { hostPlatform, parsePlatform } from '@tdocker/oci'
+import { KeyedLock } from '../base/keyed-lock.ts'
+import { EngineError, invalidParameter } from '../base/errors.ts'
+import { randomId } from '../base/random-id.ts'
+import { Semaphore } from '../content/semaphore.ts'
+import { openRemote, remoteUrl } from '../registry/remote-file.ts'
+import type { Transport } from '../registry/transport.ts'
+import type { Store } from '../store/store.ts'
+import type { BuildBackend, BuildOptions, CachePruneOptions } from './build-backend.ts'
+import { BuildHolds } from './cache/build-holds.ts'
+import { cacheRecords, pruneCache, type CacheContext } from './cache/prune.ts'
+import { StepCache } from './cache/step-cache.ts'
+import { readDockerfile } from './context/dockerfile-text.ts'
+import { takeContext } from './context/intake.ts'
+import { Tree } from './copy/tree.ts'
+import { DockerfileError, type Dockerfile } from './dockerfile/instruction.ts'
+import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
+import { expandWord } from './dockerfile/words.ts'
+import { removeLeftContainers } from './exec/run-step.ts'
+import { GlobalArgs, platformArgs } from './graph/scope.ts'
+import type { BuildImages, ResolveOwner, StepContainers } from './needs.ts'
+import type { Build } from './solve/build.ts'
+import { solve } from './solve/solve.ts'
+
+export interface BuilderDeps {
+  native: Native
+  store: Store
+  images: BuildImages
+  containers: StepContainers
+  transport: Transport
+  resolveOwner: ResolveOwner
+  /** Removes images that nothing names or builds on; bytes freed. */
+  removeImages(ids: readonly string[]): Promise<number>
+  /** Of cache mounts. */
+  directory: string
+  /** Tells of a prune. */
+  pruned(bytes: number): Promise<void>
+  log: (what: string, error: unknown) => void
+}
+
+export class Builder implements BuildBackend {
+  readonly #deps: BuilderDeps
+  readonly #cache: StepCache
+  readonly #holds = new BuildHolds()
+  readonly #steps = new Semaphore(Math.max(2, availableParallelism()))
+  readonly #locks = new KeyedLock()
+
+  constructor(deps: BuilderDeps) {
+    this.#deps = deps
+    this.#cache = new StepCache(deps.store)
+  }
+
+  /** Builds that need an image at the moment, for those who would remove it. */
+  usersOf(imageId: string): Array<{ id: string; running: boolean; mounts: boolean }> {
+    return this.#holds.usersOf(imageId)
+  }
+
+  /** What a crash left behind. */
+  async restore(): Promise<void> {
+    await removeLeftContainers({ ...this.#deps })
+  }
+
+  cacheRecords(): ReturnType<typeof cacheRecords> {
+    return cacheRecords(this.#cacheContext())
+  }
+
+  async prune(o: CachePruneOptions): Promise<BuildPruneReport> {
+    const report = await pruneCache(this.#cacheContext(), o)
+    await this.#deps.pruned(report.SpaceReclaimed)
+    return report
+  }
+
+  #cacheContext(): CacheContext {
+    const { store, native, directory, removeImages } = this.#deps
+    return { store, native, cache: this.#cache, directory, removeImages, locks: this.#locks }
+  }
+
+  async build(o: BuildOptions): Promise<string> {
+    const tags = uniqueTags(this.#deps.images, o.tags)
+    await using workspace = await this.#deps.images.workspace()
+    using hold = this.#holds.begin(randomId())
+    const directories = await makeDirectories(workspace.directory)
+    const text = await this.#context(o, directories.contextDirectory)
+    const dockerfile = parse(text)
+    const globals = globalsOf(o, dockerfile)
+    const build = this.#buildOf(o, directories, hold)
+    const id = await solve(build, dockerfile, globals)
+    const unused = globals.unused()
+    if (unused.length > 0)
+      o.progress({
+        stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n`,
+      })
+    o.progress({ stream: `Successfully built ${id.replace(/^sha256:/, '').slice(0, 12)}\n` })
+    for (const tag of tags) {
+      await this.#deps.images.tag(id, tag)
+      o.progress({ stream: `Successfully tagged ${tag.name}\n` })
+    }
+    return id
+  }
+
+  #buildOf(
+    options: BuildOptions,
+    directories: { contextDirectory: string; scratchDirectory: string },
+    hold: { add(imageId: string): void },
+  ): Build {
+    const { native, store, images, containers, transport, resolveOwner, directory } = this.#deps
+    const cache = this.#cache
+    return {
+      options,
+      images,
+      cache,
+      native,
+      transport,
+      run: { containers, native, store },
+      mounts: { native, store, directory, locks: this.#locks },
+      resolveOwner,
+      steps: this.#steps,
+      ...directories,
+      hold: (imageId) => {
+        hold.add(imageId)
+        return images.find(imageId, undefined) !== undefined
+      },
+      used: (key) => {
+        cache.used(key).catch((error: unknown) => this.#deps.log('last use of a step', error))
+      },
+    }
+  }
+
+  /** Fills the directory; answers the Dockerfile. */
+  async #context(o: BuildOptions, directory: string): Promise<Buffer> {
+    const { native } = this.#deps
+    const body = await this.#source(o)
+    if (Buffer.isBuffer(body)) return body
+    try {
+      await takeContext(native, { body, directory, signal: o.signal })
+    } finally {
+      body.destroy()
+    }
+    using tree = Tree.ofDirectory(native, directory)
+    return await readDockerfile(tree, o.dockerfile)
+  }
+
+  /** A stream of a tar, or a Dockerfile's text. */
+  async #source(o: BuildOptions): Promise<Readable | Buffer> {
+    if (o.remote === '') return o.body
+    if (o.remote === 'client-session')
+      throw invalidParameter('contexts of a session are not supported: send the context as a tar')
+    if (isGit(o.remote))
+      throw invalidParameter('contexts from git are not supported yet: send the context as a tar')
+    const url = remoteUrl(o.remote)
+    const { body, headers } = await openRemote(this.#deps.transport, url, o.signal)
+    const type = String(headers['content-type'] ?? '').split(';', 1)[0]
+    if (type === 'text/plain') return await readAll(body)
+    return body
+  }
+}
+
+/** As moby's urlutil tells them apart. */
+function isGit(remote: string): boolean {
+  return (
+    /^(git:\/\/|git@|github\.com\/)/.test(remote) ||
+    /^https?:\/\/.*\.git(?:#.+)?$/.test(remote)
+  )
+}
+
+const MAX_DOCKERFILE = 2 * 1024 * 1024
+
+async function readAll(body: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += (chunk as Buffer).length
+    if (size > MAX_DOCKERFILE) throw invalidParameter('the Dockerfile is larger than 2 MiB')
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks)
+}
+
+async function makeDirectories(
+  directory: string,
+): Promise<{ contextDirectory: string; scratchDirectory: string }> {
+  const contextDirectory = join(directory, 'context')
+  const scratchDirectory = join(directory, 'scratch')
+  await mkdir(contextDirectory, { mode: 0o755 })
+  await mkdir(scratchDirectory, { mode: 0o700 })
+  return { contextDirectory, scratchDirectory }
+}
+
+function uniqueTags(images: BuildImages, texts: readonly string[]): ReturnType<BuildImages['parseTags']> {
+  const tags = images.parseTags(texts)
+  return tags.filter((tag, at) => tags.findIndex((other) => other.name === tag.name) === at)
+}
+
+function parse(text: Buffer): Dockerfile {
+  try {
+    const dockerfile = parseDockerfile(text)
+    checkSyntax(dockerfile.syntax)
+    return dockerfile
+  } catch (error) {
+    if (error instanceof EngineError || !(error instanceof DockerfileError)) throw error
+    const { lines } = error
+    const at = lines ? `dockerfile parse error on line ${lines.start}: ` : ''
+    throw invalidParameter(`${at}${error.message}`, error)
+  }
+}
+
+function checkSyntax(syntax: string | undefined): void {
+  if (syntax === undefined || /^(docker\.io\/)?docker\/dockerfile(-upstream)?(:1(\.\d+)*(-labs)?|:labs|:latest)?(@sha256:[0-9a-f]+)?$/.test(syntax)) return
+  throw invalidParameter(
+    `# syntax=${syntax}: other frontends than docker/dockerfile:1 are not supported`,
+  )
+}
+
+function globalsOf(o: BuildOptions, dockerfile: Dockerfile): GlobalArgs {
+  const target = o.platform === '' ? hostPlatform() : platformOf(o.platform)
+  const globals = new GlobalArgs(
+    o.buildArgs,
+    platformArgs(target, hostPlatform(), o.target || 'default'),
+  )
+  for (const { key, value } of dockerfile.args.flatMap(({ args }) => args)) {
+    const environment = globals.environment()
+    globals.declare(
+      key,
+      value === undefined ? undefined : expandWord(value, environment, dockerfile.escape).text,
+    )
+  }
+  return globals
+}
+
+function platformOf(text: string): ReturnType<typeof parsePlatform> {
+  try {
+    return parsePlatform(text)
+  } catch (error) {
+    throw invalidParameter((error as Error).message, error)
+  }
+}

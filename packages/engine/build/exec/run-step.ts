@@ -1,0 +1,163 @@
+/** RUN: a container of the image so far, with the default sandbox; what it changed is the layer. */
+import { randomBytes } from 'node:crypto'
+import type { ContainerConfig, HostConfig, Mount } from '@tdocker/api'
+import type { Native } from '@tdocker/kernel/native.ts'
+import { EngineError } from '../../base/errors.ts'
+import { type Store, sql } from '../../store/store.ts'
+import type { BuildOptions } from '../build-backend.ts'
+import type { Operation } from '../graph/operation.ts'
+import type { StepContainers } from '../needs.ts'
+import { type Heard, hearOutput } from './output-frames.ts'
+
+export type RunOperation = Extract<Operation, { kind: 'run' }>
+
+export interface RunContext {
+  containers: StepContainers
+  native: Pick<Native, 'closeFd' | 'socketPair'>
+  store: Store
+}
+
+export interface RunRequest {
+  imageId: string
+  operation: RunOperation
+  options: Pick<BuildOptions, 'networkMode' | 'extraHosts' | 'resources' | 'remove'>
+  mounts: readonly Mount[]
+  signal: AbortSignal
+  heard: Heard
+  /** The container is there, not yet started. */
+  created(id: string, warnings: readonly string[]): void
+  removed(id: string): void
+}
+
+/** A command that ended with another code than 0, or could not be started. */
+export class CommandFailed extends EngineError {
+  /** What the client is told beside the sentence. */
+  readonly exitCode: number
+  constructor(command: readonly string[], exitCode: number) {
+    super(
+      'system',
+      `The command '${command.join(' ')}' returned a non-zero code: ${exitCode}`,
+    )
+    this.exitCode = exitCode
+  }
+}
+
+/** Runs it and gives its changes to `commit`; the container is gone afterwards, however it ends. */
+export async function runStep<T>(
+  ctx: RunContext,
+  o: RunRequest,
+  commit: (tar: AsyncIterable<Uint8Array>, containerId: string) => Promise<T>,
+): Promise<T> {
+  const name = `build-${randomBytes(8).toString('hex')}`
+  // First: what is made without a row would be found by nobody after a crash.
+  await ctx.store.write([sql`INSERT INTO build_container (name) VALUES (${name})`])
+  let id: string | undefined
+  try {
+    const made = await ctx.containers.create({ name, body: bodyOf(o), buildStep: true })
+    id = made.Id
+    o.created(id, made.Warnings)
+    await run(ctx, o, id)
+    await using upper = await ctx.containers.upper(id, stubsOf(o.mounts))
+    return await commit(upper.tar, id)
+  } finally {
+    if (id !== undefined && (o.options.remove || o.signal.aborted)) {
+      await removeQuietly(ctx, id)
+      o.removed(id)
+    }
+    await ctx.store.write([sql`DELETE FROM build_container WHERE name = ${name}`])
+  }
+}
+
+async function run(ctx: RunContext, o: RunRequest, id: string): Promise<void> {
+  const { signal } = o
+  const kill = (): void => void removeQuietly(ctx, id)
+  signal.throwIfAborted()
+  const [mine, shims] = ctx.native.socketPair()
+  const output = hearOutput(mine, o.heard)
+  try {
+    const streams = { stdin: false, stdout: true, stderr: true, stream: true, logs: false }
+    // The attach owns its end.
+    const hijack = { take: async () => ({ fd: shims, head: Buffer.alloc(0) }), signal }
+    await ctx.containers.attach(id, streams, hijack)
+    const never = new AbortController().signal
+    const { result } = await ctx.containers.wait(id, { condition: 'next-exit', signal: never })
+    result.catch(() => {})
+    signal.throwIfAborted()
+    await ctx.containers.start(id, {})
+    signal.addEventListener('abort', kill, { once: true })
+    if (signal.aborted) kill()
+    const { StatusCode } = await result
+    await output.ended
+    signal.throwIfAborted()
+    if (StatusCode !== 0) throw new CommandFailed(o.operation.command, StatusCode)
+  } finally {
+    signal.removeEventListener('abort', kill)
+    output.close()
+  }
+}
+
+async function removeQuietly(ctx: RunContext, id: string): Promise<void> {
+  try {
+    await ctx.containers.remove(id, { force: true, volumes: true, link: false })
+  } catch {
+    // Gone already, or on its way; what is not is found by its row.
+  }
+}
+
+/** Removes containers of steps that a crash left behind. */
+export async function removeLeftContainers(ctx: RunContext): Promise<void> {
+  for (const { name } of ctx.store.all<{ name: string }>('SELECT name FROM build_container')) {
+    await removeQuietly(ctx, name)
+    await ctx.store.write([sql`DELETE FROM build_container WHERE name = ${name}`])
+  }
+}
+
+function bodyOf(o: RunRequest): ContainerConfig & { HostConfig: HostConfig } {
+  const { operation, options } = o
+  const { config } = operation
+  return {
+    Image: o.imageId,
+    Cmd: [...operation.command],
+    // Not the image's: the command is run as it stands.
+    Entrypoint: [''],
+    Env: [...(config.Env ?? []), ...operation.env, ...operation.hiddenEnv],
+    User: config.User ?? '',
+    WorkingDir: config.WorkingDir ?? '',
+    Healthcheck: { Test: ['NONE'] },
+    AttachStdout: true,
+    AttachStderr: true,
+    HostConfig: hostConfigOf(o, options),
+  }
+}
+
+function hostConfigOf(o: RunRequest, options: RunRequest['options']): HostConfig {
+  const { resources } = options
+  const own = o.operation.network
+  const wanted = own === 'default' ? options.networkMode : own
+  return {
+    NetworkMode: wanted === '' || wanted === 'default' ? 'bridge' : wanted,
+    LogConfig: { Type: 'none', Config: {} },
+    ExtraHosts: [...options.extraHosts],
+    Memory: resources.Memory,
+    MemorySwap: resources.MemorySwap,
+    CpuShares: resources.CpuShares,
+    CpuPeriod: resources.CpuPeriod,
+    CpuQuota: resources.CpuQuota,
+    CpusetCpus: resources.CpusetCpus,
+    CpusetMems: resources.CpusetMems,
+    CgroupParent: resources.CgroupParent,
+    ...(resources.ShmSize > 0 && { ShmSize: resources.ShmSize }),
+    ...(resources.Ulimits.length > 0 && { Ulimits: [...resources.Ulimits] }),
+    ...(o.mounts.length > 0 && { Mounts: [...o.mounts] }),
+  }
+}
+
+/** Mount points, and the directories above them that may have been made for them. */
+function stubsOf(mounts: readonly Mount[]): string[] {
+  const stubs = new Set<string>()
+  for (const { Target = '' } of mounts) {
+    const parts = Target.split('/').filter(Boolean)
+    for (let at = 1; at <= parts.length; at++) stubs.add(`/${parts.slice(0, at).join('/')}`)
+  }
+  return [...stubs]
+}

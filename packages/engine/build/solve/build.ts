@@ -1,0 +1,28 @@
+/** What one build works with. */
+import type { Native } from '@tdocker/kernel/native.ts'
+import type { Semaphore } from '../../content/semaphore.ts'
+import type { Transport } from '../../registry/transport.ts'
+import type { BuildOptions } from '../build-backend.ts'
+import type { StepCache } from '../cache/step-cache.ts'
+import type { MountContext } from '../exec/run-mounts.ts'
+import type { RunContext } from '../exec/run-step.ts'
+import type { BuildImages, ResolveOwner } from '../needs.ts'
+
+export interface Build {
+  options: BuildOptions
+  images: BuildImages
+  cache: StepCache
+  native: Native
+  transport: Transport
+  run: RunContext
+  mounts: MountContext
+  resolveOwner: ResolveOwner
+  /** As many steps at a time as there are cores, of all builds together. */
+  steps: Semaphore
+  contextDirectory: string
+  scratchDirectory: string
+  /** Keeps an image until the build ends; false when it is not there any more. */
+  hold(imageId: string): boolean
+  /** Notes that a step was found in the cache. */
+  used(key: string): void
+}
