@@ -8,7 +8,11 @@ const PROTOCOLS: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp'])
 const MAX_PORT = 65_535
 
 /** `80/tcp` and so on, in order. Throws BuildKit's words. */
-export function parseExposedPorts(words: readonly string[], lines: Lines, report: Report): string[] {
+export function parseExposedPorts(
+  words: readonly string[],
+  lines: Lines,
+  report: Report,
+): string[] {
   return words.flatMap((word) => parseWord(word, lines, report))
 }
 

@@ -8,11 +8,14 @@ const predefined = new Map([['P', 'linux']])
 
 test('defaults may use what came before', () => {
   const { env, declared } = globalArgs(file, predefined, new Map())
-  assert.deepEqual([...env], [
-    ['P', 'linux'],
-    ['a', '12'],
-    ['c', '1-linux'],
-  ])
+  assert.deepEqual(
+    [...env],
+    [
+      ['P', 'linux'],
+      ['a', '12'],
+      ['c', '1-linux'],
+    ],
+  )
   assert.deepEqual([...declared.keys()], ['a', 'b', 'c'])
   assert.deepEqual([...declared.get('c')!.uses], ['a', 'P'])
   assert.equal(declared.get('b')!.value, undefined)

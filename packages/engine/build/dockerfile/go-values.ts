@@ -55,8 +55,9 @@ export function parseDuration(text: string): number {
   if (rest === '') throw fail('invalid ')
   let total = 0n
   while (rest !== '') {
-    const [match, whole = '', fraction = '', unit = ''] =
-      /^([0-9]*)(\.[0-9]*)?([^0-9.]*)/.exec(rest)!
+    const [match, whole = '', fraction = '', unit = ''] = /^([0-9]*)(\.[0-9]*)?([^0-9.]*)/.exec(
+      rest,
+    )!
     if (whole === '' && fraction.length < 2) throw fail('invalid ')
     if (unit === '') throw fail('missing unit in ')
     const scale = Object.hasOwn(UNITS, unit) ? UNITS[unit]! : undefined

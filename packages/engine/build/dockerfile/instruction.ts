@@ -118,7 +118,14 @@ interface CopyFlags {
 
 export type Instruction = Base &
   (
-    | { kind: 'run'; command: CommandLine; /** Unparsed `--mount` values: they may hold variables. */ mounts: string[]; network: 'default' | 'none' | 'host'; security: 'sandbox' | 'insecure'; devices: RunDevice[] }
+    | {
+        kind: 'run'
+        command: CommandLine
+        /** Unparsed `--mount` values: they may hold variables. */ mounts: string[]
+        network: 'default' | 'none' | 'host'
+        security: 'sandbox' | 'insecure'
+        devices: RunDevice[]
+      }
     | ({ kind: 'copy'; from: string; parents: boolean } & CopyFlags)
     | ({ kind: 'add'; checksum: string; keepGitDir?: boolean; unpack?: boolean } & CopyFlags)
     | { kind: 'env' | 'label'; pairs: KeyValue[] }

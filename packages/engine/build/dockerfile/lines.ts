@@ -141,7 +141,7 @@ export class LineReader {
 
 function splitLines(text: string): string[] {
   const lines: string[] = []
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const newline = text.indexOf('\n', at)
     const end = newline < 0 ? text.length : newline + 1
     lines.push(text.slice(at, end))

@@ -69,7 +69,10 @@ export interface ParseOptions {
 }
 
 /** Throws DockerfileError in BuildKit's words. */
-export function parseDockerfile(input: string | Uint8Array, options: ParseOptions = {}): Dockerfile {
+export function parseDockerfile(
+  input: string | Uint8Array,
+  options: ParseOptions = {},
+): Dockerfile {
   if (input.length > MAX_LENGTH) {
     throw new DockerfileError(`the Dockerfile is larger than ${MAX_LENGTH} bytes`)
   }
@@ -219,7 +222,13 @@ function parseInstruction(statement: Statement, report: Report): Instruction {
   if (keyword === 'maintainer') report('MaintainerDeprecated', lines)
   const parsed = parse(node, comments)
   if (parsed.kind === 'arg') {
-    checkDescription('ARG', parsed.args.map(({ key }) => key), comments, lines, report)
+    checkDescription(
+      'ARG',
+      parsed.args.map(({ key }) => key),
+      comments,
+      lines,
+      report,
+    )
   }
   const check = checkOfComments(comments)
   const source = trimSpace(node.text)

@@ -11,7 +11,10 @@ const MOUNTS: readonly (readonly [text: string, mount: object])[] = [
     'type=bind,from=b,src=$X/c,dst=/a,rw',
     { type: 'bind', target: '/a', readOnly: false, from: 'b', source: 'value/c' },
   ],
-  ['TARGET=/a,readonly=false', { type: 'bind', target: '/a', readOnly: false, from: '', source: '' }],
+  [
+    'TARGET=/a,readonly=false',
+    { type: 'bind', target: '/a', readOnly: false, from: '', source: '' },
+  ],
   [
     'type=cache,target=/a/../b/',
     {

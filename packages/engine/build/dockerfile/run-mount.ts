@@ -193,7 +193,7 @@ function mountOf(fields: Fields): RunMount {
     }
     case 'secret':
     case 'ssh': {
-      const id = (fields.id || source) || (type === 'ssh' ? 'default' : baseName(target))
+      const id = fields.id || source || (type === 'ssh' ? 'default' : baseName(target))
       const file = type === 'secret' && fields.env === undefined && target === ''
       return {
         type,

@@ -45,7 +45,7 @@ export function replacePattern(
   const chars = codePoints(text)
   let out = ''
   let copied = 0
-  for (let at = 0; at <= chars.length; ) {
+  for (let at = 0; at <= chars.length;) {
     const match = search(chars, at, pieces, spend)
     if (!match) break
     out += toText(chars.slice(copied, match.start))

@@ -317,11 +317,7 @@ class WordReader {
   #replaced(name: string): string {
     const all = this.#peek() === '/'
     if (all) this.#at++
-    const pattern = this.#inner(
-      '/',
-      true,
-      () => new Error("syntax error: missing '/' in ${}"),
-    )
+    const pattern = this.#inner('/', true, () => new Error("syntax error: missing '/' in ${}"))
     const replacement = this.#inner('}', true, missingBrace)
     const value = this.#get(name)
     if (value === undefined && this.#options.keepUnset) {

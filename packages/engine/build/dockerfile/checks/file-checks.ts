@@ -24,12 +24,7 @@ export function checkDescription(
   const [first] = names
   if (comment === undefined || first === undefined) return
   if (names.includes(comment.split(' ', 1)[0]!)) return
-  report(
-    'InvalidDefinitionDescription',
-    lines,
-    keyword,
-    names.length > 1 ? '<arg_key>' : first,
-  )
+  report('InvalidDefinitionDescription', lines, keyword, names.length > 1 ? '<arg_key>' : first)
 }
 
 /** ReservedStageName and DuplicateStageName. */
@@ -62,4 +57,3 @@ export function checkCasing({ stages }: Pick<Dockerfile, 'stages'>, report: Repo
 function isOneCase(text: string): boolean {
   return text === text.toLowerCase() || text === text.toUpperCase()
 }
-

@@ -6,11 +6,7 @@ import { DETAILS, type Findings, RULES, type RuleName } from './rules.ts'
 export type Report = <R extends RuleName>(rule: R, lines: Lines, ...finding: Findings[R]) => void
 
 /** Adds to `warnings` what neither the file's options nor the instruction's own (`local`) skip. */
-export function reportTo(
-  warnings: Warning[],
-  options: CheckOptions,
-  local?: CheckOptions,
-): Report {
+export function reportTo(warnings: Warning[], options: CheckOptions, local?: CheckOptions): Report {
   return (rule, lines, ...finding) => {
     if (!wanted(rule, options, local)) return
     const { description, url } = RULES[rule]

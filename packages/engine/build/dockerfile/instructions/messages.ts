@@ -6,5 +6,4 @@ export const atLeastOneArgument = (keyword: string): Error =>
 export const exactlyOneArgument = (keyword: string): Error =>
   new Error(`${keyword} requires exactly one argument`)
 
-export const blankNames = (keyword: string): Error =>
-  new Error(`${keyword} names can not be blank`)
+export const blankNames = (keyword: string): Error => new Error(`${keyword} names can not be blank`)

@@ -6,7 +6,10 @@ import type { Node } from '../node.ts'
 import { describedBy } from './description.ts'
 import { atLeastOneArgument, blankNames } from './messages.ts'
 
-export function parsePairs(node: Node, kind: 'env' | 'label'): { kind: 'env' | 'label'; pairs: KeyValue[] } {
+export function parsePairs(
+  node: Node,
+  kind: 'env' | 'label',
+): { kind: 'env' | 'label'; pairs: KeyValue[] } {
   const keyword = kind.toUpperCase()
   parseFlags(node.flags, {})
   if (node.pairs.length === 0) throw atLeastOneArgument(keyword)
