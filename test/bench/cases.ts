@@ -9,6 +9,7 @@ import { basename } from 'node:path'
 import type { ApiClient } from '../lib/api-client.ts'
 import { type ArchiveSamples, archiveRound } from './archive.ts'
 import { API, create, post, remove } from './containers.ts'
+import { imageCases } from './images.ts'
 import { logCases, tailCase } from './logs.ts'
 import { listCase, parallelCase } from './many.ts'
 import { pushCases } from './push.ts'
@@ -148,28 +149,7 @@ export const cases: Readonly<Record<string, Case>> = {
   list: listCase,
   parallel: parallelCase,
 
-  async pull(engine, results, o) {
-    if (o.pullReference === undefined) return
-    const at = o.pullReference.lastIndexOf(':')
-    const query = new URLSearchParams({
-      fromImage: o.pullReference.slice(0, at),
-      tag: o.pullReference.slice(at + 1),
-    })
-    const samples: number[] = []
-    for (let i = 0; i < 3; i++) {
-      await engine.api.delete(`${API}/images/${o.pullReference}?force=1`)
-      samples.push(
-        await timed(async () => {
-          const { status, text } = await engine.api.post(`${API}/images/create?${query}`)
-          if (status !== 200 || text.includes('"error"'))
-            throw new Error(`pull: ${status} ${text.slice(-300)}`)
-        }),
-      )
-    }
-    results.add('pull', 'ms', engine.name, samples)
-    await engine.api.delete(`${API}/images/${o.pullReference}?force=1`)
-  },
-
+  ...imageCases,
   ...pushCases,
 
   async 'cold-start'(engine, results) {

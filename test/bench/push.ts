@@ -3,6 +3,7 @@ import { pack } from 'tar-stream'
 import { debianTar } from '../lib/debian.ts'
 import type { BenchOptions, Case, Engine } from './cases.ts'
 import { API } from './containers.ts'
+import { observed } from './footprint.ts'
 import { type Results, timed } from './measure.ts'
 
 const TIMES = 3
@@ -19,33 +20,43 @@ async function pulledImage(engine: Engine, results: Results, o: BenchOptions): P
   await engine.api.delete(`${API}/images/${o.pullReference}?force=1`)
   await call(engine, `/images/create?${query}`)
   const samples: number[] = []
-  for (let i = 0; i < TIMES; i++) samples.push(await push(engine, o.pullReference))
-  results.add('push of a pulled image', 'ms', engine.name, samples)
+  const metric = 'push of a pulled image'
+  for (let i = 0; i < TIMES; i++) {
+    samples.push(await push({ engine, results, metric }, o.pullReference))
+  }
+  results.add(metric, 'ms', engine.name, samples)
   await engine.api.delete(`${API}/images/${o.pullReference}?force=1`)
 }
 
 async function newLayer(engine: Engine, results: Results): Promise<void> {
   if (!engine.pushTo) return
   const samples: number[] = []
+  const metric = 'push of a new layer'
   for (let i = 0; i < TIMES; i++) {
     const tar = await changed(debianTar(), `${process.hrtime.bigint()}`)
     const query = new URLSearchParams({ fromSrc: '-', repo: 'bench-new', tag: 'latest' })
     const type = { 'Content-Type': 'application/x-tar' }
     const made = await engine.api.request('POST', `${API}/images/create?${query}`, tar, type)
     if (made.status !== 200) throw new Error(`import: ${made.text.slice(-300)}`)
-    samples.push(await push(engine, 'bench-new:latest'))
+    samples.push(await push({ engine, results, metric }, 'bench-new:latest'))
     await engine.api.delete(`${API}/images/bench-new?force=1`)
   }
-  results.add('push of a new layer', 'ms', engine.name, samples)
+  results.add(metric, 'ms', engine.name, samples)
 }
 
 /** Milliseconds of a push to a registry that has nothing of it. */
-async function push(engine: Engine, from: string): Promise<number> {
+async function push(
+  o: { engine: Engine; results: Results; metric: string },
+  from: string,
+): Promise<number> {
+  const { engine } = o
   const { host = '', clear } = engine.pushTo ?? {}
   const to = `${host}/bench/pushed`
   clear?.()
   await engine.api.post(`${API}/images/${from}/tag?repo=${to}&tag=latest`)
-  const milliseconds = await timed(() => call(engine, `/images/${to}/push?tag=latest`))
+  const milliseconds = await observed(o, () =>
+    timed(() => call(engine, `/images/${to}/push?tag=latest`)),
+  )
   await engine.api.delete(`${API}/images/${to}:latest`)
   return milliseconds
 }
@@ -62,7 +73,7 @@ function split(reference: string): [string, string] {
 }
 
 /** The tar with one more file at its beginning: another layer. */
-async function changed(tar: Buffer, text: string): Promise<Buffer> {
+export async function changed(tar: Buffer, text: string): Promise<Buffer> {
   const one = pack()
   one.entry({ name: 'changed' }, text)
   const head: Buffer[] = []

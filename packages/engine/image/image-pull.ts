@@ -9,13 +9,12 @@ import {
   familiarName,
   familiarString,
   parseImageConfig,
-  shortId,
   withTag,
 } from '@tdocker/oci'
 import { EngineError, cancelled, system } from '../base/errors.ts'
 import type { KeyedLock } from '../base/keyed-lock.ts'
 import { blobSeen } from '../content/kept-blobs.ts'
-import type { LayerPuller, LayerProgress } from '../content/layer-puller.ts'
+import type { LayerPuller } from '../content/layer-puller.ts'
 import type { Layer, LayerStore } from '../content/layer-store.ts'
 import { localError } from '../content/unpack-error.ts'
 import type { EventLog, NewEvent } from '../event/event-log.ts'
@@ -26,6 +25,7 @@ import type { Statement } from '../store/store.ts'
 import type { Progress, PullOptions } from './image-backend.ts'
 import type { ConfigFetcher } from './config-fetcher.ts'
 import { imageEvent } from './image-events.ts'
+import { layerProgress } from './layer-progress.ts'
 import type { ImageLookup } from './image-lookup.ts'
 import {
   type ImageRecords,
@@ -242,7 +242,7 @@ async function bringLayers(
       below: async () => (await Promise.all(results.slice(0, at))).toReversed(),
       source: (offset, abort) => pull.repository.openBlob(descriptor.digest, offset, abort),
       signal,
-      progress: layerProgress(pull.progress, descriptor),
+      progress: layerProgress(pull.progress, descriptor.digest),
     })
     result.catch((error: unknown) => {
       failure ??= error
@@ -260,19 +260,6 @@ async function bringLayers(
   layers.forEach((layer) => o.layers.unpin(layer.key))
   await o.layers.sweep()
   throw failure instanceof Error ? failure : new EngineError('system', String(failure))
-}
-
-function layerProgress(progress: Progress, descriptor: Descriptor): (layer: LayerProgress) => void {
-  const id = shortId(descriptor.digest)
-  return ({ status, current, total }) =>
-    progress({
-      status,
-      progressDetail: {
-        ...(current !== undefined && { current }),
-        ...(total !== undefined && { total }),
-      },
-      id,
-    })
 }
 
 /** A single-platform image is taken as it is, with a warning. */

@@ -13,7 +13,6 @@ import {
 } from '@tdocker/oci'
 import { cancelled, system } from '../base/errors.ts'
 import type { KeyedLock } from '../base/keyed-lock.ts'
-import type { LayerProgress } from '../content/layer-puller.ts'
 import type { LayerPusher } from '../content/layer-pusher.ts'
 import type { Layer, LayerStore } from '../content/layer-store.ts'
 import type { SharedTransfers } from '../content/shared-transfers.ts'
@@ -26,6 +25,7 @@ import type { Repository } from '../registry/repository.ts'
 import { sql } from '../store/store.ts'
 import type { Progress, PushOptions } from './image-backend.ts'
 import { imageEvent } from './image-events.ts'
+import { layerProgress } from './layer-progress.ts'
 import type { ImageLookup } from './image-lookup.ts'
 import { IMAGES_LOCK } from './image-pull.ts'
 import { type ImageRecords, addDigest } from './image-records.ts'
@@ -147,7 +147,7 @@ async function pushLayers(
   let failure: unknown
   // Docker begins at the top.
   for (const [at, layer] of [...layers.entries()].toReversed()) {
-    const progress = layerProgress(push.progress, layer)
+    const progress = layerProgress(push.progress, layer.diffId)
     progress({ status: 'Preparing' })
     const result =
       begun.get(layer.diffId) ??
@@ -171,19 +171,6 @@ async function pushLayers(
   const settled = await Promise.allSettled(pushes)
   if (failure !== undefined) throw failure
   return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-}
-
-function layerProgress(progress: Progress, layer: Layer): (layer: LayerProgress) => void {
-  const id = shortId(layer.diffId)
-  return ({ status, current, total }) =>
-    progress({
-      status,
-      progressDetail: {
-        ...(current !== undefined && { current }),
-        ...(total !== undefined && { total }),
-      },
-      id,
-    })
 }
 
 async function pushConfig(

@@ -13,31 +13,26 @@ import { parsePlatformText } from './parse.ts'
 /** Names remembered at a time. */
 const MAX_KNOWN = 1000
 
+interface ImageSourceContext {
+  store: Store
+  records: ImageRecords
+  lookup: ImageLookup
+  layers: LayerStore
+  use: ImageUse
+  /** Images whose removal is being committed. */
+  going: ReadonlySet<string>
+}
+
 /**
  * Images for containers. What a name means is remembered until any image changes, so that a create
  * of a known image asks the database nothing.
  */
 export class CachedImageSource implements ImageSource {
-  readonly #o: {
-    store: Store
-    records: ImageRecords
-    lookup: ImageLookup
-    layers: LayerStore
-    use: ImageUse
-    /** Images whose removal is being committed. */
-    going: ReadonlySet<string>
-  }
+  readonly #o: ImageSourceContext
   readonly #known = new Map<string, ResolvedImage>()
   #at = -1
 
-  constructor(o: {
-    store: Store
-    records: ImageRecords
-    lookup: ImageLookup
-    layers: LayerStore
-    use: ImageUse
-    going: ReadonlySet<string>
-  }) {
+  constructor(o: ImageSourceContext) {
     this.#o = o
   }
 
