@@ -318,7 +318,6 @@ test('things and pages that are not there', async (t) => {
 
 test('operations that are not served yet say so by name', async () => {
   for (const [method, path, name] of [
-    ['POST', '/build', 'ImageBuild (POST /build)'],
     ['POST', '/plugins/pull?remote=x', 'PluginPull (POST /plugins/pull)'],
   ] as const) {
     const answer = await daemon.api.request(method, path)
