@@ -1,42 +1,12 @@
 /** Two services on the default bridge, as docker-compose brings them up, looks at them and ends them. */
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { type CommandResult, TestDaemon, hasProgram, until } from '../lib/test-daemon.ts'
-
-interface Composer {
-  name: string
-  command: readonly [string, ...string[]]
-  skip: string | false
-  env?: Record<string, string>
-}
-
-/** Where docker's compose plugin is; it also runs by itself. */
-const plugin = spawnSync('docker', [
-  'info',
-  '--format',
-  '{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Path}}{{end}}{{end}}',
-])
-  .stdout?.toString()
-  .trim()
-
-const composers: readonly Composer[] = [
-  {
-    name: 'docker-compose 1.29',
-    command: ['docker-compose', '--ansi', 'never'],
-    skip: hasProgram('docker-compose') ? false : 'no docker-compose on the PATH',
-    // It reads fields that no engine sends from API 1.45 (ContainerConfig) and 1.52 (id of events) on.
-    env: { COMPOSE_API_VERSION: '1.41' },
-  },
-  {
-    name: 'docker compose',
-    command: [plugin || 'docker-compose', '--ansi', 'never', '--progress', 'plain'],
-    skip: plugin ? false : 'docker has no compose plugin',
-  },
-]
+import { type CommandResult, TestDaemon, until } from '../lib/test-daemon.ts'
+import { composers } from './composers.ts'
 
 const file = `
 version: '2.4'

@@ -180,6 +180,28 @@ suite('testcontainers', { skip }, () => {
     await container.stop()
   })
 
+  test('networks: by name, by alias, with ports outside', async () => {
+    const network = await new tc.Network().start()
+    const server = await busybox(site)
+      .withNetwork(network)
+      .withNetworkAliases('site', 'www.site.test')
+      .withExposedPorts(8080)
+      .withWaitStrategy(tc.Wait.forListeningPorts())
+      .start()
+    const client = await busybox(forever).withNetwork(network).start()
+    assert.equal(await pageOf(server), 'page\n')
+    assert.deepEqual(server.getNetworkNames(), [network.getName()])
+    for (const name of ['site', 'www.site.test', server.getIpAddress(network.getName())]) {
+      const { output } = await client.exec(['wget', '-q', '-O', '-', `http://${name}:8080/`])
+      assert.equal(output, 'page\n', name)
+    }
+    await client.stop()
+    await server.stop()
+    await network.stop()
+    const { status } = await daemon.api.get(`/networks/${network.getId()}`)
+    assert.equal(status, 404)
+  })
+
   test('reuses a container, stopped or not', async () => {
     const start = () => busybox(forever).withReuse().start()
     const first = await start()

@@ -78,6 +78,14 @@ export interface Builder {
   withLogConsumer(consumer: (stream: Readable) => unknown): this
   withHostname(hostname: string): this
   withLabels(labels: Record<string, string>): this
+  withNetwork(network: StartedNetwork): this
+  withNetworkAliases(...aliases: string[]): this
+}
+
+export interface StartedNetwork {
+  getId(): string
+  getName(): string
+  stop(): Promise<void>
 }
 
 export interface WaitStrategy {
@@ -91,6 +99,7 @@ interface HttpWait extends WaitStrategy {
 
 interface Testcontainers {
   GenericContainer: new (image: string) => Builder
+  Network: new () => { start(): Promise<StartedNetwork> }
   PullPolicy: { defaultPolicy(): object; alwaysPull(): object }
   Wait: {
     forAll(strategies: WaitStrategy[]): WaitStrategy
