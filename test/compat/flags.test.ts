@@ -28,10 +28,7 @@ const own: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Flags of docker's that are still to come. */
-const missing: Readonly<Record<string, readonly string[]>> = {
-  images: ['--tree'],
-  'image ls': ['--tree'],
-}
+const missing: Readonly<Record<string, readonly string[]>> = {}
 
 /** Verbs of ours. */
 const ownVerbs: readonly string[] = ['completion', 'system fsck']

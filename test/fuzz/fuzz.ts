@@ -34,6 +34,8 @@ const CAUSES: readonly RegExp[] = [
   /^Container [0-9a-f]{64} is not (paused|running)$/,
   // A body that is no archive.
   /^unexpected EOF$/,
+  /^Get "https?:": http: no Host in request URL$/,
+  /^the legacy image store does not support attestations$/,
   // The client went away first.
   /client closed the connection|context canceled/,
 ]

@@ -40,6 +40,8 @@ export function statusOf(error: unknown): number {
 }
 
 export function messageOf(error: unknown): string {
+  // Of a signal that nobody gave a reason: the client left.
+  if (error instanceof Error && error.name === 'AbortError') return 'context canceled'
   return error instanceof Error ? error.message : String(error)
 }
 

@@ -68,7 +68,12 @@ test('maps that lie are refused', async () => {
     makeTar({
       name: 'f',
       content: 'x'.repeat(10),
-      pax: { 'GNU.sparse.map': map, 'GNU.sparse.size': size, 'GNU.sparse.name': 'f' },
+      pax: {
+        'GNU.sparse.map': map,
+        'GNU.sparse.numblocks': String(Math.ceil(map.split(',').length / 2)),
+        'GNU.sparse.size': size,
+        'GNU.sparse.name': 'f',
+      },
     })
   for (const map of ['0,20', '95,10', '10,5,5,5', '0,-10', '0,x', '1', '0,9223372036854775807'])
     assert.equal((await put(daemon, id, '/tmp', pax(map))).status, 500, map)
