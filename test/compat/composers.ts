@@ -1,5 +1,7 @@
 /** The composes there are on this machine: Debian's 1.29, and docker's plugin where it is installed. */
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { hasProgram } from '../lib/test-daemon.ts'
 
 export interface Composer {
@@ -9,14 +11,19 @@ export interface Composer {
   env?: Record<string, string>
 }
 
+/** Beside a dockerd that was built from its sources. */
+const built = join(process.env['TDOCKER_PEER'] ?? '/nonexistent', 'docker-compose')
+
 /** Where docker's compose plugin is; it also runs by itself. */
-const plugin = spawnSync('docker', [
-  'info',
-  '--format',
-  '{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Path}}{{end}}{{end}}',
-])
-  .stdout?.toString()
-  .trim()
+const plugin = existsSync(built)
+  ? built
+  : spawnSync('docker', [
+      'info',
+      '--format',
+      '{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Path}}{{end}}{{end}}',
+    ])
+      .stdout?.toString()
+      .trim()
 
 export const composers: readonly Composer[] = [
   {
