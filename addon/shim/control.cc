@@ -113,6 +113,13 @@ void Swap(Fields* fields, Answer* answer) {
   Ok(answer);
 }
 
+// A descriptor to be kept open, as `hold` of the plan.
+void Hold(int* fd, Answer* answer) {
+  if (*fd < 0) return Error(answer, EBADF);
+  *fd = -1;
+  Ok(answer);
+}
+
 void Handle(char* request, size_t size, int* fd, Answer* answer) {
   Fields fields(request, request + size);
   const char* verb = fields.Next();
@@ -121,6 +128,7 @@ void Handle(char* request, size_t size, int* fd, Answer* answer) {
   if (strcmp(verb, "resize") == 0) return Resize(&fields, answer);
   if (strcmp(verb, "log-sent") == 0) return Acknowledge(&fields, answer);
   if (strcmp(verb, "log-swap") == 0) return Swap(&fields, answer);
+  if (strcmp(verb, "hold") == 0) return Hold(fd, answer);
   Error(answer, ENOSYS);
 }
 

@@ -59,7 +59,7 @@ const surroundings: Line[] = [
   {
     name: '--add-host, --dns, --dns-search, --hostname, --domainname, --mac-address',
     run: `docker run --rm --add-host db:192.0.2.9 --dns 192.0.2.53 --dns-search example.org --hostname h --domainname d.test --mac-address 02:42:00:00:00:09 busybox \\
-      sh -c 'awk "/db/{print \\$1}" /etc/hosts; grep -v "^#" /etc/resolv.conf; hostname -f; cat /sys/class/net/eth0/address'`,
+      sh -c 'awk "/db/{print \\$1}" /etc/hosts; grep -v -e "^#" -e "^$" /etc/resolv.conf; hostname -f; cat /sys/class/net/eth0/address'`,
     stdout: '192.0.2.9\nnameserver 192.0.2.53\nsearch example.org\nh.d.test\n02:42:00:00:00:09\n',
   },
   {

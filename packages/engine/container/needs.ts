@@ -105,7 +105,10 @@ export interface NetworkSandboxes {
     reference: string,
     asked: EndpointSettings,
   ): { name: string; settings: EndpointSettings } | undefined
-  /** Gives a running container one more endpoint. Everything is undone when it throws. */
+  /**
+   * Gives a running container one more endpoint. Everything is undone when it throws. Answers the
+   * DNS server that came with its first network of names.
+   */
   connect(o: {
     request: SandboxRequest
     reference: string
@@ -113,7 +116,7 @@ export interface NetworkSandboxes {
     netnsFd: number
     /** Notes the endpoint; answers what to commit along with it. */
     record: (joined: JoinedEndpoint) => readonly Statement[]
-  }): Promise<void>
+  }): Promise<OpenedResolver | undefined>
   /** Takes an endpoint from a running container. Throws when it has none there. */
   disconnect(o: {
     containerId: string
@@ -125,6 +128,14 @@ export interface NetworkSandboxes {
   nameOf(reference: string): string | undefined
   /** The container goes by another name; what to commit along with it. */
   rename(containerId: string, o: { name: string; hostname: string }): RenamedEndpoints
+}
+
+/** The embedded DNS server of a container that had none. */
+export interface OpenedResolver {
+  /** What its resolv.conf says from now on. */
+  resolvConf: string
+  /** For the shim; the caller closes its own copies. */
+  holdFds: number[]
 }
 
 export interface JoinedEndpoint {

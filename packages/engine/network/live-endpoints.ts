@@ -4,6 +4,7 @@ import { RollbackScope } from '../base/scope.ts'
 import type {
   JoinedEndpoint,
   LeftEndpoint,
+  OpenedResolver,
   RenamedEndpoints,
   SandboxRequest,
 } from '../container/needs.ts'
@@ -53,7 +54,7 @@ export class LiveEndpoints {
     asked: EndpointSettings
     netnsFd: number
     record: (joined: JoinedEndpoint) => readonly Statement[]
-  }): Promise<void> {
+  }): Promise<OpenedResolver | undefined> {
     const ctx = this.#ctx
     const { request, asked, netnsFd } = o
     const network = ctx.directory.get(o.reference)
@@ -100,6 +101,23 @@ export class LiveEndpoints {
     moved.apply()
     this.#sandboxes.publishNames(held)
     scope.release()
+    return this.#openResolver(request, holding, netnsFd)
+  }
+
+  /** For the first network with names; the container is connected also where that fails. */
+  async #openResolver(
+    request: SandboxRequest,
+    holding: Holding,
+    netnsFd: number,
+  ): Promise<OpenedResolver | undefined> {
+    const { resolver, log } = this.#ctx
+    if (resolver === undefined || resolver.serves(request.containerId)) return undefined
+    try {
+      return await this.#sandboxes.openResolver(request, holding, netnsFd)
+    } catch (err) {
+      log.warn({ err, container: request.containerId }, 'no embedded DNS server')
+      return undefined
+    }
   }
 
   async disconnect(o: {

@@ -145,9 +145,11 @@ export class Networks implements NetworkSandboxes {
     return this.#live.plan(request, reference, asked)
   }
 
-  async connect(o: Parameters<NetworkSandboxes['connect']>[0]): Promise<void> {
+  async connect(
+    o: Parameters<NetworkSandboxes['connect']>[0],
+  ): ReturnType<NetworkSandboxes['connect']> {
     await this.whenRestored()
-    await this.#live.connect(o)
+    return this.#live.connect(o)
   }
 
   async disconnect(o: Parameters<NetworkSandboxes['disconnect']>[0]): Promise<void> {

@@ -2,7 +2,7 @@ import type { EndpointSettings } from '@tdocker/api'
 import { forbidden, notFound, system, type EngineError } from '../base/errors.ts'
 import { RollbackScope } from '../base/scope.ts'
 import { settleAll } from '../base/settle-all.ts'
-import type { Sandbox, SandboxRequest } from '../container/needs.ts'
+import type { OpenedResolver, Sandbox, SandboxRequest } from '../container/needs.ts'
 import { endpointSettings } from './endpoint-settings.ts'
 import { deleteOf, insertEndpoint, insertPort, type PortRow } from './endpoint-rows.ts'
 import {
@@ -253,7 +253,7 @@ export class Sandboxes {
     request: SandboxRequest,
     holding: Holding,
     netnsFd: number,
-  ): Promise<{ resolvConf: string; holdFds: number[] } | undefined> {
+  ): Promise<OpenedResolver | undefined> {
     const { resolver } = this.#ctx
     if (resolver === undefined || holding.endpoints.every(({ network }) => network.predefined))
       return undefined

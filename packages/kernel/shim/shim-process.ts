@@ -142,6 +142,10 @@ export class LiveShim implements ShimProcess {
     await this.#request(['resize', String(rows), String(columns)])
   }
 
+  async hold(fd: number): Promise<void> {
+    await this.#request(['hold'], { fds: [fd] })
+  }
+
   close(): void {
     this.#closed = true
     this.#o.notices.close()

@@ -47,6 +47,8 @@ export interface ShimProcess {
    */
   logSwap(o: { inode: bigint; replacement: string }): Promise<void>
   resize(rows: number, columns: number): Promise<void>
+  /** Keeps a duplicate of a descriptor open. ENOSYS from a shim that does not know how. */
+  hold(fd: number): Promise<void>
   /** Releases the daemon's descriptors; the shim goes on. */
   close(): void
 }

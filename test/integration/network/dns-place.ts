@@ -45,7 +45,7 @@ export class DnsPlace implements AsyncDisposable {
   /** `RCODE RECORD…`, such as `0 10.0.0.2`. */
   async short(name: string, type: TypeName = 'A', o: Partial<Ask> = {}): Promise<string> {
     const { rcode, records } = await this.ask(name, type, o)
-    return [rcode, ...records.sort()].join(' ')
+    return [rcode, ...records.toSorted((a, b) => (a < b ? -1 : 1))].join(' ')
   }
 
   serve(address: string, behaviour: Behaviour): Promise<unknown> {

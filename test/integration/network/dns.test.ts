@@ -1,5 +1,6 @@
 import './private-resolv-conf.ts'
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { after, before, test } from 'node:test'
 import { TestDaemon, until } from '../../lib/test-daemon.ts'
 import { DnsPlace } from './dns-place.ts'
@@ -43,6 +44,13 @@ async function address(name: string, network: string): Promise<string> {
 }
 
 const remove = (...names: string[]): Promise<string> => docker('rm', '-f', ...names)
+
+/** They name the sockets' ports, so they tell whether these are the same. */
+async function rulesOf(name: string): Promise<string> {
+  const pid = await docker('inspect', '-f', '{{.State.Pid}}', name)
+  const command = [`--net=/proc/${pid}/ns/net`, 'nft', 'list', 'table', 'ip', 'tdocker-dns']
+  return execFileSync('nsenter', command, { encoding: 'utf8' })
+}
 
 test('what a container reads, and what busybox makes of it', async () => {
   await run('web', '--network', 'front', '--network-alias', 'www')
@@ -134,7 +142,7 @@ test('rename, connect, disconnect and stop are known at once', async () => {
   await run('moving', '--network', 'front')
   await using place = await inside('watcher')
   const known = async (name: string): Promise<boolean> =>
-    /^0 172\./.test(await place.short(`${name}.front`))
+    (await place.short(`${name}.front`)).startsWith('0 172.')
   assert.ok(await known('moving'))
   await docker('rename', 'moving', 'moved')
   assert.deepEqual([await known('moved'), await known('moving')], [true, false])
@@ -285,6 +293,7 @@ test('questions outlive a daemon that is killed', async () => {
     while (!stop) answers.push(await place.short('steady', 'A', { timeoutMs: 5000, tries: 3 }))
   })()
   await until('questions under way', () => answers.length > 20)
+  const rules = await rulesOf('steady')
   await daemon.crash()
   const late = place.ask('steady', 'A', { timeoutMs: 60_000 })
   await daemon.boot()
@@ -294,8 +303,26 @@ test('questions outlive a daemon that is killed', async () => {
   stop = true
   await asking
   assert.deepEqual(new Set(answers), new Set([expected]))
+  assert.equal(await rulesOf('steady'), rules)
   assert.equal(await place.short('example.test'), '0 192.0.2.10')
   await docker('rename', 'steady', 'renamed')
   assert.match(await place.short('renamed'), /^0 172\./)
   await remove('renamed')
+})
+
+test('a container of the default bridge gets its server with its first network of names', async () => {
+  await run('plain')
+  assert.doesNotMatch(await docker('exec', 'plain', 'cat', '/etc/resolv.conf'), /127\.0\.0\.11/)
+  await docker('network', 'connect', 'front', 'plain')
+  assert.match(await docker('exec', 'plain', 'cat', '/etc/resolv.conf'), /nameserver 127\.0\.0\.11/)
+  await using place = await inside('plain')
+  const expected = `0 ${await address('plain', 'front')}`
+  assert.equal(await place.short('plain'), expected)
+  const rules = await rulesOf('plain')
+  await daemon.crash()
+  const late = place.short('plain', 'A', { timeoutMs: 60_000 })
+  await daemon.boot()
+  assert.equal(await late, expected)
+  assert.equal(await rulesOf('plain'), rules)
+  await remove('plain')
 })

@@ -4,9 +4,11 @@ import { type Container, joinedContainer } from '../container.ts'
 import type { Context } from '../context.ts'
 import { openNamespace } from '../living.ts'
 import { noSuchContainer } from '../messages.ts'
+import type { OpenedResolver } from '../needs.ts'
 import { updateRow } from '../rows.ts'
 import { sandboxRequest } from '../start/sandbox.ts'
 import { addHostLines } from './hosts.ts'
+import { useResolver } from './resolver.ts'
 import { noteEndpoint, snapshot } from './record.ts'
 
 /** `POST /networks/{id}/connect`: at once, or with the next start. */
@@ -62,8 +64,9 @@ async function connectRunning(
   const netnsFd = openNamespace(ctx, c, 'net')
   const before = snapshot(c)
   let addresses: readonly string[] = []
+  let resolver: OpenedResolver | undefined
   try {
-    await ctx.networks.connect({
+    resolver = await ctx.networks.connect({
       request: sandboxRequest(c),
       reference: network,
       asked,
@@ -81,4 +84,5 @@ async function connectRunning(
     ctx.native.closeFd(netnsFd)
   }
   addHostLines(ctx, c, addresses)
+  if (resolver !== undefined) await useResolver(ctx, c, resolver)
 }

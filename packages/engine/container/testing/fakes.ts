@@ -90,6 +90,10 @@ export class FakeShim implements ShimProcess {
     return Promise.resolve()
   }
 
+  hold(): Promise<void> {
+    return Promise.resolve()
+  }
+
   onDetach(listener: () => void): void {
     this.detach = listener
   }
@@ -411,10 +415,10 @@ export class FakeNetworks implements NetworkSandboxes {
     return { name, settings }
   }
 
-  connect(o: Parameters<NetworkSandboxes['connect']>[0]): Promise<void> {
+  connect(o: Parameters<NetworkSandboxes['connect']>[0]): Promise<undefined> {
     const settings = { ...o.asked, EndpointID: 'end2', IPAddress: '10.0.0.2' }
     o.record({ name: o.reference, settings, addresses: ['10.0.0.2'] })
-    return this.failure ? Promise.reject(this.failure) : Promise.resolve()
+    return this.failure ? Promise.reject(this.failure) : Promise.resolve(undefined)
   }
 
   disconnect(o: Parameters<NetworkSandboxes['disconnect']>[0]): Promise<void> {
