@@ -2,6 +2,7 @@
  * `--call=targets` and `--call=outline`: what a Dockerfile offers to whoever builds it. Nothing is
  * pulled for it, so that variables of a base image count as not set.
  */
+import { parseCsv } from './csv.ts'
 import { didYouMean } from './suggest.ts'
 import { type GlobalArgs, globalArgs } from './global-args.ts'
 import { type Dockerfile, DockerfileError, type Instruction, type Lines, type Stage } from './instruction.ts'
@@ -100,8 +101,6 @@ interface ArgInfo {
 /** What one stage takes, by name. */
 interface StageState {
   base: number | undefined
-  /** Stages that it copies or mounts from. */
-  sources: Set<number>
   env: Map<string, string>
   args: Map<string, ArgInfo>
   used: Set<string>
@@ -122,9 +121,6 @@ class StageStates {
     this.#buildArgs = buildArgs
     for (const [index, stage] of file.stages.entries()) {
       this.#states.push(inLines(stage.lines, () => this.#begin(stage)))
-      for (const instruction of stage.instructions) {
-        inLines(instruction.lines, () => this.#add(this.#states[index]!, instruction))
-      }
       if (stage.name !== '') this.#byName.set(stage.name, index)
     }
   }
@@ -141,10 +137,12 @@ class StageStates {
 
   /** Of the stage and all that it needs, each name once, in the order of lines. */
   collect(target: number): Pick<Outline, 'args' | 'secrets' | 'ssh'> {
+    const needed = this.#neededBy(target)
+    // Stages go on where those before them end; what is wrong in others is not looked at.
+    for (const index of [...needed].sort((a, b) => a - b)) this.#run(index)
     const args = new Map<string, Outline['args'][0]>()
     const secrets = new Map<string, Demand>()
     const ssh = new Map<string, Demand>()
-    const needed = new Set([target])
     for (const index of needed) {
       const state = this.#states[index]!
       for (const name of usedBy(state)) {
@@ -155,10 +153,39 @@ class StageStates {
       }
       for (const [name, demand] of state.secrets) if (!secrets.has(name)) secrets.set(name, demand)
       for (const [name, demand] of state.ssh) if (!ssh.has(name)) ssh.set(name, demand)
-      if (state.base !== undefined) needed.add(state.base)
-      for (const source of state.sources) needed.add(source)
     }
     return { args: inOrder(args), secrets: inOrder(secrets), ssh: inOrder(ssh) }
+  }
+
+  #neededBy(target: number): Set<number> {
+    const needed = new Set([target])
+    for (const index of needed) {
+      const { base } = this.#states[index]!
+      if (base !== undefined) needed.add(base)
+      for (const instruction of this.#file.stages[index]!.instructions) {
+        for (const source of this.#sourcesOf(instruction)) needed.add(source)
+      }
+    }
+    return needed
+  }
+
+  #sourcesOf(instruction: Instruction): number[] {
+    if (instruction.kind === 'copy') return this.#sources(instruction.from)
+    if (instruction.kind !== 'run') return []
+    return instruction.mounts.flatMap((mount) => this.#sources(mountSource(mount)))
+  }
+
+  #sources(from: string): number[] {
+    const index = /^\d+$/.test(from) ? Number(from) : this.#byName.get(from.toLowerCase())
+    return index !== undefined && index < this.#states.length ? [index] : []
+  }
+
+  #run(index: number): void {
+    const state = this.#states[index]!
+    if (state.base !== undefined) state.env = new Map(this.#states[state.base]!.env)
+    for (const instruction of this.#file.stages[index]!.instructions) {
+      inLines(instruction.lines, () => this.#add(state, instruction))
+    }
   }
 
   #begin({ base: written, platform }: Stage): StageState {
@@ -168,12 +195,9 @@ class StageStates {
     if (platform !== '') {
       for (const name of expandWord(platform, this.#global.env, escape).matched) used.add(name)
     }
-    const index = this.#byName.get(base.text)
-    const before = index === undefined ? undefined : this.#states[index]
     return {
-      base: index,
-      sources: new Set(),
-      env: new Map(before?.env),
+      base: this.#byName.get(base.text),
+      env: new Map(),
       args: this.#declared(),
       used,
       secrets: new Map(),
@@ -196,9 +220,6 @@ class StageStates {
         break
       case 'arg':
         for (const arg of instruction.args) this.#addArg(state, arg, instruction.lines, expand)
-        break
-      case 'copy':
-        this.#addSource(state, instruction.from)
         break
       case 'run':
         for (const mount of instruction.mounts) this.#addMount(state, mount, instruction, expand)
@@ -224,11 +245,6 @@ class StageStates {
     state.used.add(key)
   }
 
-  #addSource(state: StageState, from: string): void {
-    const index = /^\d+$/.test(from) ? Number(from) : this.#byName.get(from.toLowerCase())
-    if (index !== undefined && index < this.#states.length) state.sources.add(index)
-  }
-
   #addMount(
     state: StageState,
     text: string,
@@ -240,9 +256,6 @@ class StageStates {
       const demands = mount.type === 'secret' ? state.secrets : state.ssh
       const { id: name, required } = mount
       if (!demands.has(name)) demands.set(name, { name, required, lines })
-    } else if ((mount.type === 'bind' || mount.type === 'cache') && mount.from !== '') {
-      const index = this.#byName.get(mount.from.toLowerCase())
-      if (index !== undefined) state.sources.add(index)
     }
   }
 }
@@ -252,6 +265,12 @@ function usedBy({ used, args }: StageState): Set<string> {
   const all = new Set(used)
   for (const name of all) for (const other of args.get(name)?.uses ?? []) all.add(other)
   return all
+}
+
+/** What a mount's `from` says: there are no variables in it. */
+function mountSource(mount: string): string {
+  const field = parseCsv(mount, 'mounts').find((one) => /^from=/i.test(one))
+  return field?.slice('from='.length) ?? ''
 }
 
 function inOrder<T extends { lines: Lines }>(found: ReadonlyMap<string, T>): T[] {
