@@ -30,7 +30,8 @@ function* walk(file: string, name: string): Generator<[file: string, name: strin
   }
 }
 
-async function* packFile(
+/** One entry with its content; `seen` knows the first name of each hard link. */
+export async function* packFile(
   file: string,
   name: string,
   rename: (name: string) => string,

@@ -1,6 +1,8 @@
 import * as c from './tree/container.ts'
 import { context } from './tree/context.ts'
 import {
+  build,
+  builder,
   history,
   image,
   images,
@@ -29,6 +31,7 @@ export const sections: ReadonlyArray<{
       run: c.run,
       exec: c.exec,
       ps: c.ps,
+      build,
       pull,
       push,
       images,
@@ -42,6 +45,7 @@ export const sections: ReadonlyArray<{
   {
     title: 'Management Commands',
     nodes: {
+      builder,
       completion: s.completion,
       container: c.container,
       context,

@@ -6,6 +6,20 @@ export const history = leaf(
   () => import('../image/history.ts'),
   'images',
 )
+export const build = leaf(
+  'Build an image from a Dockerfile',
+  () => import('../build/build.ts'),
+  'files',
+)
+export const builder: Group = {
+  kind: 'group',
+  summary: 'Manage builds',
+  commands: {
+    build,
+    prune: leaf('Remove what the build cache holds', () => import('../builder/prune.ts')),
+  },
+  aliases: {},
+}
 export const importImage = leaf(
   'Make an image of a file system in a tar archive',
   () => import('../image/import.ts'),
@@ -29,6 +43,7 @@ export const image: Group = {
   kind: 'group',
   summary: 'Manage images',
   commands: {
+    build,
     history,
     import: importImage,
     inspect,

@@ -1,0 +1,176 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { createGzip } from 'node:zlib'
+import type { Readable } from 'node:stream'
+import { encodeAuth, authFor, type Auth } from '../../client/credentials.ts'
+import type { FlagSet } from '../../flag/flag-set.ts'
+import { parseSwapBytes } from '../../flag/scalar.ts'
+import { bytesFlag, intFlag, stringsFlag, structFlag } from '../../flag/kinds.ts'
+import { checkLabel, toMap } from '../../flag/spec/environment.ts'
+import { checkExtraHost } from '../../flag/spec/host.ts'
+import { parseUlimit } from '../../flag/spec/limits.ts'
+import { jsonLines } from '../../format/lines.ts'
+import { ProgressDisplay, type ProgressMessage } from '../../format/progress.ts'
+import { type Cli, StatusError } from '../cli.ts'
+import type { Action, Command } from '../command.ts'
+import { buildSource } from './context.ts'
+
+export const command: Command = {
+  use: '[OPTIONS] PATH | URL | -',
+  short: 'Build an image from a Dockerfile',
+  aliases: ['image build', 'build', 'builder build'],
+  args: { kind: 'exactly', count: 1 },
+  define(flags: FlagSet): Action {
+    const options = defineFlags(flags)
+    return async (cli, [path = '']) => {
+      if (options.iidfile.value !== '') rmSync(options.iidfile.value, { force: true })
+      const source = await buildSource(path, options.file.value, cli.stdin)
+      const stream = options.compress.value ? source.stream?.pipe(createGzip()) : source.stream
+      const response = await cli.client.request('POST', '/build', {
+        query: {
+          ...queryOf(options, cli),
+          dockerfile: source.dockerfile || undefined,
+          remote: source.remote,
+        },
+        headers: {
+          'Content-Type': 'application/x-tar',
+          'X-Registry-Config': encodeAuth((await auths(cli)) as Auth),
+        },
+        ...(stream ? { stream: stream as Readable } : {}),
+      })
+      const id = await show(cli, response, options.quiet.value)
+      if (options.iidfile.value !== '') writeFileSync(options.iidfile.value, id)
+    }
+  },
+}
+
+// oxlint-disable-next-line explicit-function-return-type
+function defineFlags(flags: FlagSet) {
+  return {
+    addHost: flags.list('add-host', '', 'Add a name to /etc/hosts (host:ip)', checkExtraHost),
+    buildArg: flags.list('build-arg', '', 'Set a variable of the build'),
+    cacheFrom: stringsFlag(flags, 'cache-from', 'Images to take steps from'),
+    cgroupParent: flags.string('cgroup-parent', '', '', 'Parent cgroup of the steps'),
+    compress: flags.bool('compress', '', false, 'Compress what is sent with gzip'),
+    cpuPeriod: intFlag(flags, 'cpu-period', 'Period of the CPU quota'),
+    cpuQuota: intFlag(flags, 'cpu-quota', 'CPU quota'),
+    cpuShares: intFlag(flags, 'cpu-shares', 'Weight of CPU', { shorthand: 'c' }),
+    cpusetCpus: flags.string('cpuset-cpus', '', '', 'CPUs to run on (0-3, 0,1)'),
+    cpusetMems: flags.string('cpuset-mems', '', '', 'Memory nodes to use (0-3, 0,1)'),
+    trust: flags.bool('disable-content-trust', '', true, 'Skip verification of images'),
+    file: flags.string('file', 'f', '', 'The Dockerfile (PATH/Dockerfile when not given)'),
+    forceRm: flags.bool('force-rm', '', false, 'Remove containers of steps in any case'),
+    iidfile: flags.string('iidfile', '', '', "Write the image's ID to the file"),
+    isolation: flags.string('isolation', '', '', 'Isolation of containers'),
+    label: flags.list('label', '', 'Set a label of the image', checkLabel),
+    memory: bytesFlag(flags, 'memory', 'Limit of memory', { shorthand: 'm' }),
+    memorySwap: bytesFlag(
+      flags,
+      'memory-swap',
+      "Limit of memory and swap together ('-1' for no limit of swap)",
+      { parse: parseSwapBytes },
+    ),
+    network: flags.string('network', '', 'default', 'Network of the steps'),
+    noCache: flags.bool('no-cache', '', false, 'Run every step'),
+    platform: flags.string(
+      'platform',
+      '',
+      process.env['DOCKER_DEFAULT_PLATFORM'] ?? '',
+      'Platform of the image',
+    ),
+    pull: flags.bool('pull', '', false, 'Ask the registry for newer images'),
+    quiet: flags.bool('quiet', 'q', false, "Show the image's ID only"),
+    rm: flags.bool('rm', '', true, 'Remove containers of steps'),
+    securityOpt: stringsFlag(flags, 'security-opt', 'Security options'),
+    shmSize: bytesFlag(flags, 'shm-size', 'Size of /dev/shm'),
+    squash: flags.bool('squash', '', false, 'Make one layer of all'),
+    tag: flags.list('tag', 't', 'Name of the image (name:tag)'),
+    target: flags.string('target', '', '', 'Stage to build'),
+    ulimit: structFlag(flags, 'ulimit', 'ulimit', 'Set a ulimit', parseUlimit),
+  }
+}
+
+type Options = ReturnType<typeof defineFlags>
+
+function queryOf(o: Options, cli: Cli): Record<string, string | number | boolean | readonly string[] | undefined> {
+  const some = (values: readonly string[]): readonly string[] | undefined =>
+    values.length > 0 ? values : undefined
+  return {
+    t: some(o.tag.value),
+    q: o.quiet.value || undefined,
+    nocache: o.noCache.value || undefined,
+    pull: o.pull.value || undefined,
+    rm: o.rm.value ? '1' : '0',
+    forcerm: o.forceRm.value || undefined,
+    memory: o.memory.value || undefined,
+    memswap: o.memorySwap.value || undefined,
+    cpushares: o.cpuShares.value || undefined,
+    cpuperiod: o.cpuPeriod.value || undefined,
+    cpuquota: o.cpuQuota.value || undefined,
+    cpusetcpus: o.cpusetCpus.value || undefined,
+    cpusetmems: o.cpusetMems.value || undefined,
+    cgroupparent: o.cgroupParent.value || undefined,
+    shmsize: o.shmSize.value || undefined,
+    isolation: o.isolation.value || undefined,
+    networkmode: o.network.value || undefined,
+    extrahosts: some(o.addHost.value),
+    securityopt: some(o.securityOpt.value),
+    squash: o.squash.value || undefined,
+    target: o.target.value || undefined,
+    platform: o.platform.value.toLowerCase() || undefined,
+    buildargs: JSON.stringify(buildArgs(o.buildArg.value, cli)),
+    labels: JSON.stringify(toMap(o.label.value)),
+    cachefrom: o.cacheFrom.value.length > 0 ? JSON.stringify(o.cacheFrom.value) : undefined,
+    ulimits: o.ulimit.value.length > 0 ? JSON.stringify(o.ulimit.value) : undefined,
+    version: '1',
+  }
+}
+
+/** Without `=` it is the environment's; proxies are those of the configuration. */
+function buildArgs(given: readonly string[], cli: Cli): Record<string, string | null> {
+  const args: Record<string, string | null> = {}
+  for (const pair of given) {
+    const at = pair.indexOf('=')
+    const key = at < 0 ? pair : pair.slice(0, at)
+    args[key] = at < 0 ? (cli.env[key] ?? null) : pair.slice(at + 1)
+  }
+  return args
+}
+
+/** Of all registries that the user is logged in at. */
+async function auths(cli: Cli): Promise<object> {
+  const known = Object.keys(cli.config.data.auths ?? {})
+  const found = await Promise.all(
+    known.map(async (key) => [key, await authFor(cli.config.data, key)] as const),
+  )
+  return Object.fromEntries(found.filter(([, auth]) => auth !== undefined))
+}
+
+/** Answers the image's id; a failed build ends with the code of its command. */
+async function show(
+  cli: Cli,
+  response: AsyncIterable<Buffer>,
+  quiet: boolean,
+): Promise<string> {
+  const { stdout } = cli
+  const held: string[] = []
+  let id = ''
+  const display = new ProgressDisplay({
+    write: (text) => void (quiet ? held.push(text) : stdout.write(text)),
+    width: stdout.isTTY ? (stdout.columns ?? 200) : undefined,
+  })
+  for await (const line of jsonLines(response)) {
+    const message = JSON.parse(line) as ProgressMessage
+    const failure = message.errorDetail?.message ?? message.error
+    if (failure !== undefined) {
+      for (const text of held) cli.printError(text)
+      throw new StatusError(message.errorDetail?.code || 1, failure)
+    }
+    const told = (message.aux as { ID?: string } | undefined)?.ID
+    if (told !== undefined) id = told
+    display.show(message)
+  }
+  if (!quiet) return id
+  const said = held.join('')
+  cli.print(said)
+  return said.trim()
+}
