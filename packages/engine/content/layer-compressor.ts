@@ -11,6 +11,7 @@ import { type Store, sql } from '../store/store.ts'
 import type { Layer, LayerStore } from './layer-store.ts'
 import { openLayerTar } from './layer-tar.ts'
 import { type Deflate, parallelGzip } from './parallel-gzip.ts'
+import { releaseBuffer } from './release-buffer.ts'
 import { SharedTransfers } from './shared-transfers.ts'
 
 export interface CompressOptions {
@@ -113,6 +114,7 @@ export class LayerCompressor {
       hash.update(piece)
       size += piece.length
       await written
+      releaseBuffer(piece)
     }
     const digest = `sha256:${hash.digest('hex')}`
     return { mediaType: MEDIA_TYPE.dockerLayerGzip, digest, size }
@@ -135,6 +137,8 @@ export class LayerCompressor {
       o.signal.throwIfAborted()
       o.progress((bytes += piece.length))
       yield piece
+      // It was copied into blocks.
+      releaseBuffer(piece)
     }
   }
 }

@@ -17,7 +17,7 @@ const LAST_BLOCK = Buffer.from([3, 0])
 /** `native.deflateBlock`: from `start` on, with what is before as dictionary, to a byte boundary. */
 export type Deflate = (o: Block) => Promise<Uint8Array>
 
-/** Compresses a stream; memory is a few blocks per core. */
+/** Compresses a stream; memory is a few blocks per core. Pieces belong to who takes them. */
 export async function* parallelGzip(
   source: AsyncIterable<Uint8Array>,
   o: { deflate: Deflate; threads?: number },
@@ -28,7 +28,7 @@ export async function* parallelGzip(
   const free: Buffer[] = []
   let crc = 0
   let size = 0
-  yield HEADER
+  yield Buffer.from(HEADER)
   try {
     for await (const block of blocksOf(source, free)) {
       const deflated = o.deflate(block)
@@ -48,7 +48,7 @@ export async function* parallelGzip(
   } finally {
     await Promise.allSettled(queue.map(({ deflated }) => deflated))
   }
-  yield LAST_BLOCK
+  yield Buffer.from(LAST_BLOCK)
   yield trailer(crc, size)
 }
 

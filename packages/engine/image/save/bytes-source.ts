@@ -2,11 +2,15 @@ import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ChunkSender, Native } from '@tdocker/kernel/native.ts'
 import type { TarSource } from '../../backend-types.ts'
+import { releaseBuffer } from '../../content/release-buffer.ts'
 
 /** A slow client is asked again after so long; each time costs a thread. */
 const SLOW_CLIENT_MS = { first: 10, longest: 250 }
 
-/** An archive that is made as it goes out; `done` is called once, when nothing is read any more. */
+/**
+ * An archive that is made as it goes out, of pieces that are nobody else's; `done` is called once, when
+ * nothing is read any more.
+ */
 export function bytesSource(o: {
   native: Native
   bytes: AsyncGenerator<Buffer>
@@ -46,6 +50,7 @@ async function sendAll(sender: ChunkSender, bytes: AsyncGenerator<Buffer>): Prom
       // It may fail before anybody asks for it.
       ahead.catch(() => {})
       await sendChunk(sender, piece.value)
+      releaseBuffer(piece.value)
     }
     await sendChunk(sender, Buffer.alloc(0))
   } finally {
