@@ -2,8 +2,7 @@
  * `--call=targets` and `--call=outline`: what a Dockerfile offers to whoever builds it. Nothing is
  * pulled for it, so that variables of a base image count as not set.
  */
-import { parseCsv } from './csv.ts'
-import { didYouMean } from './suggest.ts'
+import { StageLinks } from './stage-links.ts'
 import { type GlobalArgs, globalArgs } from './global-args.ts'
 import { type Dockerfile, DockerfileError, type Instruction, type Lines, type Stage } from './instruction.ts'
 import { parseRunMount } from './run-mount.ts'
@@ -66,7 +65,7 @@ export interface OutlineOptions {
 export function outlineOf(file: Dockerfile, options: OutlineOptions): Outline {
   const global = globalArgs(file, options.predefined, options.buildArgs)
   const states = new StageStates(file, global, options.buildArgs)
-  const target = states.find(options.target ?? '')
+  const target = states.links.find(options.target ?? '')
   const found = states.collect(target)
   const { name, description } = file.stages[target]!
   return { name, description, ...found }
@@ -100,7 +99,6 @@ interface ArgInfo {
 
 /** What one stage takes, by name. */
 interface StageState {
-  base: number | undefined
   env: Map<string, string>
   args: Map<string, ArgInfo>
   used: Set<string>
@@ -112,38 +110,28 @@ class StageStates {
   readonly #file: Dockerfile
   readonly #global: GlobalArgs
   readonly #buildArgs: Environment
-  readonly #byName = new Map<string, number>()
+  readonly links: StageLinks
   readonly #states: StageState[] = []
 
   constructor(file: Dockerfile, global: GlobalArgs, buildArgs: Environment) {
     this.#file = file
     this.#global = global
     this.#buildArgs = buildArgs
-    for (const [index, stage] of file.stages.entries()) {
+    this.links = new StageLinks(file, global.env)
+    for (const stage of file.stages) {
       this.#states.push(inLines(stage.lines, () => this.#begin(stage)))
-      if (stage.name !== '') this.#byName.set(stage.name, index)
     }
-  }
-
-  find(target: string): number {
-    if (target === '') return this.#states.length - 1
-    const found = this.#byName.get(target.toLowerCase())
-    if (found !== undefined) return found
-    const names = this.#file.stages.map(({ name }, index) => name || `stage-${index}`)
-    throw new DockerfileError(
-      `target stage "${target}" could not be found${didYouMean(target, names)}`,
-    )
   }
 
   /** Of the stage and all that it needs, each name once, in the order of lines. */
   collect(target: number): Pick<Outline, 'args' | 'secrets' | 'ssh'> {
-    const needed = this.#neededBy(target)
+    const needed = this.links.neededBy(target)
     // Stages go on where those before them end; what is wrong in others is not looked at.
-    for (const index of [...needed].sort((a, b) => a - b)) this.#run(index)
+    for (const index of needed) this.#run(index)
     const args = new Map<string, Outline['args'][0]>()
     const secrets = new Map<string, Demand>()
     const ssh = new Map<string, Demand>()
-    for (const index of needed) {
+    for (const index of needed.toReversed()) {
       const state = this.#states[index]!
       for (const name of usedBy(state)) {
         const info = state.args.get(name)
@@ -157,32 +145,10 @@ class StageStates {
     return { args: inOrder(args), secrets: inOrder(secrets), ssh: inOrder(ssh) }
   }
 
-  #neededBy(target: number): Set<number> {
-    const needed = new Set([target])
-    for (const index of needed) {
-      const { base } = this.#states[index]!
-      if (base !== undefined) needed.add(base)
-      for (const instruction of this.#file.stages[index]!.instructions) {
-        for (const source of this.#sourcesOf(instruction)) needed.add(source)
-      }
-    }
-    return needed
-  }
-
-  #sourcesOf(instruction: Instruction): number[] {
-    if (instruction.kind === 'copy') return this.#sources(instruction.from)
-    if (instruction.kind !== 'run') return []
-    return instruction.mounts.flatMap((mount) => this.#sources(mountSource(mount)))
-  }
-
-  #sources(from: string): number[] {
-    const index = /^\d+$/.test(from) ? Number(from) : this.#byName.get(from.toLowerCase())
-    return index !== undefined && index < this.#states.length ? [index] : []
-  }
-
   #run(index: number): void {
     const state = this.#states[index]!
-    if (state.base !== undefined) state.env = new Map(this.#states[state.base]!.env)
+    const base = this.links.baseOf(index)
+    if (base !== undefined) state.env = new Map(this.#states[base]!.env)
     for (const instruction of this.#file.stages[index]!.instructions) {
       inLines(instruction.lines, () => this.#add(state, instruction))
     }
@@ -196,7 +162,6 @@ class StageStates {
       for (const name of expandWord(platform, this.#global.env, escape).matched) used.add(name)
     }
     return {
-      base: this.#byName.get(base.text),
       env: new Map(),
       args: this.#declared(),
       used,
@@ -265,12 +230,6 @@ function usedBy({ used, args }: StageState): Set<string> {
   const all = new Set(used)
   for (const name of all) for (const other of args.get(name)?.uses ?? []) all.add(other)
   return all
-}
-
-/** What a mount's `from` says: there are no variables in it. */
-function mountSource(mount: string): string {
-  const field = parseCsv(mount, 'mounts').find((one) => /^from=/i.test(one))
-  return field?.slice('from='.length) ?? ''
 }
 
 function inOrder<T extends { lines: Lines }>(found: ReadonlyMap<string, T>): T[] {

@@ -34,7 +34,7 @@ export interface Expansion {
 export type Environment = ReadonlyMap<string, string>
 
 /** Of one expansion: `ENV A=$A$A` some forty times over would fill the memory. */
-const MAX_CHARACTERS = 16 * 1024 * 1024
+const MAX_CHARACTERS = 4 * 1024 * 1024
 const MAX_DEPTH = 200
 
 /** Expands `word` to one text. Throws a plain Error in BuildKit's words. */
