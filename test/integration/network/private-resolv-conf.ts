@@ -21,5 +21,3 @@ if (process.env[MARK] === undefined) {
   execFileSync('mount', ['--bind', file, '/etc/resolv.conf'])
   execFileSync('ip', ['link', 'set', 'lo', 'up'])
 }
-
-export {}
