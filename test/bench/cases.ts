@@ -10,6 +10,7 @@ import type { ApiClient } from '../lib/api-client.ts'
 import { type ArchiveSamples, archiveRound } from './archive.ts'
 import { API, create, post, remove } from './containers.ts'
 import { imageCases } from './images.ts'
+import { dnsCase } from './dns.ts'
 import { logCases, tailCase } from './logs.ts'
 import { listCase, parallelCase } from './many.ts'
 import { pushCases } from './push.ts'
@@ -148,6 +149,7 @@ export const cases: Readonly<Record<string, Case>> = {
   tail: tailCase,
   list: listCase,
   parallel: parallelCase,
+  dns: dnsCase,
 
   ...imageCases,
   ...pushCases,

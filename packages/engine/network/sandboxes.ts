@@ -138,15 +138,17 @@ export class Sandboxes {
     scope.undo('close netns', async () => ctx.native.closeFd(await netns))
     scope.undo('remove links', () => this.#forgetAll(holding))
     scope.undo('unpublish ports', () => ctx.firewall.removeLater(holding.ports))
+    const resolver = netns.then((fd) => this.openResolver(request, holding, fd))
+    scope.undo('close the DNS server', () => this.#closeResolver(request.containerId, resolver))
     // Beside each other, not rows first: a device of our bridge and an element of our table that no
     // row owns are garbage that the next restore finds, and the commit is the slowest of the three.
-    const [netnsFd] = await settleAll([
+    const [netnsFd, dns] = await settleAll([
       netns,
+      resolver,
       netns.then((fd) => this.#attachAll(holding, fd)),
       this.#publish(holding, publisher),
       this.#insertRows(holding),
     ])
-    const dns = await this.openResolver(request, holding, netnsFd)
     this.#holdings.set(request.containerId, holding)
     for (const held of holding.endpoints) this.publishNames(held)
     scope.release()
@@ -260,6 +262,15 @@ export class Sandboxes {
     const sandbox = resolverSandbox(this.#ctx, request, holding, this.#hostGateways())
     const { resolvConf, holdFds } = await resolver.open(sandbox, netnsFd)
     return { resolvConf: formatResolvConf(resolvConf), holdFds }
+  }
+
+  async #closeResolver(
+    containerId: string,
+    opened: Promise<OpenedResolver | undefined>,
+  ): Promise<void> {
+    this.#ctx.resolver?.close(containerId)
+    for (const fd of (await opened.catch(() => undefined))?.holdFds ?? [])
+      this.#ctx.native.closeFd(fd)
   }
 
   #shown(holding: Holding, choices: readonly EndpointChoice[]): Record<string, EndpointSettings> {
