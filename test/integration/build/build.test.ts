@@ -15,7 +15,7 @@ test('a build says what moby says, and the image is as its steps made it', async
       Dockerfile: [
         'FROM busybox',
         'ENV A=1 B="two words"',
-        'WORKDIR /work/deep',
+        'WORKDIR /srv/deep',
         'COPY hello.txt ./',
         'RUN echo out && echo err >&2 && cat hello.txt > copy && id -u',
         'EXPOSE 80 53/udp',
@@ -36,16 +36,16 @@ test('a build says what moby says, and the image is as its steps made it', async
   const image = await inspect(daemon, 'made:two')
   assert.equal(image.Id, made.id)
   assert.deepEqual(image.Config?.Cmd, ['cat', 'copy'])
-  assert.equal(image.Config?.WorkingDir, '/work/deep')
+  assert.equal(image.Config?.WorkingDir, '/srv/deep')
   assert.deepEqual(image.Config?.Labels, { one: '1', given: 'yes' })
   assert.deepEqual(Object.keys(image.Config?.ExposedPorts ?? {}).toSorted(), ['53/udp', '80/tcp'])
   assert.ok(image.Config?.Env?.includes('B=two words'))
-  assert.equal(await outputOf(daemon, 'made', 'pwd; cat copy; stat -c "%U %a" hello.txt'), '/work/deep\nhello\nroot 644\n')
+  assert.equal(await outputOf(daemon, 'made', 'pwd; cat copy; stat -c "%U %a" hello.txt'), '/srv/deep\nhello\nroot 644\n')
   const { body } = await daemon.api.get<Array<{ CreatedBy: string }>>('/images/made/history')
   const steps = body.map(({ CreatedBy }) => CreatedBy).slice(0, 8)
   assert.equal(steps[1], '/bin/sh -c #(nop)  CMD ["cat" "copy"]')
   assert.match(steps[4]!, /^\/bin\/sh -c echo out/)
-  assert.match(steps[5]!, /^\/bin\/sh -c #\(nop\) COPY file:[0-9a-f]{64} in \/work\/deep\/ $/)
+  assert.match(steps[5]!, /^\/bin\/sh -c #\(nop\) COPY file:[0-9a-f]{64} in \/srv\/deep\/ $/)
   assert.equal((await daemon.api.get<unknown[]>('/containers/json?all=1')).body.length, 0)
 })
 

@@ -190,8 +190,11 @@ export class StageFold {
       ...(startInterval > 0 && { StartInterval: startInterval }),
       ...(retries > 0 && { Retries: retries }),
     }
-    const times = [interval, timeout, startPeriod, startInterval].map(goDuration).join(' ')
-    return this.#comment(`HEALTHCHECK &{[${test.join(' ')}] ${times} '\\x${hex(retries)}'}`)
+    const times = [
+      `Interval:${goDuration(interval)} Timeout:${goDuration(timeout)}`,
+      `StartPeriod:${goDuration(startPeriod)} StartInterval:${goDuration(startInterval)}`,
+    ].join(' ')
+    return this.#comment(`HEALTHCHECK &{Test:[${test.join(' ')}] ${times} Retries:${retries}}`)
   }
 
   #word(instruction: Of<'user'>): Operation {
@@ -318,17 +321,12 @@ function emptySet(names: readonly string[]): Record<string, object> {
   return Object.fromEntries(names.map((name) => [name, {}]))
 }
 
-function hex(value: number): string {
-  return value.toString(16).padStart(2, '0')
-}
-
-/** As Go prints a duration in quotes; nanoseconds. */
+/** As Go prints a duration; nanoseconds. */
 function goDuration(ns: number): string {
   const seconds = ns / 1e9
-  if (seconds === 0) return '"0s"'
+  if (seconds === 0) return '0s'
   const hours = Math.floor(seconds / 3600)
   const minutes = Math.floor((seconds % 3600) / 60)
   const rest = Number((seconds % 60).toFixed(9))
-  const text = `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${rest}s`
-  return JSON.stringify(text)
+return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${rest}s`
 }
