@@ -1,4 +1,3 @@
-import type { EndpointSettings } from '@tdocker/api'
 /** Stand-ins for everything containers are made with: no kernel, no root, no time. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,7 +20,8 @@ import { type Containers, containersConfig, createContainers } from '../containe
 import type { ContainersConfig } from '../containers-config.ts'
 import type { ContainerNative } from '../context.ts'
 import type { HostUsage } from '../stats/host-usage.ts'
-import type { NetworkSandboxes, VolumeHandle, Volumes, VolumeTree } from '../needs.ts'
+import type { VolumeHandle, Volumes, VolumeTree } from '../needs.ts'
+import { FakeNetworks } from './fake-networks.ts'
 
 /** Time stands still until it is told to pass. */
 export class FakeClock implements Clock {
@@ -365,78 +365,6 @@ export class FakeVolumes implements Volumes {
 
   removeAnonymousOf(_id: string, names: readonly string[]): Promise<void> {
     this.removed.push(...names)
-    return Promise.resolve()
-  }
-}
-
-export class FakeNetworks implements NetworkSandboxes {
-  readonly connected: Set<string> = new Set()
-  readonly kernel: FakeKernel
-  restored: ReadonlyMap<string, { pid: number }> | undefined
-  failure: Error | undefined
-
-  constructor(kernel: FakeKernel) {
-    this.kernel = kernel
-  }
-
-  plan(request: { mode: string }): ReturnType<NetworkSandboxes['plan']> {
-    const endpoints = { [request.mode]: {} }
-    return Promise.resolve({ asked: endpoints, endpoints })
-  }
-
-  open(request: { containerId: string; mode: string }): ReturnType<NetworkSandboxes['open']> {
-    if (this.failure) return Promise.reject(this.failure)
-    this.connected.add(request.containerId)
-    return Promise.resolve({
-      netnsFd: this.kernel.fd(),
-      holdFds: [this.kernel.fd()],
-      endpoints: {
-        [request.mode]: { EndpointID: 'end1', IPAddress: '172.17.0.2', NetworkID: 'net1' },
-      },
-      ports: { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }], '443/tcp': null },
-      hosts: '127.0.0.1 localhost\n',
-      resolvConf: '',
-    })
-  }
-
-  endpointsOf(): undefined {
-    return undefined
-  }
-
-  nameOf(reference: string): string {
-    return reference
-  }
-
-  planConnect(
-    _request: object,
-    name: string,
-    settings: EndpointSettings,
-  ): ReturnType<NetworkSandboxes['planConnect']> {
-    return { name, settings }
-  }
-
-  connect(o: Parameters<NetworkSandboxes['connect']>[0]): Promise<undefined> {
-    const settings = { ...o.asked, EndpointID: 'end2', IPAddress: '10.0.0.2' }
-    o.record({ name: o.reference, settings, addresses: ['10.0.0.2'] })
-    return this.failure ? Promise.reject(this.failure) : Promise.resolve(undefined)
-  }
-
-  disconnect(o: Parameters<NetworkSandboxes['disconnect']>[0]): Promise<void> {
-    o.record({ name: o.reference, addresses: ['10.0.0.2'], unpublished: false })
-    return this.failure ? Promise.reject(this.failure) : Promise.resolve()
-  }
-
-  rename(): ReturnType<NetworkSandboxes['rename']> {
-    return { statements: [], names: {}, apply() {} }
-  }
-
-  release(containerId: string): Promise<void> {
-    this.connected.delete(containerId)
-    return Promise.resolve()
-  }
-
-  restore(alive: ReadonlyMap<string, { pid: number }>): Promise<void> {
-    this.restored = alive
     return Promise.resolve()
   }
 }
