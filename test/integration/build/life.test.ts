@@ -145,3 +145,32 @@ test('the stock client builds', { skip: !hasProgram('docker') }, async () => {
   )
   assert.equal(failed.status, 3)
 })
+
+test('an image whose history fits is no result of a step', async () => {
+  const Dockerfile = 'FROM busybox\nRUN echo honest > /who\n'
+  const honest = await built(daemon, { Dockerfile }, { t: 'honest' })
+  const id = await daemon.run({ Entrypoint: ['sh', '-c', 'echo poisoned > /who'] })
+  await daemon.wait(id)
+  const changes = 'CMD ["sh"]'
+  await daemon.api.post(`/commit?container=${id}&repo=poison&changes=${encodeURIComponent(changes)}`, {
+    Cmd: ['/bin/sh', '-c', 'echo honest > /who'],
+  })
+  await daemon.api.delete('/images/honest')
+  await daemon.api.post('/build/prune?all=1')
+  const again = await built(daemon, { Dockerfile })
+  assert.notEqual(again.id, honest.id)
+  assert.equal(cachedSteps(again), 0)
+  assert.equal(await outputOf(daemon, again.id, 'cat /who'), 'honest\n')
+})
+
+test('what is only for sessions is answered at once', async () => {
+  for (const path of ['/grpc', '/session']) {
+    const { status, text } = await daemon.api.request('POST', path, undefined, {
+      Connection: 'Upgrade',
+      Upgrade: 'h2c',
+    })
+    assert.ok([404, 501].includes(status), `${path}: ${status} ${text}`)
+  }
+  const made = await built(daemon, { Dockerfile: 'FROM busybox\nRUN true\n' }, { version: '2' })
+  assert.match(made.text, /^Step 1\/2 : FROM busybox\n/)
+})

@@ -20,7 +20,7 @@ export type EditEntry = (entry: TarEntry) => TarEntry | undefined
 
 /**
  * The edited archive without its end, in parts of about 1 MiB, so that several can follow each other.
- * Parts are good until the next one is asked for. Throws `BadTar`.
+ * The parts given must not be used again by who gives them. Throws `BadTar`.
  */
 export async function* rewriteTar(
   parts: AsyncIterable<Uint8Array>,
@@ -118,8 +118,7 @@ class EntryReader {
   }
 
   #emit(piece: Uint8Array): void {
-    // Copied before the part is used again.
-    this.#out.push(Buffer.from(piece))
+    this.#out.push(piece)
     this.#outSize += piece.length
   }
 

@@ -46,14 +46,21 @@ function number(block: Buffer, at: number, length: number): number {
 }
 
 export function isZero(block: Buffer): boolean {
-  return block.every((byte) => byte === 0)
+  // Names begin the block: of a true head this is almost always enough.
+  return block[0] === 0 && block.every((byte) => byte === 0)
+}
+
+/** Counted with its own field as spaces. */
+function checksum(block: Buffer): number {
+  let sum = 8 * 0x20
+  for (let at = 0; at < 148; at++) sum += block[at]!
+  for (let at = 156; at < BLOCK; at++) sum += block[at]!
+  return sum
 }
 
 /** What the block alone says; extended heads come before it. Throws `BadTar`. */
 export function readHead(block: Buffer): TarEntry {
-  let sum = 8 * 0x20
-  for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) sum += block[i]!
-  if (sum !== number(block, 148, 8)) throw new BadTar('archive/tar: invalid tar header')
+  if (checksum(block) !== number(block, 148, 8)) throw new BadTar('archive/tar: invalid tar header')
   const isUstar = text(block, 257, 6).startsWith('ustar')
   const isGnu = block.toString('latin1', 257, 265) === 'ustar  \0'
   const prefix = isUstar && !isGnu ? text(block, 345, 155) : ''
@@ -175,8 +182,6 @@ function block(entry: TarEntry): Buffer {
   head.write('ustar\x0000', 257, 8, 'latin1')
   octal(entry.devMajor, 329, 8)
   octal(entry.devMinor, 337, 8)
-  let sum = 8 * 0x20
-  for (const byte of head) sum += byte
-  head.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 8, 'latin1')
+  head.write(`${checksum(head).toString(8).padStart(6, '0')}\0 `, 148, 8, 'latin1')
   return head
 }
