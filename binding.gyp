@@ -87,11 +87,14 @@
         "addon/shim/notify.cc",
         "addon/shim/paths.cc",
         "addon/shim/plan.cc",
+        "addon/shim/ports.cc",
         "addon/shim/privileges.cc",
         "addon/shim/process.cc",
         "addon/shim/root.cc",
         "addon/shim/steps.cc",
-        "addon/shim/tty.cc"
+        "addon/shim/tcp-ports.cc",
+        "addon/shim/tty.cc",
+        "addon/shim/udp-ports.cc"
       ],
       "include_dirs": ["addon"],
       "defines": ["_GNU_SOURCE"],

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "shim/monitor.h"
+#include "shim/ports.h"
 #include "shim/text.h"
 
 namespace {
@@ -120,6 +121,22 @@ void Hold(int* fd, Answer* answer) {
   Ok(answer);
 }
 
+// Without a descriptor: a port held already leads elsewhere from now on.
+void TakePort(Fields* fields, int* fd, Answer* answer) {
+  const char* name = fields->Next();
+  const char* address = fields->Next();
+  const int error = HoldPort({name, *fd, address, static_cast<int>(fields->Number())});
+  if (error != 0) return Error(answer, error);
+  *fd = -1;
+  Ok(answer);
+}
+
+void DropPort(Fields* fields, Answer* answer) {
+  const int error = ReleasePort(fields->Next());
+  if (error != 0) return Error(answer, error);
+  Ok(answer);
+}
+
 void Handle(char* request, size_t size, int* fd, Answer* answer) {
   Fields fields(request, request + size);
   const char* verb = fields.Next();
@@ -129,6 +146,8 @@ void Handle(char* request, size_t size, int* fd, Answer* answer) {
   if (strcmp(verb, "log-sent") == 0) return Acknowledge(&fields, answer);
   if (strcmp(verb, "log-swap") == 0) return Swap(&fields, answer);
   if (strcmp(verb, "hold") == 0) return Hold(fd, answer);
+  if (strcmp(verb, "port") == 0) return TakePort(&fields, fd, answer);
+  if (strcmp(verb, "port-release") == 0) return DropPort(&fields, answer);
   Error(answer, ENOSYS);
 }
 

@@ -8,6 +8,7 @@
 #include "shim/control.h"
 #include "shim/exit.h"
 #include "shim/monitor.h"
+#include "shim/ports.h"
 
 namespace {
 
@@ -112,6 +113,7 @@ bool Turn(PollSet* set, bool process, int timeout_ms) {
   set->Add(process ? monitor.listen_fd : -1, POLLIN);
   set->Add(monitor.pending_stdin.empty() ? -1 : monitor.stdin_fd, POLLOUT);
   for (Output& output : monitor.outputs) set->Add(paused && process ? -1 : output.fd, POLLIN);
+  set->Add(process ? PortsFd() : -1, POLLIN);
   const size_t first = set->count;
   const size_t clients = monitor.clients.count;
   for (size_t i = 0; i < clients; i++) {
@@ -128,12 +130,16 @@ bool Turn(PollSet* set, bool process, int timeout_ms) {
   for (size_t i = 0; i < 2; i++)
     if (set->list[3 + i].revents != 0 && monitor.outputs[i].fd >= 0)
       ReadOutput(&monitor.outputs[i]);
+  if (set->list[5].revents != 0) ServePorts();
   if (set->list[1].revents != 0) ServeControl();
   return set->list[0].revents != 0;
 }
 
 int NextTimeout() {
-  int timeout = ExpireClients(NowMs());
+  const int64_t now = NowMs();
+  int timeout = ExpireClients(now);
+  const int ports = ExpirePorts(now);
+  if (ports >= 0 && (timeout < 0 || timeout > ports)) timeout = ports;
   if (buffers_used && (timeout < 0 || timeout > kIdleMs)) timeout = kIdleMs;
   return timeout;
 }
@@ -170,6 +176,7 @@ void ServeUntilExit() {
     }
   }
   const Exit exit = ReapProcess();
+  ReleaseAllPorts();
   DrainOutputs();
   WriteExitRecord(exit);
   // After the record: who finds no socket any more finds the record.

@@ -8,6 +8,7 @@
 #include "shim/control.h"
 #include "shim/launch.h"
 #include "shim/monitor.h"
+#include "shim/ports.h"
 #include "shim/text.h"
 
 namespace {
@@ -72,6 +73,14 @@ int TakeClient(Fields* fields) {
 
 int Hold(Fields* fields) { return Keep(fields) < 0 ? errno : 0; }
 
+int TakePort(Fields* fields) {
+  const int fd = Keep(fields);
+  if (fd < 0) return errno;
+  const char* name = fields->Next();
+  const char* address = fields->Next();
+  return HoldPort({name, fd, address, static_cast<int>(fields->Number())});
+}
+
 int Listen(Fields* fields) {
   monitor.socket_path = strdup(fields->Next());
   return monitor.socket_path == nullptr ? ENOMEM : OpenControl(monitor.socket_path);
@@ -95,6 +104,7 @@ constexpr Entry kSteps[] = {
     {"stdio", SetStdio, nullptr, false},
     {"client", TakeClient, nullptr, false},
     {"hold", Hold, nullptr, false},
+    {"port", TakePort, nullptr, false},
     {"socket", Listen, nullptr, false},
     // In the shim, for the process.
     {"tree", CloneTree, "mount", true},

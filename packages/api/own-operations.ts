@@ -6,6 +6,13 @@ import type { Operation } from './operations.ts'
  */
 export const ownOperations: readonly Operation[] = [
   { id: 'ContainerDryRun', method: 'POST', path: '/containers/dry-run', tag: 'Container' },
+  { id: 'ContainerPortAdd', method: 'POST', path: '/containers/{id}/ports/add', tag: 'Container' },
+  {
+    id: 'ContainerPortRemove',
+    method: 'POST',
+    path: '/containers/{id}/ports/remove',
+    tag: 'Container',
+  },
   { id: 'ContentPrune', method: 'POST', path: '/content/prune', tag: 'System' },
   { id: 'SystemFsck', method: 'POST', path: '/fsck', tag: 'System' },
   { id: 'ImageLastUsed', method: 'GET', path: '/images/last-used', tag: 'Image' },

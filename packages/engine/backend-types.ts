@@ -19,6 +19,7 @@ import type {
   ExecInspect,
   ExecStartRequest,
   FilesystemChange,
+  PortMap,
 } from '@tdocker/api'
 
 /** Parsed `filters=`: key → values. */
@@ -173,6 +174,9 @@ export interface ContainerBackend {
   create(o: CreateOptions): Promise<ContainerCreateResponse>
   /** What `create` and `start` would make of a request; nothing of it is made. */
   dryRun(o: CreateOptions): Promise<ContainerDryRun>
+  /** Publishes more ports, of a running container at once; answers all that are published then. */
+  addPorts(id: string, ports: PortMap): Promise<PortMap>
+  removePorts(id: string, ports: PortMap): Promise<PortMap>
   list(o: ListOptions): Promise<ContainerSummary[]>
   /** In the shape of the newest API version. */
   inspect(id: string, o: { size: boolean }): Promise<ContainerInspectResponse>

@@ -13,6 +13,8 @@ export interface NetworkOptions {
   defaultGateway6?: string
   /** Host address of ports published without one. */
   hostAddress?: string
+  /** Whether IPv6 clients reach ports of containers without IPv6. */
+  userlandProxy?: boolean
   interContainer?: boolean
   masquerade?: boolean
   ipForward?: boolean

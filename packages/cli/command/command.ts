@@ -19,6 +19,8 @@ export interface Command {
   /** All paths it is reached by; shown where there is more than one. */
   readonly aliases?: readonly string[]
   readonly args: ArgsRule
+  /** Words of another number that mean something as well. */
+  readonly accepts?: (words: readonly string[]) => boolean
   /** True for commands that run other commands: flags end at the first positional word. */
   readonly stopAtArgument?: boolean
   /** Declares the flags and answers what to do once they are parsed. */

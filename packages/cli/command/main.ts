@@ -118,7 +118,9 @@ async function runLeaf(cli: ProcessCli, path: string, leaf: Leaf, rest: string[]
   const positional = parseOrExplain(flags, rest, usage, name)
   for (const notice of flags.deprecations) cli.print(`${notice}\n`)
   if (help.value === true) return cli.print(commandHelp(path, command, flags, helpWidth()))
-  const refusal = checkArgs(command.args, positional.length)
+  const refusal = command.accepts?.(positional)
+    ? undefined
+    : checkArgs(command.args, positional.length)
   if (refusal) {
     const verb = command.args.kind === 'atLeast' ? 'See' : 'Run'
     throw new StatusError(

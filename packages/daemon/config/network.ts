@@ -22,6 +22,7 @@ export function networkOptions(of: Source): NetworkOptions {
     hostAddress: address(given('ip'), 'ip'),
     interContainer: given<boolean>('icc'),
     masquerade: given<boolean>('ip-masq'),
+    userlandProxy: given<boolean>('userland-proxy'),
     ipForward: given<boolean>('ip-forward'),
     ipForwardGuard: given<boolean>('ip-forward-no-drop') === true ? false : undefined,
     hostGateways: hostGateways.length > 0 ? hostGateways : undefined,

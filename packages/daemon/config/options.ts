@@ -116,7 +116,7 @@ export const options: readonly Option[] = [
   { flag: 'tlscert', kind: 'string', served: true, help: 'Path to TLS certificate file' },
   { flag: 'tlskey', kind: 'string', served: true, help: 'Path to TLS key file' },
   { flag: 'tlsverify', kind: 'bool', served: true, help: 'Use TLS and verify the remote' },
-  { flag: 'userland-proxy', kind: 'bool', help: 'Use userland proxy for loopback traffic' },
+  { flag: 'userland-proxy', kind: 'bool', served: true, help: 'Use userland proxy for loopback traffic' },
   { flag: 'userland-proxy-path', kind: 'string', help: 'Path to the userland proxy binary' },
   { flag: 'userns-remap', kind: 'string', help: 'User/Group setting for user namespaces' },
   { flag: 'validate', key: false, kind: 'bool', served: true, help: 'Validate daemon configuration and exit' },

@@ -55,6 +55,14 @@ export function fakeBackend(): FakeBackend {
         await note('create')(o)
         return { Id: id, Warnings: [] }
       },
+      addPorts: async (...args) => {
+        await note('addPorts')(...args)
+        return {}
+      },
+      removePorts: async (...args) => {
+        await note('removePorts')(...args)
+        return {}
+      },
       dryRun: async (o) => {
         await note('dryRun')(o)
         return {} as ContainerDryRun

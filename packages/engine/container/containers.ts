@@ -34,6 +34,7 @@ import { listContainers } from './list/list.ts'
 import { containerLogs } from './logs.ts'
 import { connectContainer } from './network/connect.ts'
 import { disconnectContainer } from './network/disconnect.ts'
+import { addPorts, removePorts } from './network/ports.ts'
 import { pauseContainer, unpauseContainer } from './pause.ts'
 import { pruneContainers } from './prune.ts'
 import { type ImageUser, Registry } from './registry.ts'
@@ -160,6 +161,8 @@ function containerBackend(ctx: Context): ContainerBackend {
   return {
     create: (o) => createContainer(ctx, o),
     dryRun: (o) => dryRun(ctx, o),
+    addPorts: (id, ports) => addPorts(ctx, id, ports),
+    removePorts: (id, ports) => removePorts(ctx, id, ports),
     list: (o) => listContainers(ctx, o),
     inspect: (id, o) => inspectContainer(ctx, id, o),
     start: (id) => startContainer(ctx, id),

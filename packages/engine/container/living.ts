@@ -36,3 +36,9 @@ export function openNamespace(
     throw error
   }
 }
+
+/** Who holds its host ports: the shim. Throws conflict when it does not run. */
+export function keeperOf(c: Container): LiveContainer['shim'] {
+  if (!c.live) throw notRunning(c.id)
+  return c.live.shim
+}

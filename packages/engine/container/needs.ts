@@ -1,5 +1,7 @@
 /** What `container/` needs of the other rooms, declared by the consumer. */
 import type { ContainerConfig, EndpointSettings, NetworkingConfig, PortMap } from '@tdocker/api'
+import type { HeldPort } from '@tdocker/kernel/shim/plan.ts'
+import type { ShimProcess } from '@tdocker/kernel/shim/shim.ts'
 import type { ImageConfig } from '@tdocker/oci'
 import type { NewEvent } from '../event/event-log.ts'
 import type { Statement } from '../store/store.ts'
@@ -114,15 +116,24 @@ export interface NetworkSandboxes {
     reference: string
     asked: EndpointSettings
     netnsFd: number
+    keeper: PortKeeper
     /** Notes the endpoint; answers what to commit along with it. */
     record: (joined: JoinedEndpoint) => readonly Statement[]
   }): Promise<OpenedResolver | undefined>
   /** Takes an endpoint from a running container. Throws when it has none there. */
   disconnect(o: {
-    containerId: string
+    request: SandboxRequest
     reference: string
     netnsFd: number
+    keeper: PortKeeper
     record: (left: LeftEndpoint) => readonly Statement[]
+  }): Promise<void>
+  /** The ports of a running container become those of the request. All of it or nothing. */
+  publish(o: {
+    request: SandboxRequest
+    keeper: PortKeeper
+    /** Notes what is published now, and commits it along with the statements. */
+    record: (ports: Sandbox['ports'], statements: readonly Statement[]) => Promise<void>
   }): Promise<void>
   /** How the network is called that a reference means; undefined when there is none. */
   nameOf(reference: string): string | undefined
@@ -143,13 +154,18 @@ export interface JoinedEndpoint {
   settings: EndpointSettings
   /** For the container's hosts file. */
   addresses: readonly string[]
+  /** `NetworkSettings.Ports` from now on. */
+  ports: Sandbox['ports']
 }
+
+/** Holds a running container's host ports: its shim. */
+export type PortKeeper = Pick<ShimProcess, 'holdPort' | 'releasePort'>
 
 export interface LeftEndpoint {
   name: string
   addresses: readonly string[]
-  /** Its ports lead nowhere any more. */
-  unpublished: boolean
+  /** `NetworkSettings.Ports` from now on. */
+  ports: Sandbox['ports']
 }
 
 export interface RenamedEndpoints {
@@ -187,8 +203,10 @@ export interface SandboxRequest {
 export interface Sandbox {
   /** Namespace to join; undefined for `host`. The caller closes it after the launch. */
   netnsFd: number | undefined
-  /** Reserved host ports, to be held by the shim; the caller closes its own copies after. */
+  /** Descriptors to be held by the shim; the caller closes its own copies after. */
   holdFds: number[]
+  /** The same for reserved host ports. */
+  heldPorts: Array<HeldPort & { fd: number }>
   endpoints: Record<string, EndpointSettings>
   /** `NetworkSettings.Ports`. */
   ports: Record<string, Array<{ HostIp: string; HostPort: string }> | null>

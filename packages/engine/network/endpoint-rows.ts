@@ -92,9 +92,10 @@ export function insertPort(row: PortRow): Statement {
     VALUES (${row.protocol}, ${row.hostAddress}, ${row.hostPort}, ${row.containerId}, ${row.containerAddress}, ${row.containerPort})`
 }
 
-/** Its ports lead to another address of the container. */
-export function movePorts(containerId: string, address: string): Statement {
-  return sql`UPDATE port SET container_address = ${address} WHERE container_id = ${containerId}`
+/** The port leads to another address of the container. */
+export function movePort(row: PortRow, address: string): Statement {
+  return sql`UPDATE port SET container_address = ${address} WHERE protocol = ${row.protocol}
+    AND host_address = ${row.hostAddress} AND host_port = ${row.hostPort}`
 }
 
 /** Everything a container holds. */

@@ -38,6 +38,8 @@ export interface PortElement {
   containerPort: number
 }
 
+type PortEnds = Pick<PortElement, 'hostAddress' | 'containerAddress'>
+
 const FAMILY = 'inet'
 const ANY: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
 
@@ -141,8 +143,14 @@ export function elementKey(element: PortElement): string {
   return `${mapOf(element)} ${keyText(element)}`
 }
 
-function isRouted({ hostAddress, containerAddress }: PortElement): boolean {
+/** Reached under the container's own address. */
+export function isRouted({ hostAddress, containerAddress }: PortEnds): boolean {
   return hostAddress === containerAddress
+}
+
+/** From IPv6 to IPv4, which nothing in the kernel rewrites: the shim does it, no element. */
+export function isCarried({ hostAddress, containerAddress }: PortEnds): boolean {
+  return hostAddress.includes(':') && !containerAddress.includes(':')
 }
 
 function mapOf(element: PortElement): string {

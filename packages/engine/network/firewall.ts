@@ -4,6 +4,7 @@ import {
   deletePortsText,
   deleteTableText,
   elementKey,
+  isCarried,
   ruleCounts,
   tableText,
   type FirewallRules,
@@ -53,7 +54,7 @@ export class Firewall {
     this.#setNetworks(networks)
     this.#live.clear()
     this.#waiting.clear()
-    for (const element of elements) this.#live.set(elementKey(element), element)
+    for (const element of inKernel(elements)) this.#live.set(elementKey(element), element)
     await this.rebuild()
   }
 
@@ -128,9 +129,9 @@ export class Firewall {
   }
 
   async add(elements: readonly PortElement[]): Promise<void> {
-    if (elements.length === 0) return
+    const wanted = inKernel(elements)
     const lines: string[] = []
-    for (const element of elements) {
+    for (const element of wanted) {
       const key = elementKey(element)
       const old = this.#live.get(key)
       this.#waiting.delete(key)
@@ -144,14 +145,14 @@ export class Firewall {
     try {
       await this.#run(() => lines.join('\n')).catch((error: unknown) => this.#heal(error))
     } catch (error) {
-      for (const element of elements) this.#live.delete(elementKey(element))
+      for (const element of wanted) this.#live.delete(elementKey(element))
       throw error
     }
   }
 
   /** Returns at once; the elements go within `DELETE_DELAY_MS`, unless somebody adds them again. */
   removeLater(elements: readonly PortElement[]): void {
-    for (const element of elements) {
+    for (const element of inKernel(elements)) {
       const live = this.#live.get(elementKey(element))
       if (live !== undefined && sameTarget(live, element)) this.#waiting.add(elementKey(element))
     }
@@ -222,6 +223,10 @@ export class Firewall {
     this.#tail = turn.catch(() => undefined)
     return turn
   }
+}
+
+function inKernel(elements: readonly PortElement[]): PortElement[] {
+  return elements.filter((element) => !isCarried(element))
 }
 
 function sameTarget(a: PortElement, b: PortElement): boolean {

@@ -47,16 +47,6 @@ export function gatewaysOf(ctx: NetworkContext, endpoints: readonly Held[]): Gat
   )
 }
 
-/** The endpoint that host ports lead to: the one that packets leave through. */
-export function publisherOf(
-  ctx: NetworkContext,
-  endpoints: readonly Held[],
-  gateways: Gateways,
-): Held | undefined {
-  const held = endpoints.find(({ row }) => row.id === gateways[4])
-  return held && driverOf(ctx, held.network)?.publishes(held.network) ? held : undefined
-}
-
 /** Default routes that a new interface brings along. */
 export function familiesOf(gateways: Gateways, endpointId: string): Set<4 | 6> {
   return new Set(([4, 6] as const).filter((family) => gateways[family] === endpointId))

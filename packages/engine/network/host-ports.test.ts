@@ -32,8 +32,11 @@ function setUp() {
   const reserve = async (bindings: Record<string, Array<{ HostIp?: string; HostPort?: string }>>) =>
     (
       await ports.reserve(
-        portRequests({ exposed: [], portBindings: bindings, publishAll: false }),
-        '0.0.0.0',
+        portRequests({ exposed: [], portBindings: bindings, publishAll: false }).map((port) => ({
+          ...port,
+          hostAddress: port.hostAddress || '0.0.0.0',
+          containerAddress: '172.17.0.2',
+        })),
       )
     ).map((port) => `${port.hostAddress}:${port.hostPort}→${port.containerPort}/${port.protocol}`)
   return { sockets, ports, reserve }

@@ -3,6 +3,7 @@ import { system } from '../base/errors.ts'
 import type { PortRequest, Protocol } from './port-request.ts'
 
 export const ANY_ADDRESS = '0.0.0.0'
+export const ANY_ADDRESS6 = '::'
 
 /** How often an automatic choice meets a port that a host program holds before we give up. */
 const MAX_EPHEMERAL_ATTEMPTS = 100
@@ -24,10 +25,18 @@ export interface HostPort {
   hostPort: number
 }
 
+/** A request whose ends are known. */
+export interface PlannedPort extends PortRequest {
+  /** The container's own where packets are routed to it: then no port of the host is needed. */
+  hostAddress: string
+  containerAddress: string
+}
+
 export interface ReservedPort extends HostPort {
+  containerAddress: string
   containerPort: number
-  /** The socket that holds the port. */
-  fd: number
+  /** The socket that holds the port; none for a routed one, or once it was closed. */
+  fd: number | undefined
 }
 
 /** The ports of the host that containers hold. */
@@ -56,16 +65,16 @@ export class HostPorts {
    * Reserves all requests or none. Throws moby's sentences: `Bind for A:P failed: port is already
    * allocated`, `failed to bind host port A:P/tcp: address already in use`, `all ports are allocated`.
    */
-  async reserve(requests: readonly PortRequest[], defaultAddress: string): Promise<ReservedPort[]> {
+  async reserve(requests: readonly PlannedPort[]): Promise<ReservedPort[]> {
     const reserved: ReservedPort[] = []
     try {
       for (const group of groupsOf(requests)) {
-        reserved.push(...(await this.#reserveGroup(group, defaultAddress)))
+        reserved.push(...(await this.#reserveGroup(group)))
       }
       return reserved
     } catch (error) {
       for (const port of reserved) {
-        this.#native.closeFd(port.fd)
+        if (port.fd !== undefined) this.#native.closeFd(port.fd)
         this.#unmark(port)
       }
       throw error
@@ -81,22 +90,22 @@ export class HostPorts {
   }
 
   /** One host port for all host addresses of the group. */
-  async #reserveGroup(group: PortRequest[], defaultAddress: string): Promise<ReservedPort[]> {
+  async #reserveGroup(group: PlannedPort[]): Promise<ReservedPort[]> {
     const [first] = group
     if (first === undefined) return []
-    const addresses = group.map((request) => request.hostAddress || defaultAddress)
+    if (isRouted(first)) return [routedPort(first)]
     const fixed = first.first !== 0 && first.first === first.last
     let attempts = 0
     for (const hostPort of this.#candidates(first)) {
-      const clash = addresses.find((hostAddress) =>
-        this.#isTaken({ protocol: first.protocol, hostAddress, hostPort }),
+      const clash = group.find(({ protocol, hostAddress }) =>
+        this.#isTaken({ protocol, hostAddress, hostPort }),
       )
       if (clash !== undefined) {
         if (!fixed) continue
-        throw system(`Bind for ${clash}:${hostPort} failed: port is already allocated`)
+        throw system(`Bind for ${clash.hostAddress}:${hostPort} failed: port is already allocated`)
       }
       try {
-        return await this.#bindAll(first, addresses, hostPort)
+        return await this.#bindAll(group, hostPort)
       } catch (error) {
         attempts++
         if (fixed || (first.first === 0 && attempts >= MAX_EPHEMERAL_ATTEMPTS)) throw error
@@ -106,27 +115,23 @@ export class HostPorts {
     throw system('all ports are allocated')
   }
 
-  async #bindAll(
-    request: PortRequest,
-    addresses: readonly string[],
-    hostPort: number,
-  ): Promise<ReservedPort[]> {
-    const bound: ReservedPort[] = []
-    const { protocol, port: containerPort } = request
+  async #bindAll(group: readonly PlannedPort[], hostPort: number): Promise<ReservedPort[]> {
+    const fds: number[] = []
+    const ports = group.map(({ protocol, hostAddress, containerAddress, port }) => {
+      const containerPort = port
+      return { protocol, hostAddress, hostPort, containerAddress, containerPort }
+    })
     // Marked before the first await: nobody else may choose it meanwhile.
-    for (const hostAddress of addresses) this.#mark({ protocol, hostAddress, hostPort })
+    for (const port of ports) this.#mark(port)
     try {
-      for (const hostAddress of addresses) {
-        const port = { protocol, hostAddress, hostPort }
-        bound.push({ ...port, containerPort, fd: await this.#bind(port) })
-      }
+      for (const port of ports) fds.push(await this.#bind(port))
     } catch (error) {
-      for (const { fd } of bound) this.#native.closeFd(fd)
-      for (const hostAddress of addresses) this.#unmark({ protocol, hostAddress, hostPort })
+      for (const fd of fds) this.#native.closeFd(fd)
+      for (const port of ports) this.#unmark(port)
       throw error
     }
-    this.#lastOf.set(rangeKey(request), hostPort)
-    return bound
+    for (const request of group) this.#lastOf.set(rangeKey(request), hostPort)
+    return ports.map((port, index) => ({ ...port, fd: fds[index] }))
   }
 
   async #bind(port: HostPort): Promise<number> {
@@ -164,10 +169,13 @@ export class HostPorts {
     }
   }
 
-  /** The wildcard address clashes with every address of the same port, and the other way round. */
+  /** A wildcard clashes with every address of its family at the port, and the other way round. */
   #isTaken({ protocol, hostAddress, hostPort }: HostPort): boolean {
-    const others = hostAddress === ANY_ADDRESS ? this.#addresses.keys() : [hostAddress, ANY_ADDRESS]
+    const v6 = hostAddress.includes(':')
+    const any = v6 ? ANY_ADDRESS6 : ANY_ADDRESS
+    const others = hostAddress === any ? this.#addresses.keys() : [hostAddress, any]
     for (const address of others) {
+      if (address.includes(':') !== v6) continue
       if (this.#taken.has(keyOf({ protocol, hostAddress: address, hostPort }))) return true
     }
     return false
@@ -207,13 +215,15 @@ export function parseEphemeralRange(range: string, reserved: string): EphemeralR
 }
 
 /** Neighbours that differ only in their host address share one host port, as in Docker. */
-function groupsOf(requests: readonly PortRequest[]): PortRequest[][] {
-  const groups: PortRequest[][] = []
+function groupsOf(requests: readonly PlannedPort[]): PlannedPort[][] {
+  const groups: PlannedPort[][] = []
   for (const request of requests) {
     const group = groups.at(-1)
     const [head] = group ?? []
     const fits =
       head !== undefined &&
+      !isRouted(head) &&
+      !isRouted(request) &&
       head.port === request.port &&
       rangeKey(head) === rangeKey(request) &&
       !group?.some((other) => other.hostAddress === request.hostAddress)
@@ -221,6 +231,15 @@ function groupsOf(requests: readonly PortRequest[]): PortRequest[][] {
     else groups.push([request])
   }
   return groups
+}
+
+function isRouted({ hostAddress, containerAddress }: PlannedPort): boolean {
+  return hostAddress === containerAddress
+}
+
+function routedPort({ protocol, hostAddress, containerAddress, port }: PlannedPort): ReservedPort {
+  const containerPort = port
+  return { protocol, hostAddress, hostPort: port, containerAddress, containerPort, fd: undefined }
 }
 
 function isInUse(error: unknown): boolean {

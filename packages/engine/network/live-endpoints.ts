@@ -5,18 +5,22 @@ import type {
   JoinedEndpoint,
   LeftEndpoint,
   OpenedResolver,
+  PortKeeper,
   RenamedEndpoints,
+  Sandbox,
   SandboxRequest,
 } from '../container/needs.ts'
-import { sql, type Statement } from '../store/store.ts'
+import type { Statement } from '../store/store.ts'
 import { endpointProblems } from './endpoint-check.ts'
 import { endpointSettings } from './endpoint-settings.ts'
-import { deleteEndpoint, insertEndpoint, movePorts, updateEndpointDetail } from './endpoint-rows.ts'
+import { deleteEndpoint, insertEndpoint, updateEndpointDetail } from './endpoint-rows.ts'
 import type { Gateways } from './gateways.ts'
-import { gatewaysOf, publisherOf, shownEndpoint, type Held, type Holding } from './holding.ts'
+import { gatewaysOf, shownEndpoint, type Held, type Holding } from './holding.ts'
 import type { LiveNetwork } from './live-network.ts'
 import { commit, driverOf, networkEvent, type NetworkContext } from './network-context.ts'
 import { endpointNames, newEndpoint } from './new-endpoint.ts'
+import { republish } from './port-publisher.ts'
+import { publishedPorts } from './published-ports.ts'
 import type { Sandboxes } from './sandboxes.ts'
 
 const SHARED =
@@ -53,6 +57,7 @@ export class LiveEndpoints {
     reference: string
     asked: EndpointSettings
     netnsFd: number
+    keeper: PortKeeper
     record: (joined: JoinedEndpoint) => readonly Statement[]
   }): Promise<OpenedResolver | undefined> {
     const ctx = this.#ctx
@@ -86,21 +91,21 @@ export class LiveEndpoints {
     await driver!.attach(network, { row, netnsFd, gatewayFor: new Set() })
     scope.undo('remove interface', () => driver!.detach(network, row, netnsFd))
     const endpoints = [...holding.endpoints, held]
-    const moved = await this.#moveGateways(holding, endpoints, netnsFd)
-    scope.undo('restore routes', () => moved.undo())
+    const moved = await this.#moveGateways({ ...o, holding, endpoints, scope })
 
     delete row.detail.pending
     const statements = o.record({
       name: network.name,
       settings: shownEndpoint(ctx, held, asked),
       addresses: addressesOf(held),
+      ports: moved.shown,
     })
     const event = networkEvent(network, 'connect', { container: request.containerId })
     await commit(ctx, [updateEndpointDetail(row), ...moved.statements, ...statements], [event])
     holding.endpoints = endpoints
-    moved.apply()
-    this.#sandboxes.publishNames(held)
     scope.release()
+    this.#sandboxes.publishNames(held)
+    await moved.apply()
     return this.#openResolver(request, holding, netnsFd)
   }
 
@@ -121,20 +126,22 @@ export class LiveEndpoints {
   }
 
   async disconnect(o: {
-    containerId: string
+    request: SandboxRequest
     reference: string
     netnsFd: number
+    keeper: PortKeeper
     record: (left: LeftEndpoint) => readonly Statement[]
   }): Promise<void> {
     const ctx = this.#ctx
     const network = ctx.directory.get(o.reference)
-    const holding = this.#sandboxes.get(o.containerId)
+    const { containerId } = o.request
+    const holding = this.#sandboxes.get(containerId)
     const held = holding?.endpoints.find((candidate) => candidate.network === network)
     if (holding === undefined || held === undefined)
-      throw system(`container ${o.containerId} is not connected to network ${network.name}`)
+      throw system(`container ${containerId} is not connected to network ${network.name}`)
     const { row } = held
     await using scope = new RollbackScope((what, error) =>
-      ctx.log.warn({ err: error, container: o.containerId }, `cannot ${what}`),
+      ctx.log.warn({ err: error, container: containerId }, `cannot ${what}`),
     )
     const endpoints = holding.endpoints.filter((other) => other !== held)
     if (!held.plain) {
@@ -144,20 +151,19 @@ export class LiveEndpoints {
         driver?.attach(network, { row, netnsFd: o.netnsFd, gatewayFor: new Set() }),
       )
     }
-    const moved = await this.#moveGateways(holding, endpoints, o.netnsFd)
-    scope.undo('restore routes', () => moved.undo())
+    const moved = await this.#moveGateways({ ...o, holding, endpoints, scope })
     const statements = o.record({
       name: network.name,
       addresses: addressesOf(held),
-      unpublished: moved.unpublished,
+      ports: moved.shown,
     })
-    const event = networkEvent(network, 'disconnect', { container: o.containerId })
+    const event = networkEvent(network, 'disconnect', { container: containerId })
     await commit(ctx, [deleteEndpoint(row.id), ...moved.statements, ...statements], [event])
-    holding.endpoints = endpoints
-    moved.apply()
-    ctx.names.delete(network.id, row.id)
-    network.drop(row)
     scope.release()
+    holding.endpoints = endpoints
+    ctx.names.delete(network.id, row.id)
+    await moved.apply()
+    network.drop(row)
   }
 
   rename(
@@ -184,49 +190,63 @@ export class LiveEndpoints {
     }
   }
 
-  /** Default routes and ports follow the endpoints that there will be. */
-  async #moveGateways(
-    holding: Holding,
-    endpoints: readonly Held[],
-    netnsFd: number,
-  ): Promise<{
-    statements: Statement[]
-    unpublished: boolean
-    apply: () => void
-    undo: () => Promise<void>
-  }> {
+  /**
+   * Other ports for a running container, or none; `wishes` in the place of those it was started
+   * with.
+   */
+  async publish(o: {
+    request: SandboxRequest
+    keeper: PortKeeper
+    /** Notes what is published now; commits it along with the statements. */
+    record: (ports: Sandbox['ports'], statements: readonly Statement[]) => Promise<void>
+  }): Promise<void> {
     const ctx = this.#ctx
+    const holding = this.#sandboxes.get(o.request.containerId)
+    if (holding === undefined) throw system(`no sandbox for container ${o.request.containerId}`)
+    await using scope = new RollbackScope((what, error) =>
+      ctx.log.warn({ err: error, container: o.request.containerId }, `cannot ${what}`),
+    )
+    const { endpoints, gateways } = holding
+    const changed = await republish(ctx, {
+      ...o,
+      wishes: o.request,
+      holding,
+      endpoints,
+      gateways,
+      scope,
+    })
+    const shown = this.#sandboxes.publishes(holding) ? publishedPorts(o.request, changed.rows) : {}
+    await o.record(shown, changed.statements)
+    scope.release()
+    holding.ports = changed.rows
+    await changed.apply()
+  }
+
+  /** Default routes and ports follow the endpoints that there will be. */
+  async #moveGateways(o: {
+    request: SandboxRequest
+    holding: Holding
+    endpoints: readonly Held[]
+    netnsFd: number
+    keeper: PortKeeper
+    scope: RollbackScope
+  }): Promise<{ statements: Statement[]; shown: Sandbox['ports']; apply: () => Promise<void> }> {
+    const { request, holding, endpoints, netnsFd, scope } = o
     const before = holding.gateways
-    const after = gatewaysOf(ctx, endpoints)
-    await this.#setRoutes(endpoints, before, after, netnsFd)
-    const publisher = publisherOf(ctx, endpoints, after)
-    const address = publisher?.row.address
-    const { ports } = holding
-    const unpublished = ports.length > 0 && address === undefined
-    const moves = address !== undefined && ports.some((port) => port.containerAddress !== address)
-    const next = moves
-      ? ports.map((port) => ({ ...port, containerAddress: address }))
-      : unpublished
-        ? []
-        : ports
-    if (moves) await ctx.firewall.add(next)
-    const { containerId } = holding
+    const gateways = gatewaysOf(this.#ctx, endpoints)
+    scope.undo('restore routes', () =>
+      this.#setRoutes(holding.endpoints, gateways, before, netnsFd),
+    )
+    await this.#setRoutes(endpoints, before, gateways, netnsFd)
+    const changed = await republish(this.#ctx, { ...o, wishes: request, gateways })
+    const publishes = this.#sandboxes.publishes({ endpoints, gateways })
     return {
-      unpublished,
-      statements: [
-        ...(moves ? [movePorts(containerId, address)] : []),
-        ...(unpublished ? [sql`DELETE FROM port WHERE container_id = ${containerId}`] : []),
-      ],
+      statements: changed.statements,
+      shown: publishes ? publishedPorts(request, changed.rows) : {},
       apply: () => {
-        holding.gateways = after
-        holding.ports = next
-        if (!unpublished) return
-        ctx.firewall.removeLater(ports)
-        for (const port of ports) ctx.ports.release(port)
-      },
-      undo: async () => {
-        if (moves) await ctx.firewall.add(ports)
-        await this.#setRoutes(holding.endpoints, after, before, netnsFd)
+        holding.gateways = gateways
+        holding.ports = changed.rows
+        return changed.apply()
       },
     }
   }

@@ -39,7 +39,10 @@ export interface NetworkContext {
 }
 
 /** The driver of a network with endpoints; undefined for `host`, `none` and configuration networks. */
-export function driverOf(ctx: NetworkContext, network: LiveNetwork): NetworkDriver | undefined {
+export function driverOf(
+  ctx: Pick<NetworkContext, 'drivers'>,
+  network: LiveNetwork,
+): NetworkDriver | undefined {
   return network.config.configOnly ? undefined : ctx.drivers.get(network.driver)
 }
 

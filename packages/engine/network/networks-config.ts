@@ -27,6 +27,8 @@ export interface NetworksConfig {
   mtu?: number
   /** Host address of ports published without one (`--ip`). */
   hostAddress?: string
+  /** False: IPv6 clients do not reach ports of containers without IPv6 (`--userland-proxy`). */
+  userlandProxy?: boolean
   /** `default-address-pools`. */
   pools?: readonly AddressPool[]
   /** `--icc`, `--ip-masq`, `--ip-forward`: all true. */

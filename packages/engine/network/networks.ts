@@ -157,6 +157,11 @@ export class Networks implements NetworkSandboxes {
     await this.#live.disconnect(o)
   }
 
+  async publish(o: Parameters<NetworkSandboxes['publish']>[0]): Promise<void> {
+    await this.whenRestored()
+    await this.#live.publish(o)
+  }
+
   rename(containerId: string, o: { name: string; hostname: string }): RenamedEndpoints {
     return this.#live.rename(containerId, o)
   }

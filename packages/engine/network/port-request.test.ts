@@ -44,7 +44,7 @@ test('host addresses', () => {
   const address = (HostIp: string) =>
     portRequests(wishes({ portBindings: { '80/tcp': [{ HostIp, HostPort: '1' }] } }))[0]
       ?.hostAddress
-  assert.equal(address('0.0.0.0'), '')
+  assert.equal(address('0.0.0.0'), '0.0.0.0')
   assert.equal(address('127.0.0.1'), '127.0.0.1')
   assert.equal(address('[::1]'), '::1')
   assert.throws(() => address('localhost'), /invalid host IP address: localhost/)

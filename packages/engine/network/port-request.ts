@@ -1,6 +1,6 @@
 import type { PortMap } from '@tdocker/api'
 import { invalidParameter } from '../base/errors.ts'
-import { parseAddress } from './address.ts'
+import { formatAddress, parseAddress } from './address.ts'
 
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
@@ -13,7 +13,7 @@ export interface ContainerPort {
 
 /** One wish: a container port on a host address, at a port or in a range of the host. */
 export interface PortRequest extends ContainerPort {
-  /** Empty: every address. */
+  /** Empty: the usual one of the network or the daemon. */
   hostAddress: string
   /** 0 and 0: any ephemeral port. */
   first: number
@@ -97,12 +97,11 @@ function parsePort(text: string): number | undefined {
 }
 
 function parseHostAddress(text: string): string {
-  const address = text.replace(/^\[(.*)\]$/, '$1')
-  if (address === '' || address === '0.0.0.0') return ''
-  if (parseAddress(address) === undefined && !address.includes(':')) {
-    throw invalidParameter(`invalid host IP address: ${text}`)
-  }
-  return address
+  const literal = text.replace(/^\[(.*)\]$/, '$1')
+  if (literal === '') return ''
+  const address = parseAddress(literal)
+  if (address === undefined) throw invalidParameter(`invalid host IP address: ${text}`)
+  return formatAddress(address)
 }
 
 function inDockersOrder(a: PortRequest, b: PortRequest): number {

@@ -1,28 +1,38 @@
+import type { HeldPort } from '@tdocker/kernel/shim/plan.ts'
 import type { Sandbox } from '../container/needs.ts'
 import type { PortRow } from './endpoint-rows.ts'
-import type { ReservedPort } from './host-ports.ts'
+import { isCarried, isRouted } from './firewall-rules.ts'
+import { ANY_ADDRESS, ANY_ADDRESS6, type ReservedPort } from './host-ports.ts'
 import { exposedPorts, formatContainerPort, type PortWishes } from './port-request.ts'
 
 /** `NetworkSettings.Ports`: null for what is exposed only. */
-export function publishedPorts(
-  wishes: PortWishes,
-  reserved: readonly ReservedPort[],
-): Sandbox['ports'] {
+export function publishedPorts(wishes: PortWishes, rows: readonly PortRow[]): Sandbox['ports'] {
   const ports: Sandbox['ports'] = {}
   for (const key of exposedPorts(wishes)) ports[key] = null
-  for (const port of reserved) {
-    const key = formatContainerPort({ port: port.containerPort, protocol: port.protocol })
+  for (const row of rows) {
+    const key = formatContainerPort({ port: row.containerPort, protocol: row.protocol })
     const bindings = (ports[key] ??= [])
-    bindings.push({ HostIp: port.hostAddress, HostPort: String(port.hostPort) })
+    bindings.push(shownBinding(row))
   }
   return ports
 }
 
-export function portRow(
-  port: ReservedPort,
-  containerId: string,
-  containerAddress: string,
-): PortRow {
-  const { protocol, hostAddress, hostPort, containerPort } = port
+/** A routed port has no port of the host; moby shows it so. */
+function shownBinding(row: PortRow): { HostIp: string; HostPort: string } {
+  if (!isRouted(row)) return { HostIp: row.hostAddress, HostPort: String(row.hostPort) }
+  return { HostIp: row.hostAddress.includes(':') ? ANY_ADDRESS6 : ANY_ADDRESS, HostPort: '' }
+}
+
+export function portRow(port: ReservedPort, containerId: string): PortRow {
+  const { protocol, hostAddress, hostPort, containerAddress, containerPort } = port
   return { protocol, hostAddress, hostPort, containerId, containerAddress, containerPort }
+}
+
+/** How the shim is told of the port. */
+export function heldPort(row: Omit<PortRow, 'containerId'>): HeldPort {
+  const { protocol, hostAddress, hostPort, containerAddress, containerPort } = row
+  return {
+    name: `${protocol} ${hostAddress} ${hostPort}`,
+    serve: isCarried(row) ? { address: containerAddress, port: containerPort } : undefined,
+  }
 }

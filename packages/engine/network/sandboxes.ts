@@ -1,29 +1,29 @@
 import type { EndpointSettings } from '@tdocker/api'
-import { forbidden, notFound, system, type EngineError } from '../base/errors.ts'
+import { forbidden, notFound } from '../base/errors.ts'
 import { RollbackScope } from '../base/scope.ts'
 import { settleAll } from '../base/settle-all.ts'
 import type { OpenedResolver, Sandbox, SandboxRequest } from '../container/needs.ts'
 import { endpointSettings } from './endpoint-settings.ts'
-import { deleteOf, insertEndpoint, insertPort, type PortRow } from './endpoint-rows.ts'
+import { deleteOf, insertEndpoint, insertPort } from './endpoint-rows.ts'
 import {
   familiesOf,
   gatewaysOf,
   newHolding,
-  publisherOf,
   shownEndpoint,
   type Held,
   type Holding,
 } from './holding.ts'
-import { ANY_ADDRESS, type ReservedPort } from './host-ports.ts'
+import type { ReservedPort } from './host-ports.ts'
 import type { LiveNetwork } from './live-network.ts'
 import { commit, driverOf, networkEvent, type NetworkContext } from './network-context.ts'
 import { newEndpoint, plainEndpoint } from './new-endpoint.ts'
-import { portRequests, type PortRequest } from './port-request.ts'
+import { planPorts, publisherOf } from './port-plan.ts'
+import { connectivityError, forgetFlows, reservePorts } from './port-publisher.ts'
+import { portRequests } from './port-request.ts'
+import { heldPort, portRow, publishedPorts } from './published-ports.ts'
 import { formatResolvConf, type DnsOverrides } from './resolv-conf.ts'
-import { portRow, publishedPorts } from './published-ports.ts'
 import { hostSandboxFiles, ownSandboxFiles, resolverSandbox } from './sandbox-files.ts'
 import { wishesOf, type EndpointChoice } from './sandbox-request.ts'
-import { forgetUdpFlows } from './udp-flows.ts'
 
 /** What running containers hold: namespaces, endpoints, ports, names. */
 export class Sandboxes {
@@ -104,7 +104,7 @@ export class Sandboxes {
     const { config, host } = this.#ctx
     const endpoints = this.#connectPlainly(request, choices)
     const files = hostSandboxFiles(request, config, host, this.#hostGateways())
-    return { netnsFd: undefined, holdFds: [], endpoints, ports: {}, ...files }
+    return { netnsFd: undefined, holdFds: [], heldPorts: [], endpoints, ports: {}, ...files }
   }
 
   async #openOwn(request: SandboxRequest, found: readonly EndpointChoice[]): Promise<Sandbox> {
@@ -125,13 +125,8 @@ export class Sandboxes {
     await this.#awaitLeaving(holding)
     holding.gateways = gatewaysOf(ctx, holding.endpoints)
     const files = this.#files(request, holding)
-    const publisher = publisherOf(ctx, holding.endpoints, holding.gateways)
-    const reserved = publisher ? await this.#reservePorts(request, publisher) : []
-    scope.undo('release ports', () => this.#freePorts(reserved))
-    if (publisher)
-      holding.ports = reserved.map((port) =>
-        portRow(port, request.containerId, publisher.row.address),
-      )
+    const reserved = await this.#reservePorts(request, holding, scope)
+    holding.ports = reserved.map((port) => portRow(port, request.containerId))
 
     scope.undo('delete rows', () => ctx.store.write(deleteOf(request.containerId)))
     const netns = ctx.netns.take()
@@ -146,7 +141,7 @@ export class Sandboxes {
       netns,
       resolver,
       netns.then((fd) => this.#attachAll(holding, fd)),
-      this.#publish(holding, publisher),
+      this.#publish(holding),
       this.#insertRows(holding),
     ])
     this.#holdings.set(request.containerId, holding)
@@ -154,9 +149,12 @@ export class Sandboxes {
     scope.release()
     return {
       netnsFd,
-      holdFds: [...reserved.map((port) => port.fd), ...(dns?.holdFds ?? [])],
+      holdFds: dns?.holdFds ?? [],
+      heldPorts: reserved.flatMap((port) =>
+        port.fd === undefined ? [] : { ...heldPort(port), fd: port.fd },
+      ),
       endpoints: this.#shown(holding, choices),
-      ports: publisher ? publishedPorts(request, reserved) : {},
+      ports: this.publishes(holding) ? publishedPorts(request, holding.ports) : {},
       ...files,
       ...(dns === undefined ? {} : { resolvConf: dns.resolvConf }),
     }
@@ -170,7 +168,7 @@ export class Sandboxes {
     const files = this.#files(request, newHolding(request.containerId, request.containerName))
     const netnsFd = await this.#ctx.netns.take()
     const endpoints = this.#connectPlainly(request, choices)
-    return { netnsFd, holdFds: [], endpoints, ports: {}, ...files }
+    return { netnsFd, holdFds: [], heldPorts: [], endpoints, ports: {}, ...files }
   }
 
   #newHeld(request: SandboxRequest, { network, asked }: EndpointChoice, holding: Holding): Held {
@@ -208,22 +206,19 @@ export class Sandboxes {
     )
   }
 
-  async #reservePorts(request: SandboxRequest, publisher: Held): Promise<ReservedPort[]> {
-    const ctx = this.#ctx
-    const requests = portRequests(request).filter((port) => this.#canServe(port))
-    const usual = driverOf(ctx, publisher.network)?.hostAddress(publisher.network)
+  async #reservePorts(
+    request: SandboxRequest,
+    holding: Holding,
+    scope: RollbackScope,
+  ): Promise<ReservedPort[]> {
+    const { endpoints, gateways, name } = holding
+    const plan = planPorts(this.#ctx, portRequests(request), endpoints, gateways)
     try {
-      return await ctx.ports.reserve(requests, usual ?? ctx.config.hostAddress ?? ANY_ADDRESS)
+      return await reservePorts(this.#ctx, plan, scope)
     } catch (error) {
-      throw connectivityError(request.containerName, publisher.row.id, error)
+      const publisher = publisherOf(endpoints, gateways) ?? endpoints[0]
+      throw connectivityError(name, publisher?.row.id ?? '', error)
     }
-  }
-
-  /** Addresses cannot be translated from IPv6 to IPv4 in the kernel; moby ignores them as well. */
-  #canServe(port: PortRequest): boolean {
-    if (!port.hostAddress.includes(':')) return true
-    this.#ctx.log.info({ port }, 'cannot map from IPv6 to an IPv4-only container')
-    return false
   }
 
   async #insertRows(holding: Holding): Promise<void> {
@@ -240,14 +235,29 @@ export class Sandboxes {
     await commit(this.#ctx, rows, events)
   }
 
-  async #publish({ ports, name }: Holding, publisher: Held | undefined): Promise<void> {
-    if (publisher === undefined) return
+  /** Whether there is an endpoint that ports can lead to, even if none are asked for. */
+  publishes({
+    endpoints,
+    gateways,
+  }: {
+    endpoints: readonly Held[]
+    gateways: Holding['gateways']
+  }): boolean {
+    return endpoints.some(({ network, row, plain }) => {
+      const driver = plain ? undefined : driverOf(this.#ctx, network)
+      if (driver === undefined || !driver.publishes(network)) return false
+      const leads = gateways[4] === row.id || gateways[6] === row.id
+      return leads || driver.routes(network, 4) || driver.routes(network, 6)
+    })
+  }
+
+  async #publish({ ports, name, endpoints, gateways }: Holding): Promise<void> {
     try {
       await this.#ctx.firewall.add(ports)
     } catch (error) {
-      throw connectivityError(name, publisher.row.id, error)
+      throw connectivityError(name, publisherOf(endpoints, gateways)?.row.id ?? '', error)
     }
-    this.#forgetFlows(ports)
+    forgetFlows(this.#ctx, ports)
   }
 
   /** Gives a container the embedded DNS server; undefined when it is on Docker's own networks only. */
@@ -338,27 +348,4 @@ export class Sandboxes {
     for (const { network, row, plain } of holding.endpoints)
       if (!plain) driverOf(this.#ctx, network)?.forget(row)
   }
-
-  #freePorts(reserved: readonly ReservedPort[]): void {
-    for (const port of reserved) {
-      this.#ctx.native.closeFd(port.fd)
-      this.#ctx.ports.release(port)
-    }
-  }
-
-  /** In the background: the kernel takes its time. */
-  #forgetFlows(ports: readonly PortRow[]): void {
-    forgetUdpFlows(this.#ctx.native, ports).catch((error: unknown) =>
-      this.#ctx.log.warn({ err: error }, 'cannot delete UDP flows from connection tracking'),
-    )
-  }
-}
-
-function connectivityError(name: string, endpointId: string, cause: unknown): EngineError {
-  const container = name.replace(/^\//, '')
-  return system(
-    'driver failed programming external connectivity on ' +
-      `endpoint ${container} (${endpointId}): ${(cause as Error).message}`,
-    cause,
-  )
 }

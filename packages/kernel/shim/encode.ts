@@ -1,5 +1,6 @@
 import type {
   CreateTarget,
+  HeldPort,
   LaunchPlan,
   MountFlag,
   PlanClient,
@@ -41,7 +42,13 @@ function addMonitor(out: RecordWriter, plan: LaunchPlan): void {
   for (const client of plan.clients)
     out.add('client', [client.fd, ...clientFields(client)], client.head)
   for (const fd of plan.hold) out.add('hold', [fd])
+  for (const port of plan.ports ?? []) out.add('port', [port.fd, ...portFields(port)])
   out.add('socket', [plan.shim.socket])
+}
+
+/** Shared with the `port` request. */
+export function portFields({ name, serve }: HeldPort): [string, string, string] {
+  return [name, serve?.address ?? '', String(serve?.port ?? 0)]
 }
 
 function logFields(plan: LaunchPlan): Field[] {

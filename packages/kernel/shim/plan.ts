@@ -20,8 +20,26 @@ export interface LaunchPlan {
   clients: readonly PlanClient[]
   /** Indexes of descriptors only to be kept open while the container lives (reserved ports). */
   hold: readonly number[]
+  /** Host ports that the container holds; none by default. */
+  ports?: readonly PlanPort[]
   target: CreateTarget | EnterTarget
   process: PlanProcess
+}
+
+/** A host port held by its bound socket, which the shim can be told of later by name. */
+export interface PlanPort extends HeldPort {
+  /** Index of the socket. */
+  fd: number
+}
+
+export interface HeldPort {
+  /** No two ports of one container have the same. */
+  name: string
+  /**
+   * Where the shim itself carries what comes to it, over IPv4; without it the socket only keeps
+   * the port.
+   */
+  serve?: { address: string; port: number } | undefined
 }
 
 export interface PlanStdio {

@@ -1,7 +1,7 @@
 import type { Native } from '../native.ts'
-import { clientFields } from './encode.ts'
+import { clientFields, portFields } from './encode.ts'
 import { LineBuffer, parseNotice } from './notice.ts'
-import type { ExitRecord, PlanClient, ShimNotice } from './plan.ts'
+import type { ExitRecord, HeldPort, PlanClient, ShimNotice } from './plan.ts'
 import { requestShim } from './request.ts'
 import type { ShimProcess } from './shim.ts'
 
@@ -144,6 +144,14 @@ export class LiveShim implements ShimProcess {
 
   async hold(fd: number): Promise<void> {
     await this.#request(['hold'], { fds: [fd] })
+  }
+
+  async holdPort(port: HeldPort, fd?: number): Promise<void> {
+    await this.#request(['port', ...portFields(port)], fd === undefined ? {} : { fds: [fd] })
+  }
+
+  async releasePort(name: string): Promise<void> {
+    await this.#request(['port-release', name])
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import type { PlanClient, LaunchPlan, ExitRecord } from './plan.ts'
+import type { PlanClient, LaunchPlan, ExitRecord, HeldPort } from './plan.ts'
 
 /** Starts shims and finds them again. Implemented in `launcher.ts`. */
 export interface ShimLauncher {
@@ -49,6 +49,14 @@ export interface ShimProcess {
   resize(rows: number, columns: number): Promise<void>
   /** Keeps a duplicate of a descriptor open. ENOSYS from a shim that does not know how. */
   hold(fd: number): Promise<void>
+  /**
+   * Has the shim hold one more host port by its bound socket, which is borrowed; without a socket,
+   * a port that it holds already leads elsewhere. KernelError ENOSYS of a shim that an earlier
+   * version left.
+   */
+  holdPort(port: HeldPort, fd?: number): Promise<void>
+  /** KernelError ENOENT when it holds none of that name. */
+  releasePort(name: string): Promise<void>
   /** Releases the daemon's descriptors; the shim goes on. */
   close(): void
 }

@@ -26,6 +26,10 @@ process.send?.({ id: 0, answer: { text: 'ready' } })
 const serve: Handler<'serve'> = (order) =>
   order.protocol === 'tcp' ? serveTcp(order) : serveUdp(order)
 
+function udpType(address: string): 'udp4' | 'udp6' {
+  return address.includes(':') ? 'udp6' : 'udp4'
+}
+
 function serveTcp(o: { address: string; port: number; text: string }): Promise<Answer> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined)
@@ -38,7 +42,7 @@ function serveTcp(o: { address: string; port: number; text: string }): Promise<A
 }
 
 function serveUdp(o: { address: string; port: number; text: string }): Promise<Answer> {
-  const socket = createSocket('udp4')
+  const socket = createSocket({ type: udpType(o.address), ipv6Only: true })
   socket.on('message', (_, peer) =>
     socket.send(`${o.text} from ${peer.address}`, peer.port, peer.address),
   )
@@ -70,7 +74,7 @@ function probeTcp(o: { address: string; port: number; timeoutMs: number }): Prom
 /** Sends again until something answers: the first datagram may race with the server's start. */
 function probeUdp(o: { address: string; port: number; timeoutMs: number }): Promise<Answer> {
   return new Promise((resolve) => {
-    const socket = createSocket('udp4')
+    const socket = createSocket(udpType(o.address))
     const send = () => socket.send('ping', o.port, o.address, () => undefined)
     const again = setInterval(send, 100)
     const finish = (answer: Answer) => {

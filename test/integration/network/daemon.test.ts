@@ -39,8 +39,11 @@ async function docker(...args: string[]): Promise<string> {
 test('a published port serves, is listed, and goes with its container', async () => {
   await docker('run', '-d', '--name', 'web', '-h', 'webhost', '-p', '8080:80', 'busybox', ...SERVE)
   assert.equal(await page(8080), 'webhost')
-  assert.equal(await docker('port', 'web'), '80/tcp -> 0.0.0.0:8080')
-  assert.match(await docker('ps', '--format', '{{.Ports}}'), /^0\.0\.0\.0:8080->80\/tcp$/)
+  assert.equal(await docker('port', 'web'), '80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080')
+  assert.match(
+    await docker('ps', '--format', '{{.Ports}}'),
+    /^0\.0\.0\.0:8080->80\/tcp, \[::\]:8080->80\/tcp$/,
+  )
   const [ip, gateway, mac] = (
     await docker(
       'inspect',

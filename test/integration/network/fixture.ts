@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +7,7 @@ import {
   type Networks,
   type NetworksConfig,
 } from '@tdocker/engine/network/index.ts'
-import type { Sandbox, SandboxRequest } from '@tdocker/engine/container/needs.ts'
+import type { PortKeeper, Sandbox, SandboxRequest } from '@tdocker/engine/container/needs.ts'
 import { SqliteEventLog } from '@tdocker/engine/event/sqlite-event-log.ts'
 import { openStore } from '@tdocker/engine/store/sqlite-store.ts'
 import type { Store } from '@tdocker/engine/store/store.ts'
@@ -101,6 +102,7 @@ export class Rig implements AsyncDisposable {
 export class Container extends Namespace {
   readonly sandbox: Sandbox
   readonly request: SandboxRequest
+  readonly #added = new Map<string, number>()
 
   constructor(name: string, sandbox: Sandbox, request: SandboxRequest) {
     if (sandbox.netnsFd === undefined) throw new Error('no namespace of its own')
@@ -122,10 +124,31 @@ export class Container extends Namespace {
     return Number(this.sandbox.ports[port]?.[0]?.HostPort)
   }
 
+  /** In the place of a shim. */
+  readonly keeper: PortKeeper = {
+    holdPort: async ({ name }, fd) => {
+      if (fd !== undefined) this.#added.set(name, native.dupFd(fd))
+    },
+    releasePort: async (name) => {
+      const fd = this.#added.get(name) ?? this.#takeFirst(name)
+      this.#added.delete(name)
+      native.closeFd(fd)
+    },
+  }
+
+  #takeFirst(name: string): number {
+    const at = this.sandbox.heldPorts.findIndex((port) => port.name === name)
+    const [port] = this.sandbox.heldPorts.splice(at, 1)
+    assert.ok(at >= 0 && port, `${name} is not held`)
+    return port.fd
+  }
+
   override async close(): Promise<void> {
     await super.close()
     if (this.sandbox.netnsFd !== undefined) native.closeFd(this.sandbox.netnsFd)
     for (const fd of this.sandbox.holdFds) native.closeFd(fd)
+    for (const { fd } of this.sandbox.heldPorts) native.closeFd(fd)
+    for (const fd of this.#added.values()) native.closeFd(fd)
   }
 }
 

@@ -199,6 +199,7 @@ test('a daemon that dies in the middle of a create, a remove or a connect leaves
     reference: 'bridge',
     asked: {},
     netnsFd: box.netnsFd,
+    keeper: box.keeper,
     record: () => [],
   })
   assert.match(box.run('ip', 'link'), /eth1/)

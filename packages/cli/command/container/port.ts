@@ -4,6 +4,7 @@ import { quote } from '../../flag/scalar.ts'
 import { compareNatural } from '../../format/natural.ts'
 import type { Action, Command } from '../command.ts'
 import { containerPath } from './lifecycle.ts'
+import { changePorts, isPortChange } from './port-change.ts'
 
 type Ports = Readonly<Record<string, readonly PortBinding[] | null>>
 
@@ -12,8 +13,12 @@ export const command: Command = {
   short: 'List the published ports of a container',
   aliases: ['container port', 'port'],
   args: { kind: 'between', least: 1, most: 2 },
+  // A container called `add` is still asked for its ports by one or two words.
+  accepts: isPortChange,
   define: (_flags: FlagSet): Action => {
-    return async (cli, [name = '', port = '']) => {
+    return async (cli, words) => {
+      if (isPortChange(words)) return changePorts(cli, words)
+      const [name = '', port = ''] = words
       const container = await cli.client.get<ContainerInspectResponse>(
         `${containerPath(name)}/json`,
       )

@@ -82,6 +82,16 @@ const cases: Readonly<Record<string, Case>> = {
     stderr: "Error: No public port '53/tcp' published for web\n",
     code: 1,
   },
+  'port: published while it runs': {
+    args: ['port', 'add', 'web', '8080:80', '53:53/udp'],
+    answers: { 'POST /containers/web/ports/add': { body: { Ports: {} } } },
+    stdout: 'web\n',
+  },
+  'port: no longer published': {
+    args: ['port', 'rm', 'web', '80'],
+    answers: { 'POST /containers/web/ports/remove': { body: { Ports: {} } } },
+    stdout: 'web\n',
+  },
   'port: no number': {
     args: ['port', 'web', 'x'],
     answers: { 'GET /containers/web/json': inspected },

@@ -14,6 +14,7 @@ import { containerPruneRoutes } from './prune.ts'
 import { resourceRoutes } from './resources.ts'
 import { networkRoutes } from './networks.ts'
 import { pluginRoutes } from './plugins.ts'
+import { portRoutes } from './ports.ts'
 import { registryRoutes } from './registries.ts'
 import { swarmRoutes } from './swarm.ts'
 import { systemRoutes } from './system.ts'
@@ -30,6 +31,7 @@ export function allRoutes(backend: Backend): Routes {
     ...commitRoutes(backend.containers),
     ...containerPruneRoutes(backend.containers),
     ...resourceRoutes(backend.containers),
+    ...portRoutes(backend.containers),
     ...execRoutes(backend.execs),
     ...imageRoutes(backend.images),
     ...registryRoutes(backend.registries),

@@ -2,7 +2,7 @@ import type { EndpointSettings } from '@tdocker/api'
 import { invalidParameter, system } from '../../base/errors.ts'
 import { type Container, joinedContainer } from '../container.ts'
 import type { Context } from '../context.ts'
-import { openNamespace } from '../living.ts'
+import { keeperOf, openNamespace } from '../living.ts'
 import { noSuchContainer } from '../messages.ts'
 import type { OpenedResolver } from '../needs.ts'
 import { updateRow } from '../rows.ts'
@@ -71,9 +71,11 @@ async function connectRunning(
       reference: network,
       asked,
       netnsFd,
+      keeper: keeperOf(c),
       record: (joined) => {
         addresses = joined.addresses
         noteEndpoint(c, joined.name, asked, joined.settings)
+        c.detail.ports = joined.ports
         return [updateRow(c, ctx.config.bootId)]
       },
     })

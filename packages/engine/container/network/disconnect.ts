@@ -1,9 +1,10 @@
 import { EngineError, invalidParameter, notFound, system } from '../../base/errors.ts'
 import type { Container } from '../container.ts'
 import type { Context } from '../context.ts'
-import { openNamespace } from '../living.ts'
+import { keeperOf, openNamespace } from '../living.ts'
 import { noSuchContainer } from '../messages.ts'
 import { updateRow } from '../rows.ts'
+import { sandboxRequest } from '../start/sandbox.ts'
 import { refuseRemoved } from './connect.ts'
 import { removeHostLines } from './hosts.ts'
 import { forgetEndpoint, snapshot } from './record.ts'
@@ -60,13 +61,14 @@ async function disconnectRunning(ctx: Context, c: Container, network: string): P
   let addresses: readonly string[] = []
   try {
     await ctx.networks.disconnect({
-      containerId: c.id,
+      request: sandboxRequest(c),
       reference: network,
       netnsFd,
+      keeper: keeperOf(c),
       record: (left) => {
         addresses = left.addresses
         forgetEndpoint(c, left.name)
-        if (left.unpublished) c.detail.ports = {}
+        c.detail.ports = left.ports
         return [updateRow(c, ctx.config.bootId)]
       },
     })

@@ -38,6 +38,7 @@ export function buildCreatePlan(input: ContainerPlanInput): BuiltPlan {
     log: input.log,
     clients: input.clients.map((client) => ({ ...client, fd: fds.add(client.fd) })),
     hold: input.hold.map((fd) => fds.add(fd)),
+    ports: (input.heldPorts ?? []).map((port) => ({ ...port, fd: fds.add(port.fd) })),
     target: createTarget(input, fds),
     process: createProcess(input),
   }

@@ -8,7 +8,13 @@
  */
 import type { ContainerConfig, HostConfig } from '@tdocker/api'
 import type { CgroupMountPoint } from '@tdocker/kernel/cgroup/driver.ts'
-import type { LaunchPlan, PlanClient, PlanDevice, PlanLog } from '@tdocker/kernel/shim/plan.ts'
+import type {
+  HeldPort,
+  LaunchPlan,
+  PlanClient,
+  PlanDevice,
+  PlanLog,
+} from '@tdocker/kernel/shim/plan.ts'
 
 export interface ContainerPlanInput {
   /** 64 hex digits. */
@@ -45,8 +51,10 @@ export interface ContainerPlanInput {
   /** Daemon-wide default of `--security-opt no-new-privileges`. */
   noNewPrivileges?: boolean
   clients: readonly ClientConnection[]
-  /** Descriptors to keep open while the container lives (reserved ports). */
+  /** Descriptors to keep open while the container lives. */
   hold: readonly number[]
+  /** Its host ports, by their bound sockets. */
+  heldPorts?: ReadonlyArray<HeldPort & { fd: number }>
   log: PlanLog
   /** [rows, columns]; used on a tty only. */
   consoleSize?: readonly [number, number]
@@ -185,9 +193,11 @@ export interface BuiltPlan {
 /** Descriptors of a plan: `add` answers the index by which the plan names the descriptor. */
 export class FdTable {
   readonly fds: number[] = []
+  readonly #indexes = new Map<number, number>()
 
   add(fd: number): number {
-    const known = this.fds.indexOf(fd)
-    return known >= 0 ? known : this.fds.push(fd) - 1
+    const index = this.#indexes.get(fd) ?? this.fds.push(fd) - 1
+    this.#indexes.set(fd, index)
+    return index
   }
 }

@@ -37,6 +37,7 @@ export interface NetworkSetup {
   /** Another container's namespace. */
   joinFd: number | undefined
   hold: readonly number[]
+  heldPorts: Sandbox['heldPorts']
   endpoints: Sandbox['endpoints']
   ports: Sandbox['ports']
   /** Paths of the files bound over /etc. */
@@ -56,10 +57,12 @@ export async function setUpNetwork(
   const sandbox = await ctx.networks.open(sandboxRequest(c))
   if (sandbox.netnsFd !== undefined) fds.add(sandbox.netnsFd)
   for (const fd of sandbox.holdFds) fds.add(fd)
+  for (const { fd } of sandbox.heldPorts) fds.add(fd)
   return {
     netnsFd: sandbox.netnsFd,
     joinFd: undefined,
     hold: sandbox.holdFds,
+    heldPorts: sandbox.heldPorts,
     endpoints: sandbox.endpoints,
     ports: sandbox.ports,
     files: containerDirs(ctx.config.dataRoot, ctx.config.execRoot, c.id),
@@ -83,6 +86,7 @@ function joinNetwork(ctx: Context, c: Container, reference: string, fds: FdScope
     netnsFd: undefined,
     joinFd: fds.add(openNamespace(ctx, other, 'net')),
     hold: [],
+    heldPorts: [],
     endpoints: {},
     ports: {},
     files: containerDirs(ctx.config.dataRoot, ctx.config.execRoot, other.id),

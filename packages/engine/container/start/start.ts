@@ -136,6 +136,7 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
     clients,
     // Volumes stay mounted without a daemon; `adoptVolumes` finds the keepers again.
     hold: [...network.hold, ...mounted.keepers],
+    heldPorts: network.heldPorts,
     log,
     ...consoleSize(c),
   })

@@ -1,5 +1,5 @@
 import type { EndpointSettings } from '@tdocker/api'
-import type { NetworkSandboxes } from '../needs.ts'
+import type { NetworkSandboxes, Sandbox } from '../needs.ts'
 
 /** Networks that give everybody the same addresses. */
 export class FakeNetworks implements NetworkSandboxes {
@@ -23,6 +23,7 @@ export class FakeNetworks implements NetworkSandboxes {
     return Promise.resolve({
       netnsFd: this.kernel.fd(),
       holdFds: [this.kernel.fd()],
+      heldPorts: [],
       endpoints: {
         [request.mode]: { EndpointID: 'end1', IPAddress: '172.17.0.2', NetworkID: 'net1' },
       },
@@ -50,13 +51,18 @@ export class FakeNetworks implements NetworkSandboxes {
 
   connect(o: Parameters<NetworkSandboxes['connect']>[0]): Promise<undefined> {
     const settings = { ...o.asked, EndpointID: 'end2', IPAddress: '10.0.0.2' }
-    o.record({ name: o.reference, settings, addresses: ['10.0.0.2'] })
+    o.record({ name: o.reference, settings, addresses: ['10.0.0.2'], ports: {} })
     return this.failure ? Promise.reject(this.failure) : Promise.resolve(undefined)
   }
 
   disconnect(o: Parameters<NetworkSandboxes['disconnect']>[0]): Promise<void> {
-    o.record({ name: o.reference, addresses: ['10.0.0.2'], unpublished: false })
+    o.record({ name: o.reference, addresses: ['10.0.0.2'], ports: {} })
     return this.failure ? Promise.reject(this.failure) : Promise.resolve()
+  }
+
+  async publish(o: Parameters<NetworkSandboxes['publish']>[0]): Promise<void> {
+    if (this.failure) throw this.failure
+    await o.record(o.request.portBindings as Sandbox['ports'], [])
   }
 
   rename(): ReturnType<NetworkSandboxes['rename']> {

@@ -108,6 +108,14 @@ export class FakeShim implements ShimProcess {
     return Promise.resolve()
   }
 
+  holdPort(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  releasePort(): Promise<void> {
+    return Promise.resolve()
+  }
+
   close(): void {
     this.closed = true
   }

@@ -136,6 +136,11 @@ export class BridgeDriver implements NetworkDriver {
     return !network.internal
   }
 
+  routes(network: LiveNetwork, family: Family): boolean {
+    const { mode4, mode6 } = bridgeSettings(network.config.options)
+    return (family === 4 ? mode4 : mode6) === 'routed'
+  }
+
   hostAddress(network: LiveNetwork): string | undefined {
     return bridgeSettings(network.config.options).hostBinding
   }

@@ -44,6 +44,8 @@ export interface NetworkDriver {
   leadsOut(network: LiveNetwork): boolean
   /** Whether host ports can lead to its containers. */
   publishes(network: LiveNetwork): boolean
+  /** Whether published ports are reached under the containers' own addresses instead. */
+  routes(network: LiveNetwork, family: Family): boolean
   /** Host address of ports published without one; undefined for the daemon's. */
   hostAddress(network: LiveNetwork): string | undefined
   /** Makes the interface. Undone by itself when it throws. */

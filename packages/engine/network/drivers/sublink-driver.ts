@@ -114,6 +114,10 @@ export class SublinkDriver implements NetworkDriver {
     return false
   }
 
+  routes(): boolean {
+    return false
+  }
+
   hostAddress(): undefined {
     return undefined
   }
