@@ -24,11 +24,17 @@ Port* Find(const char* name) {
   return nullptr;
 }
 
-bool ParseTarget(const PortRequest& request, sockaddr_in* out) {
-  *out = sockaddr_in{};
-  out->sin_family = AF_INET;
-  out->sin_port = htons(static_cast<uint16_t>(request.port));
-  return inet_pton(AF_INET, request.address, &out->sin_addr) == 1;
+bool ParseTarget(const PortRequest& request, sockaddr_storage* out) {
+  const uint16_t port = htons(static_cast<uint16_t>(request.port));
+  auto* v4 = reinterpret_cast<sockaddr_in*>(out);
+  v4->sin_port = port;
+  out->ss_family = AF_INET;
+  if (inet_pton(AF_INET, request.address, &v4->sin_addr) == 1) return true;
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(out);
+  *v6 = sockaddr_in6{};
+  v6->sin6_port = port;
+  out->ss_family = AF_INET6;
+  return inet_pton(AF_INET6, request.address, &v6->sin6_addr) == 1;
 }
 
 int Serve(Port* port) {
@@ -73,7 +79,7 @@ void Sweep() {
 }  // namespace
 
 int HoldPort(const PortRequest& request) {
-  sockaddr_in target{};
+  sockaddr_storage target{};
   const bool serve = request.address[0] != 0;
   if (serve && !ParseTarget(request, &target)) return EINVAL;
   if (request.fd < 0) {
@@ -143,6 +149,16 @@ int ExpirePorts(long long now_ms) {
   }
   Sweep();
   return timeout;
+}
+
+int ConnectTarget(const Port* port, int type) {
+  const int fd = socket(port->target.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const auto* target = reinterpret_cast<const sockaddr*>(&port->target);
+  const socklen_t size =
+      port->target.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  if (fd < 0 || connect(fd, target, size) == 0 || errno == EINPROGRESS) return fd;
+  close(fd);
+  return -1;
 }
 
 bool AddWatch(Watch* watch, int fd, uint32_t events) {

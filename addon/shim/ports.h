@@ -6,8 +6,8 @@
 #include <cstdint>
 
 // Host ports that the container holds by bound sockets. Most are only kept open: nftables rewrites
-// what comes for them. One with a target is served here: IPv6 clients of a container without IPv6,
-// which no rule of the kernel can rewrite to IPv4.
+// what comes for them. One with a target is served here, for what no rule of the kernel can do:
+// IPv6 clients of a container without IPv6, and those that come from ::1.
 
 // Something in the shim's epoll set; the first member of what it stands for.
 struct Watch {
@@ -23,7 +23,7 @@ struct Port {
   bool udp;
   bool served;
   bool paused;  // no descriptors left for more connections
-  sockaddr_in target;
+  sockaddr_storage target;
   Flow* flows;
   Port* next;
 };
@@ -31,7 +31,7 @@ struct Port {
 struct PortRequest {
   const char* name;     // chosen by the daemon
   int fd;               // taken over on success; -1: a port held already gets another target
-  const char* address;  // IPv4 to serve it from; empty for only keeping it
+  const char* address;  // where to carry what comes; empty for only keeping it
   int port;
 };
 
@@ -48,6 +48,8 @@ void ServePorts();
 int ExpirePorts(long long now_ms);
 
 // Between ports.cc, tcp-ports.cc and udp-ports.cc.
+// A socket connected to the port's target, or on the way there; -1.
+int ConnectTarget(const Port* port, int type);
 bool AddWatch(Watch* watch, int fd, uint32_t events);
 void ChangeWatch(Watch* watch, int fd, uint32_t events);
 void RemoveWatch(int fd);

@@ -1,4 +1,4 @@
-// Connections of IPv6 clients, carried on to the container over IPv4.
+// Connections of IPv6 clients, carried on to the container.
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -151,11 +151,9 @@ void Refuse(int fd) {
 }
 
 void Carry(const Port* port, int client) {
-  const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int server = ConnectTarget(port, SOCK_STREAM);
   Pair* pair = static_cast<Pair*>(calloc(1, sizeof(Pair)));
-  const auto* target = reinterpret_cast<const sockaddr*>(&port->target);
-  if (server < 0 || pair == nullptr ||
-      (connect(server, target, sizeof port->target) != 0 && errno != EINPROGRESS)) {
+  if (server < 0 || pair == nullptr) {
     Refuse(client);
     if (server >= 0) close(server);
     free(pair);

@@ -1,4 +1,4 @@
-// Datagrams of IPv6 clients, carried on to the container over IPv4: a socket for each client, so
+// Datagrams of IPv6 clients, carried on to the container: a socket for each client, so
 // that answers find their way back.
 #include <sys/epoll.h>
 #include <sys/uio.h>
@@ -79,13 +79,11 @@ bool SameClient(const sockaddr_in6& a, const sockaddr_in6& b) {
 }
 
 Flow* OpenFlow(Port* port, const sockaddr_in6& client) {
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd = ConnectTarget(port, SOCK_DGRAM);
   if (fd < 0) return nullptr;
   Flow* flow = static_cast<Flow*>(calloc(1, sizeof(Flow)));
-  const auto* target = reinterpret_cast<const sockaddr*>(&port->target);
   if (flow != nullptr) flow->watch.ready = Answer;
-  if (flow == nullptr || connect(fd, target, sizeof port->target) != 0 ||
-      !AddWatch(&flow->watch, fd, EPOLLIN)) {
+  if (flow == nullptr || !AddWatch(&flow->watch, fd, EPOLLIN)) {
     close(fd);
     free(flow);
     return nullptr;

@@ -9,6 +9,8 @@
  *   the host's loopback to containers, and ports published on 127.0.0.1 to the neighbours. What
  *   comes for a container's own address from outside its bridge is dropped too: only published
  *   ports are reachable from outside, and networks are isolated from each other.
+ * - `published` leaves `::1` alone: the kernel sends nothing from there to another device, whatever
+ *   the address becomes. The container's shim, which holds the port, carries that.
  * - `forward` says the same again for what raw cannot know, such as a second address.
  * - `postrouting` masquerades what leaves, what a container sends to itself or a neighbour through
  *   a published port (the answer must come back through us), and the host's loopback addresses.
@@ -89,6 +91,7 @@ function baseChains(table: string, rules: FirewallRules): string[] {
     ...chain(table, 'published', '', [
       'meta nfproto ipv4 dnat ip to ip daddr . meta l4proto . th dport map @ports_at',
       'meta nfproto ipv4 dnat ip to meta l4proto . th dport map @ports',
+      'ip6 daddr ::1 return',
       'meta nfproto ipv6 dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports6_at',
       'meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @ports6',
     ]),

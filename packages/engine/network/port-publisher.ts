@@ -4,7 +4,7 @@ import type { RollbackScope } from '../base/scope.ts'
 import type { PortKeeper } from '../container/needs.ts'
 import { sql, type Statement } from '../store/store.ts'
 import { insertPort, movePort, type PortRow } from './endpoint-rows.ts'
-import { isCarried, isRouted } from './firewall-rules.ts'
+import { isRouted } from './firewall-rules.ts'
 import type { Gateways } from './gateways.ts'
 import type { Held, Holding } from './holding.ts'
 import type { PlannedPort, ReservedPort } from './host-ports.ts'
@@ -116,7 +116,7 @@ async function lead(
   next: PortRow,
   scope: RollbackScope,
 ): Promise<void> {
-  if (!isCarried(next)) return
+  if (heldPort(next).serve === undefined) return
   scope.undo('lead a port back', () => keeper.holdPort(heldPort(old)))
   await keeper.holdPort(heldPort(next)).catch(withAdvice)
 }

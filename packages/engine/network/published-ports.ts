@@ -28,11 +28,16 @@ export function portRow(port: ReservedPort, containerId: string): PortRow {
   return { protocol, hostAddress, hostPort, containerId, containerAddress, containerPort }
 }
 
+/** What no rule of the kernel leads to the container. */
+function comesToShim(row: Omit<PortRow, 'containerId'>): boolean {
+  return isCarried(row) || row.hostAddress === ANY_ADDRESS6 || row.hostAddress === '::1'
+}
+
 /** How the shim is told of the port. */
 export function heldPort(row: Omit<PortRow, 'containerId'>): HeldPort {
   const { protocol, hostAddress, hostPort, containerAddress, containerPort } = row
   return {
     name: `${protocol} ${hostAddress} ${hostPort}`,
-    serve: isCarried(row) ? { address: containerAddress, port: containerPort } : undefined,
+    serve: comesToShim(row) ? { address: containerAddress, port: containerPort } : undefined,
   }
 }

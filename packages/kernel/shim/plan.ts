@@ -36,7 +36,7 @@ export interface HeldPort {
   /** No two ports of one container have the same. */
   name: string
   /**
-   * Where the shim itself carries what comes to it, over IPv4; without it the socket only keeps
+   * Where the shim itself carries what comes to it; without it the socket only keeps
    * the port.
    */
   serve?: { address: string; port: number } | undefined

@@ -140,7 +140,11 @@ test('ports come and go while their container runs', async () => {
       '--since',
       '1h',
       '--until',
-      '0s',
+      (Date.now() / 1000).toFixed(3),
+      '--filter',
+      'event=publish',
+      '--filter',
+      'event=unpublish',
       '--format',
       '{{.Action}} {{.Actor.Attributes.ports}}',
     )
@@ -180,7 +184,7 @@ test('what is wrong is said and changes nothing', async () => {
 })
 
 test('ports follow the network that packets leave through, and come back', async () => {
-  await docker('network', 'create', 'a')
+  await docker('network', 'create', '--ipv6', 'a')
   await docker('network', 'create', 'b')
   await run('web', '--network', 'a', '-p', '8080:80', '-p', '5353:53/udp', '-p', '90:80')
   for (const host of ['127.0.0.1', '[::1]']) await serves('web', 8080, host)

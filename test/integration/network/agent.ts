@@ -42,7 +42,7 @@ function serveTcp(o: { address: string; port: number; text: string }): Promise<A
 }
 
 function serveUdp(o: { address: string; port: number; text: string }): Promise<Answer> {
-  const socket = createSocket({ type: udpType(o.address), ipv6Only: true })
+  const socket = createSocket({ type: udpType(o.address), ipv6Only: o.address.includes(':') })
   socket.on('message', (_, peer) =>
     socket.send(`${o.text} from ${peer.address}`, peer.port, peer.address),
   )

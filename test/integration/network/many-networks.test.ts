@@ -6,7 +6,7 @@ import type { NetworkCreateRequest } from '@tdocker/api'
 import { parsePool } from '@tdocker/engine/network/ipam.ts'
 import { updateNetworkConfig, type NetworkConfig } from '@tdocker/engine/network/network-rows.ts'
 import { ip, lanClient, LAN_HOST, native, nft, Rig, type Container } from './fixture.ts'
-import { assertClosed, assertOpen, host, type Namespace } from './namespace.ts'
+import { assertClosed, assertOpen, host, openSoon, type Namespace } from './namespace.ts'
 
 /** What several networks on one host are to each other, to the host and to the LAN. */
 
@@ -161,8 +161,8 @@ test('after a crash everything is as before; what the host lost comes back', asy
   const box = await run(rig, 'box', 'kept', published('8093'))
   const device = `br-${id.slice(0, 12)}`
   const check = async (): Promise<void> => {
-    await assertOpen(lan, { address: LAN_HOST, port: 8093 }, 'box')
-    await assertOpen(host, { address: address6(box, 'kept'), port: 80 }, 'box')
+    await openSoon(lan, { address: LAN_HOST, port: 8093 }, 'box')
+    await openSoon(host, { address: address6(box, 'kept'), port: 80 }, 'box')
     await assertClosed(lan, { address: address(box, 'kept'), port: 80 })
   }
   await rig.crash([box])

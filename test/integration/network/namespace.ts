@@ -99,3 +99,15 @@ export async function assertClosed(
   const what = `${place.name} → ${target.protocol ?? 'tcp'} ${target.address}:${target.port}`
   assert.ok('error' in answer, `${what} is open: ${JSON.stringify(answer)}`)
 }
+
+/** The same where neighbours have to find each other again first: new devices, no ARP answers yet. */
+export async function openSoon(...asked: Parameters<typeof assertOpen>): Promise<string> {
+  const limit = Date.now() + 10_000
+  while (true) {
+    try {
+      return await assertOpen(...asked)
+    } catch (error) {
+      if (Date.now() > limit) throw error
+    }
+  }
+}
