@@ -98,6 +98,7 @@ test('SIGHUP takes over what may change, and an event tells it', async () => {
   const told = await info()
   assert.deepEqual([Type, Actor.ID], ['daemon', told.ID])
   assert.deepEqual(Actor.Attributes, {
+    'content-retention': 'auto',
     debug: 'false',
     'default-ipc-mode': 'private',
     'default-runtime': 'tdocker',
