@@ -9,7 +9,7 @@ import {
   withDefaultTag,
 } from '@tdocker/oci'
 import { RollbackScope } from '../base/scope.ts'
-import { invalidParameter, isKind, notFound } from '../base/errors.ts'
+import { invalidParameter, isKind, notFound, system } from '../base/errors.ts'
 import type { BuildImage, BuildImages, BuildTag, StepCommit } from '../build/needs.ts'
 import { type LayerMakerContext, unpackTar } from '../content/layer-maker.ts'
 import type { Layer } from '../content/layer-store.ts'
@@ -30,6 +30,8 @@ export interface BuildContext extends LayerMakerContext, StoreImageContext {
   use: ImageUse
 }
 
+/** As moby's. */
+const MAX_LAYERS = 125
 /** Of no entry at all: 1024 zeros. */
 const EMPTY_TAR = 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef'
 
@@ -151,6 +153,7 @@ async function makeLayer(
   step: StepCommit,
   below: readonly Layer[],
 ): Promise<Layer | undefined> {
+  if (below.length >= MAX_LAYERS) throw system('max depth exceeded')
   await using tar = await unpackTar(o, step.tar!, step.signal)
   if (tar.diffId === EMPTY_TAR) return undefined
   const chain = chainIds([...below.map((layer) => layer.diffId), tar.diffId])

@@ -5,11 +5,13 @@ import { parseSignal } from '../../base/signal-name.ts'
 import { ports } from '../../image/changes.ts'
 import type { CommandLine, Instruction, KeyValue, RunMount } from '../dockerfile/instruction.ts'
 import { parseRunMount } from '../dockerfile/run-mount.ts'
-import { expandInlineFile, expandWord, expandWords } from '../dockerfile/words.ts'
+import { type ExpansionBudget, expandInlineFile, expandWord, expandWords } from '../dockerfile/words.ts'
 import type { RuntimeConfig } from '../needs.ts'
 import type { Operation } from './operation.ts'
 import { type GlobalArgs, environmentOf } from './scope.ts'
 
+/** Characters, of all expansions of a stage. */
+const MAX_EXPANDED = 64 * 1024 * 1024
 const DEFAULT_SHELL = ['/bin/sh', '-c']
 
 type Of<Kind extends Instruction['kind']> = Member<Instruction, Kind>
@@ -20,14 +22,19 @@ export class StageFold {
   config: RuntimeConfig
   readonly #globals: GlobalArgs
   readonly #args = new Map<string, string>()
-  readonly #escape: '\\' | '`'
+  readonly #expansion: { escape: '\\' | '`'; budget: ExpansionBudget }
   #cmdSet = false
   #author = ''
 
-  constructor(o: { config: RuntimeConfig; globals: GlobalArgs; escape: '\\' | '`' }) {
+  constructor(o: {
+    config: RuntimeConfig
+    globals: GlobalArgs
+    escape: '\\' | '`'
+    budget?: ExpansionBudget
+  }) {
     this.config = structuredClone(o.config)
     this.#globals = o.globals
-    this.#escape = o.escape
+    this.#expansion = { escape: o.escape, budget: o.budget ?? { left: MAX_EXPANDED } }
   }
 
   /** Throws invalidParameter in moby's words. */
@@ -74,7 +81,7 @@ export class StageFold {
   }
 
   #expand(word: string, environment = this.#environment()): string {
-    return orInvalid(() => expandWord(word, environment, this.#escape).text)
+    return orInvalid(() => expandWord(word, environment, this.#expansion).text)
   }
 
   #shell(): string[] {
@@ -165,7 +172,7 @@ export class StageFold {
   #expose({ ports: words }: Of<'expose'>): Operation {
     const environment = this.#environment()
     const said = words.flatMap((word) =>
-      orInvalid(() => expandWords(word, environment, this.#escape)),
+      orInvalid(() => expandWords(word, environment, this.#expansion)),
     )
     const keys = orInvalid(() => said.flatMap(ports))
     this.config.ExposedPorts = { ...this.config.ExposedPorts, ...emptySet(keys) }
@@ -270,7 +277,7 @@ export class StageFold {
       sources: instruction.sources.map(expand),
       files: instruction.files.map(({ name, data, expand: isExpanded }) => ({
         name,
-        data: isExpanded ? orInvalid(() => expandInlineFile(data, environment).text) : data,
+        data: isExpanded ? orInvalid(() => expandInlineFile(data, environment, this.#expansion.budget).text) : data,
       })),
       destination: expand(instruction.destination),
       workingDir: this.config.WorkingDir || '/',

@@ -13,6 +13,9 @@ export interface PlannedStage {
   platform: string
 }
 
+/** Each step's image repeats the history of those before it. */
+const MAX_STEPS = 1000
+
 /** Those that the target needs, in the order of the file. Throws invalidParameter. */
 export function planStages(
   dockerfile: Dockerfile,
@@ -46,6 +49,9 @@ export function planStages(
     }
   }
   need(last)
+  const steps = [...planned.values()].reduce((sum, { stage }) => sum + stage.instructions.length, 0)
+  if (steps > MAX_STEPS)
+    throw invalidParameter(`a build of ${steps} instructions is more than the ${MAX_STEPS} supported`)
   return [...planned.values()].toSorted((a, b) => a.index - b.index)
 }
 
