@@ -6,7 +6,8 @@ import { test } from 'node:test'
 import { openStore } from '../../store/sqlite-store.ts'
 import type { Statement, Store } from '../../store/store.ts'
 import { execPaths } from '../paths.ts'
-import { failureOf, FakeShim, makeWorld, settled, type World } from '../testing/fakes.ts'
+import { FakeShim } from '../testing/fake-shims.ts'
+import { failureOf, makeWorld, settled, type World } from '../testing/fakes.ts'
 
 const inspect = { size: false }
 
