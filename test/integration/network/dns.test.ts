@@ -225,6 +225,26 @@ test('servers of --dns are asked from the container; lies are passed over', asyn
   await remove('picky')
 })
 
+test('servers that refuse, fail or are silent: the next is asked, or the failure told', async () => {
+  const failing = ['--dns', '127.0.0.1', '--dns', '127.0.0.2']
+  await run('failing', '--network', 'front', ...failing)
+  await using place = await inside('failing')
+  // Nobody listens at the container's own loopback.
+  assert.equal(await place.short('example.test'), '2')
+  await place.serve('127.0.0.1', 'servfail')
+  assert.equal(await place.short('example.test'), '2')
+  await using second = await inside('failing')
+  await second.serve('127.0.0.2', 'name')
+  assert.equal(await place.short('example.test'), '0 192.0.2.10')
+  assert.equal(await place.short('example.test', 'A', { tcp: true }), '0 192.0.2.10')
+  await remove('failing')
+  await run('unheard', '--network', 'front', '--dns', '127.0.0.1')
+  await using mute = await inside('unheard')
+  await mute.serve('127.0.0.1', 'silent')
+  assert.equal(await mute.short('example.test'), '2')
+  await remove('unheard')
+})
+
 test('the host is known as host.docker.internal', async () => {
   await run('guest', '--network', 'front')
   await using place = await inside('guest')
