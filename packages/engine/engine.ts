@@ -171,7 +171,7 @@ class AssembledEngine implements Engine {
       transport: images.transport,
       resolveOwner: (o) => resolveUser({ native, ...o }),
       removeImages: (ids) => removeUnnamed(store, images, ids),
-      directory: join(config.dataRoot, 'build', 'mounts'),
+      directory: join(config.dataRoot, 'build-mounts'),
       pruned: (bytes) =>
         events.commit(
           [],

@@ -15,6 +15,7 @@ import type { Transport } from '../registry/transport.ts'
 import type { Store } from '../store/store.ts'
 import type { BuildBackend, BuildOptions, CachePruneOptions } from './build-backend.ts'
 import { BuildHolds } from './cache/build-holds.ts'
+import { collectMounts } from './cache/mount-garbage.ts'
 import { cacheRecords, pruneCache, type CacheContext } from './cache/prune.ts'
 import { StepCache } from './cache/step-cache.ts'
 import { readDockerfile } from './context/dockerfile-text.ts'
@@ -64,7 +65,8 @@ export class Builder implements BuildBackend {
 
   /** What a crash left behind. */
   async restore(): Promise<void> {
-    await removeLeftContainers({ ...this.#deps })
+    await removeLeftContainers(this.#deps)
+    await collectMounts(this.#deps)
   }
 
   cacheRecords(): ReturnType<typeof cacheRecords> {

@@ -178,7 +178,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX build_step_image ON build_step(image_id);
   -- Containers of steps, by name: their row is there before they are.
   CREATE TABLE build_container (name TEXT PRIMARY KEY) STRICT;
-  -- Directories of RUN --mount=type=cache: build/mounts/KEY.
+  -- Directories of RUN --mount=type=cache: build-mounts/KEY.
   CREATE TABLE build_mount (
     key TEXT PRIMARY KEY, id TEXT NOT NULL, created_at INTEGER NOT NULL, last_used_at INTEGER NOT NULL,
     uses INTEGER NOT NULL DEFAULT 0

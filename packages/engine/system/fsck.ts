@@ -28,6 +28,7 @@ const OWNERS: ReadonlyArray<[name: RegExp, owner: string]> = [
   [/^layers$/, 'layers'],
   [/^containers$/, 'containers'],
   [/^volumes$/, 'volumes'],
+  [/^build-mounts$/, 'build'],
   [/^(?:tdockerd\.pid|cache)$/, 'daemon'],
 ]
 const CONTENT_OWNERS: ReadonlyMap<string, string> = new Map([
@@ -75,6 +76,12 @@ async function* allFindings(
     rows: `SELECT name FROM volume WHERE driver = 'local' AND options_json = '{}'`,
     all: 'SELECT name FROM volume',
     lost: 'the data of the volume is lost; an empty directory is made when it is used',
+  })
+  yield* homes(o, {
+    owner: 'build',
+    directory: 'build-mounts',
+    rows: 'SELECT key AS name FROM build_mount',
+    lost: 'what a cache mount held is lost; it is made again when it is used',
   })
 }
 

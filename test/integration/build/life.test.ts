@@ -103,6 +103,8 @@ test('mounts of RUN: caches stay, binds show, memory does not reach the image', 
   )
   const again = await built(daemon, files('one'), { nocache: '1' })
   assert.equal(await outputOf(daemon, again.id, 'cat /count'), '2\n')
+  const { body } = await daemon.api.post<{ Findings: unknown[] }>('/fsck')
+  assert.deepEqual(body.Findings ?? [], [])
   const refused = await build(daemon, {
     Dockerfile: 'FROM busybox\nRUN --mount=type=secret,id=s,required=true true\n',
   })

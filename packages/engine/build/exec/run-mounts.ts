@@ -13,7 +13,7 @@ import type { RunOperation } from './run-step.ts'
 export interface MountContext {
   native: Pick<Native, 'closeFd' | 'openRoot' | 'resolveIn' | 'statIn'>
   store: Store
-  /** Of cache mounts: build/mounts/KEY. */
+  /** Of cache mounts: build-mounts/KEY. */
   directory: string
   /** Held by a step that asked for a cache of its own. */
   locks: KeyedLock
