@@ -3,7 +3,7 @@
  * /etc/resolv.conf names servers that the suite makes: a dead one, then one of the host's loopback.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 
 const MARK = 'TDOCKER_TEST_RESOLV_CONF'
 
@@ -15,9 +15,10 @@ if (process.env[MARK] === undefined) {
   })
 } else {
   const dir = mkdtempSync('/dev/shm/tdocker-resolv-')
-  execFileSync('mount', ['-t', 'tmpfs', 'none', dir])
   const file = `${dir}/resolv.conf`
   writeFileSync(file, 'nameserver 127.0.0.2\nnameserver 127.0.0.1\nsearch lan.test\n')
   execFileSync('mount', ['--bind', file, '/etc/resolv.conf'])
+  // The mount keeps the file.
+  rmSync(dir, { recursive: true })
   execFileSync('ip', ['link', 'set', 'lo', 'up'])
 }
