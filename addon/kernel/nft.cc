@@ -2,6 +2,7 @@
 // context is not thread-safe, and a transaction that deletes waits 8-15 ms for the kernel's RCU.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -89,6 +90,8 @@ class Nft {
   void* context_ = nullptr;
 };
 
+constexpr size_t kLargeText = 64 * 1024;
+
 struct Request {
   explicit Request(Napi::Env env) : deferred(Napi::Promise::Deferred::New(env)) {}
 
@@ -130,10 +133,13 @@ class Queue {
       Request* request = Take();
       request->failure =
           request->netns ? RunIn(request, home) : nft.Run(request->commands, &request->output);
+      const bool large = request->commands.size() > kLargeText;
       napi_threadsafe_function tell = request->tell;
       // The request belongs to the event loop from here on.
       napi_call_threadsafe_function(tell, request, napi_tsfn_blocking);
       napi_release_threadsafe_function(tell, napi_tsfn_release);
+      // libnftables took a kilobyte for each element; the allocator would keep it.
+      if (large) malloc_trim(0);
     }
   }
 
