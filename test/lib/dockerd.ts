@@ -1,6 +1,6 @@
 /** A real dockerd beside us, to measure and to compare with: in a network namespace of its own. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ApiClient } from './api-client.ts'
@@ -80,14 +80,9 @@ function dockerPrograms(): string {
   return `${debianPeers}/usr/sbin:${debianPeers}/usr/bin`
 }
 
+/** scripts/test has done it, as tests in namespaces of their own cannot. */
 function unpackDebianPackages(): void {
-  if (existsSync(join(debianPeers, 'usr/sbin/dockerd'))) return
-  mkdirSync(debianPeers, { recursive: true })
-  const script = `set -e
-    apt-get install -y -qq --no-install-recommends libdevmapper1.02.1 iptables iproute2 docker-registry debootstrap tini >/dev/null
-    scratch=$(mktemp -d); cd "$scratch"; apt-get download -qq docker.io containerd runc
-    for package in *.deb; do dpkg-deb -x "$package" ${debianPeers}; done; rm -rf "$scratch"`
-  const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' })
+  const { status, stderr } = spawnSync(join(root, 'scripts/unpack-dockerd'), { encoding: 'utf8' })
   if (status !== 0) throw new Error(`peers could not be unpacked: ${stderr}`)
 }
 

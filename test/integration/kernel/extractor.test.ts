@@ -286,7 +286,8 @@ test('abort ends the work and gives descriptors back', async (t) => {
   await extractor.feed(tarEntry({ name: 'f', size: 5000 }))
   extractor.abort()
   await assert.rejects(extractor.feed(makeTar()), { code: 'ECANCELED' })
-  assert.equal(readdirSync('/proc/self/fd').length, before)
+  // Others of this process may have gone meanwhile.
+  assert.ok(readdirSync('/proc/self/fd').length <= before)
 })
 
 test('long names of both kinds', async (t) => {

@@ -41,9 +41,9 @@ before(async () => {
 })
 
 after(async () => {
-  await rig[Symbol.asyncDispose]()
-  await dockerd[Symbol.asyncDispose]()
-  await lan.close()
+  await rig?.[Symbol.asyncDispose]()
+  await dockerd?.[Symbol.asyncDispose]()
+  await lan?.close()
   rmSync(directory, { recursive: true, force: true })
 })
 
