@@ -14,6 +14,7 @@ import { dnsCase } from './dns.ts'
 import { logCases, tailCase } from './logs.ts'
 import { listCase, parallelCase } from './many.ts'
 import { pushCases } from './push.ts'
+import { networkCase } from './network.ts'
 import { now, type Results, timed } from './measure.ts'
 
 export interface Engine {
@@ -150,6 +151,7 @@ export const cases: Readonly<Record<string, Case>> = {
   list: listCase,
   parallel: parallelCase,
   dns: dnsCase,
+  network: networkCase,
 
   ...imageCases,
   ...pushCases,

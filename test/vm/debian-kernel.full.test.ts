@@ -1,7 +1,8 @@
 /**
  * What this machine's kernel may lack, proven on Debian's in a virtual machine: cgroup v2 with its
- * controllers, AppArmor, overlay and mounts as they were before 6.5 and 6.15. The tests are those of
- * the machine itself and, in guest/, some that only make sense there. Twenty times slower than here.
+ * controllers, AppArmor, ipvlan, sctp, overlay and mounts as they were before 6.5 and 6.15. The
+ * tests are those of the machine itself and, in guest/, some that only make sense there. Twenty
+ * times slower than here.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -44,6 +45,7 @@ const runs: Readonly<Record<string, Run>> = {
     tests: ['test/vm/guest/quota.guest.ts', ...integration('volume/mounted.test.ts', 'mounts')],
     minutes: 60,
   },
+  'macvlan, ipvlan and sctp': { tests: ['test/vm/guest/network.guest.ts'], minutes: 30 },
 }
 
 for (const [name, { tests, minutes }] of Object.entries(runs)) {
