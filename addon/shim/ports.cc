@@ -99,6 +99,8 @@ int HoldPort(const PortRequest& request) {
   socklen_t size = sizeof type;
   getsockopt(port->fd, SOL_SOCKET, SO_TYPE, &type, &size);
   port->udp = type == SOCK_DGRAM;
+  size = sizeof port->protocol;
+  getsockopt(port->fd, SOL_SOCKET, SO_PROTOCOL, &port->protocol, &size);
   const int error = port->name == nullptr ? ENOMEM : serve ? Serve(port) : 0;
   if (error != 0) {
     Destroy(port);
@@ -152,7 +154,8 @@ int ExpirePorts(long long now_ms) {
 }
 
 int ConnectTarget(const Port* port, int type) {
-  const int fd = socket(port->target.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd =
+      socket(port->target.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, port->protocol);
   const auto* target = reinterpret_cast<const sockaddr*>(&port->target);
   const socklen_t size =
       port->target.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);

@@ -21,6 +21,7 @@ struct Port {
   char* name;
   int fd;
   bool udp;
+  int protocol;  // IPPROTO_TCP, IPPROTO_UDP or IPPROTO_SCTP
   bool served;
   bool paused;  // no descriptors left for more connections
   sockaddr_storage target;
@@ -48,7 +49,7 @@ void ServePorts();
 int ExpirePorts(long long now_ms);
 
 // Between ports.cc, tcp-ports.cc and udp-ports.cc.
-// A socket connected to the port's target, or on the way there; -1.
+// A socket of the port's protocol, connected to its target or on the way there; -1.
 int ConnectTarget(const Port* port, int type);
 bool AddWatch(Watch* watch, int fd, uint32_t events);
 void ChangeWatch(Watch* watch, int fd, uint32_t events);
