@@ -2,14 +2,12 @@
  * CVE-2018-15664, CVE-2026-41568, CVE-2026-42306: a container exchanges a directory for links to the
  * host as fast as it can while archives go in and out. A canary outside must never be read or written.
  */
-import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { get as httpGet } from 'node:http'
 import { create, put, remove, sleeper } from '../integration/archive/archive-rig.ts'
 import { makeTar } from '../integration/kernel/tar-maker.ts'
 import { TestDaemon } from '../lib/test-daemon.ts'
+import { compileSwap, startSwap } from './swap.ts'
 import { Canary, OUTSIDE, WRITTEN } from './canary.ts'
 
 export interface RaceResult {
@@ -115,20 +113,10 @@ async function attacker(
     { name: 'race/x/secret', content: 'inside', mode: 0o644 },
     ...links.map((link) => ({ ...link, name: `race/${link.name}` })),
   )
-  const prepared = await put(daemon, id, '/', tree)
-  assert.equal(prepared.status, 200, prepared.text)
-  const exec = await daemon.api.post<{ Id: string }>(`/containers/${id}/exec`, {
-    Cmd: ['/swap', '/race/x', ...links.map(({ name }) => `/race/${name}`)],
+  await startSwap(daemon, id, {
+    tree,
+    path: '/race/x',
+    links: links.map(({ name }) => `/race/${name}`),
   })
-  const started = await daemon.api.post(`/exec/${exec.body.Id}/start`, { Detach: true })
-  assert.equal(started.status, 200, started.text)
   return id
-}
-
-function compileSwap(dir: string): Buffer {
-  const program = join(dir, 'swap')
-  const source = join(import.meta.dirname, 'swap.c')
-  const { status, stderr } = spawnSync('cc', ['-O2', '-static', '-o', program, source])
-  assert.equal(status, 0, String(stderr))
-  return readFileSync(program)
 }

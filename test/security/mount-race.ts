@@ -4,13 +4,13 @@
  * made outside, and what hides the kernel's files hides them still.
  */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { create, put, remove, sleeper } from '../integration/archive/archive-rig.ts'
+import { create, remove, sleeper } from '../integration/archive/archive-rig.ts'
 import { makeTar } from '../integration/kernel/tar-maker.ts'
 import { ownMounts } from '../lib/own-mounts.ts'
 import { TestDaemon } from '../lib/test-daemon.ts'
+import { compileSwap, startSwap } from './swap.ts'
 import { Canary, WRITTEN } from './canary.ts'
 
 export interface MountRaceResult {
@@ -153,20 +153,10 @@ async function attacker(
       : { name: `race/${name}`, content: '', mode: 0o666 },
     ...links.map((link) => ({ ...link, name: `race/${link.name}` })),
   )
-  const prepared = await put(daemon, id, '/', tree)
-  assert.equal(prepared.status, 200, prepared.text)
-  const exec = await daemon.api.post<{ Id: string }>(`/containers/${id}/exec`, {
-    Cmd: ['/swap', `/race/${name}`, ...links.map((link) => `/race/${link.name}`)],
+  await startSwap(daemon, id, {
+    tree,
+    path: `/race/${name}`,
+    links: links.map((link) => `/race/${link.name}`),
   })
-  const started = await daemon.api.post(`/exec/${exec.body.Id}/start`, { Detach: true })
-  assert.equal(started.status, 200, started.text)
   return id
-}
-
-function compileSwap(dir: string): Buffer {
-  const program = join(dir, 'swap')
-  const source = join(import.meta.dirname, 'swap.c')
-  const { status, stderr } = spawnSync('cc', ['-O2', '-static', '-o', program, source])
-  assert.equal(status, 0, String(stderr))
-  return readFileSync(program)
 }

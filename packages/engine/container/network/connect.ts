@@ -2,14 +2,14 @@ import type { EndpointSettings } from '@tdocker/api'
 import { invalidParameter, system } from '../../base/errors.ts'
 import { type Container, joinedContainer } from '../container.ts'
 import type { Context } from '../context.ts'
-import { keeperOf, openNamespace } from '../living.ts'
+import { keeperOf } from '../living.ts'
 import { noSuchContainer } from '../messages.ts'
-import type { OpenedResolver } from '../needs.ts'
 import { updateRow } from '../rows.ts'
 import { sandboxRequest } from '../start/sandbox.ts'
+import { changeRunning, changeStopped } from './change.ts'
 import { addHostLines } from './hosts.ts'
 import { useResolver } from './resolver.ts'
-import { noteEndpoint, snapshot } from './record.ts'
+import { noteEndpoint } from './record.ts'
 
 /** `POST /networks/{id}/connect`: at once, or with the next start. */
 export async function connectContainer(
@@ -47,12 +47,7 @@ async function connectStopped(
   refuseRemoved(c)
   const planned = ctx.networks.planConnect(sandboxRequest(c), network, asked)
   if (planned === undefined) return
-  const before = snapshot(c)
-  noteEndpoint(c, planned.name, asked, planned.settings)
-  await ctx.events.commit([updateRow(c, ctx.config.bootId)], []).catch((error: unknown) => {
-    before.restore()
-    throw error
-  })
+  await changeStopped(ctx, c, () => noteEndpoint(c, planned.name, asked, planned.settings))
 }
 
 async function connectRunning(
@@ -61,12 +56,9 @@ async function connectRunning(
   network: string,
   asked: EndpointSettings,
 ): Promise<void> {
-  const netnsFd = openNamespace(ctx, c, 'net')
-  const before = snapshot(c)
   let addresses: readonly string[] = []
-  let resolver: OpenedResolver | undefined
-  try {
-    resolver = await ctx.networks.connect({
+  const resolver = await changeRunning(ctx, c, (netnsFd) =>
+    ctx.networks.connect({
       request: sandboxRequest(c),
       reference: network,
       asked,
@@ -78,13 +70,8 @@ async function connectRunning(
         c.detail.ports = joined.ports
         return [updateRow(c, ctx.config.bootId)]
       },
-    })
-  } catch (error) {
-    before.restore()
-    throw error
-  } finally {
-    ctx.native.closeFd(netnsFd)
-  }
+    }),
+  )
   addHostLines(ctx, c, addresses)
   if (resolver !== undefined) await useResolver(ctx, c, resolver)
 }

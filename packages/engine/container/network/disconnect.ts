@@ -1,13 +1,14 @@
 import { EngineError, invalidParameter, notFound, system } from '../../base/errors.ts'
 import type { Container } from '../container.ts'
 import type { Context } from '../context.ts'
-import { keeperOf, openNamespace } from '../living.ts'
+import { keeperOf } from '../living.ts'
 import { noSuchContainer } from '../messages.ts'
 import { updateRow } from '../rows.ts'
 import { sandboxRequest } from '../start/sandbox.ts'
+import { changeRunning, changeStopped } from './change.ts'
 import { refuseRemoved } from './connect.ts'
 import { removeHostLines } from './hosts.ts'
-import { forgetEndpoint, snapshot } from './record.ts'
+import { forgetEndpoint } from './record.ts'
 
 /** `POST /networks/{id}/disconnect`: at once, or with the next start. */
 export async function disconnectContainer(
@@ -47,20 +48,13 @@ async function disconnectStopped(ctx: Context, c: Container, name: string): Prom
   refuseRemoved(c)
   if (!Object.hasOwn(c.detail.endpoints, name))
     throw system(`container ${c.id} is not connected to the network ${name}`)
-  const before = snapshot(c)
-  forgetEndpoint(c, name)
-  await ctx.events.commit([updateRow(c, ctx.config.bootId)], []).catch((error: unknown) => {
-    before.restore()
-    throw error
-  })
+  await changeStopped(ctx, c, () => forgetEndpoint(c, name))
 }
 
 async function disconnectRunning(ctx: Context, c: Container, network: string): Promise<void> {
-  const netnsFd = openNamespace(ctx, c, 'net')
-  const before = snapshot(c)
   let addresses: readonly string[] = []
-  try {
-    await ctx.networks.disconnect({
+  await changeRunning(ctx, c, (netnsFd) =>
+    ctx.networks.disconnect({
       request: sandboxRequest(c),
       reference: network,
       netnsFd,
@@ -71,12 +65,7 @@ async function disconnectRunning(ctx: Context, c: Container, network: string): P
         c.detail.ports = left.ports
         return [updateRow(c, ctx.config.bootId)]
       },
-    })
-  } catch (error) {
-    before.restore()
-    throw error
-  } finally {
-    ctx.native.closeFd(netnsFd)
-  }
+    }),
+  )
   removeHostLines(ctx, c, addresses)
 }
