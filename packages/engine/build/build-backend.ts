@@ -2,6 +2,7 @@
 import type { AuthConfig, BuildPruneReport } from '@tdocker/api'
 import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
 import type { Readable } from 'node:stream'
+import type { TraceListener } from './solve/trace.ts'
 
 export interface BuildOptions {
   /** A tar, maybe compressed; read only where there is no `remote`. */
@@ -13,6 +14,8 @@ export interface BuildOptions {
   tags: readonly string[]
   quiet: boolean
   noCache: boolean
+  /** Stages whose steps run whatever the cache has. */
+  noCacheFilter: readonly string[]
   pull: boolean
   /** Containers of steps are removed. */
   remove: boolean
@@ -22,6 +25,16 @@ export interface BuildOptions {
   buildArgs: Readonly<Record<string, string | null>>
   labels: Readonly<Record<string, string>>
   cacheFrom: readonly string[]
+  /**
+   * Named contexts: `docker-image://REF`, an address of git or of a tar, `target:STAGE`, or
+   * `client:NAME`, a directory that the session has.
+   */
+  contexts: Readonly<Record<string, string>>
+  outputs: readonly BuildOutput[]
+  /** Id of the client's session; empty for none. */
+  session: string
+  /** What is wanted instead of an image: empty for an image. */
+  call: '' | 'check' | 'outline' | 'targets'
   networkMode: string
   extraHosts: readonly string[]
   /** Of the containers of steps. */
@@ -41,6 +54,14 @@ export interface BuildOptions {
   auths: Readonly<Record<string, AuthConfig>>
   signal: AbortSignal
   progress(message: JSONMessage): void
+  /** Told beside `progress`, by whoever asks for it. */
+  trace?: TraceListener
+}
+
+/** `-o type=TYPE,KEY=VALUE`. */
+export interface BuildOutput {
+  Type: string
+  Attrs: Readonly<Record<string, string>>
 }
 
 export interface CachePruneOptions {

@@ -25,6 +25,14 @@ export function buildOptions(x: Exchange): BuildQuery {
     buildArgs: texts(x, 'buildargs', 'error reading build args', { nulls: true }),
     labels: texts(x, 'labels', 'error reading labels', { nulls: false }) as Record<string, string>,
     cacheFrom: json(x, 'cachefrom', 'error reading cache-from', isTextList) ?? [],
+    noCacheFilter: json(x, 'nocachefilter', 'error reading no-cache-filter', isTextList) ?? [],
+    contexts: texts(x, 'contexts', 'error reading contexts', { nulls: false }) as Record<
+      string,
+      string
+    >,
+    outputs: outputsOf(x),
+    session: text(query, 'session'),
+    call: callOf(x),
     networkMode: text(query, 'networkmode'),
     extraHosts: list(query, 'extrahosts'),
     resources: {
@@ -56,9 +64,20 @@ function refuse(x: Exchange): void {
     throw new InvalidRequest(`invalid version ${JSON.stringify(version)}`)
   if (flag(query, 'squash'))
     throw new InvalidRequest('squash is only supported with experimental mode')
-  const outputs = text(query, 'outputs')
-  if (x.since('buildOutputs') && outputs !== '' && outputs !== '[]' && outputs !== 'null')
+}
+
+function outputsOf(x: Exchange): BuildOptions['outputs'] {
+  if (!x.since('buildOutputs')) return []
+  const outputs = json(x, 'outputs', 'error reading outputs', isOutputs) ?? []
+  if (outputs.length > 0)
     throw new InvalidRequest('outputs other than an image are not supported yet')
+  return outputs
+}
+
+function callOf(x: Exchange): BuildOptions['call'] {
+  const call = text(x.query, 'call')
+  if (call === '' || call === 'build') return ''
+  throw new InvalidRequest(`unsupported call: ${JSON.stringify(call)}`)
 }
 
 /** As Go's `Int64ValueOrZero`. */
@@ -126,6 +145,19 @@ function isUlimits(value: unknown): value is Array<{ Name: string; Soft: number;
         Number.isSafeInteger(each.Soft) &&
         'Hard' in each &&
         Number.isSafeInteger(each.Hard),
+    )
+  )
+}
+
+function isOutputs(value: unknown): value is Array<BuildOptions['outputs'][number]> {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (each) =>
+        isObject(each) &&
+        'Type' in each &&
+        typeof each.Type === 'string' &&
+        (!('Attrs' in each) || each.Attrs === null || isObject(each.Attrs)),
     )
   )
 }

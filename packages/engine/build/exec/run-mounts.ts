@@ -8,6 +8,7 @@ import { KeyedLock } from '../../base/keyed-lock.ts'
 import { invalidParameter } from '../../base/errors.ts'
 import { type Store, sql } from '../../store/store.ts'
 import type { RunMount } from '../dockerfile/instruction.ts'
+import type { StepSource } from '../solve/place.ts'
 import type { RunOperation } from './run-step.ts'
 
 export interface MountContext {
@@ -20,12 +21,10 @@ export interface MountContext {
 }
 
 export interface MountSources {
-  /** The build context. */
-  contextDirectory: string
   /** Where scripts may be written. */
   scratchDirectory: string
-  /** Image of a stage, an image or a named context. */
-  imageOf(from: string): Promise<string>
+  /** A stage, an image or a named context; empty: the build context. */
+  sourceOf(from: string): Promise<StepSource>
   workingDir: string
 }
 
@@ -89,17 +88,17 @@ async function bindMount(
   if (!mount.readOnly)
     throw invalidParameter('RUN --mount=type=bind: rw is not supported yet, the mount is read-only')
   const source = posix.resolve('/', mount.source)
-  if (mount.from !== '') {
-    const image = await sources.imageOf(mount.from)
+  const from = await sources.sourceOf(mount.from)
+  if (from.kind === 'image') {
     const inner = source === '/' ? {} : { ImageOptions: { Subpath: source.slice(1) } }
-    return { Type: 'image', Source: image, Target: target, ReadOnly: true, ...inner }
+    return { Type: 'image', Source: from.id, Target: target, ReadOnly: true, ...inner }
   }
-  const path = await withinContext(ctx, sources.contextDirectory, source)
+  const path = await withinDirectory(ctx, from.path, source)
   return { Type: 'bind', Source: path, Target: target, ReadOnly: true }
 }
 
-/** Links followed within the context. Nobody writes to it any more, so the path stays what it is. */
-async function withinContext(
+/** Links followed within the directory. Nobody writes to it any more, so the path stays what it is. */
+async function withinDirectory(
   ctx: MountContext,
   directory: string,
   source: string,

@@ -1,8 +1,8 @@
 /** Runs the stages that a target needs: those that do not wait for each other side by side. */
 import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
-import { type Platform, hostPlatform, parsePlatform } from '@tdocker/oci'
+import type { Platform } from '@tdocker/oci'
 import { settleAll } from '../../base/settle-all.ts'
-import { cancelled, invalidParameter, notFound, system } from '../../base/errors.ts'
+import { cancelled, invalidParameter, system } from '../../base/errors.ts'
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instruction.ts'
 import { parseTrigger } from '../dockerfile/parse-dockerfile.ts'
 import { StageFold } from '../graph/fold.ts'
@@ -10,8 +10,10 @@ import type { GlobalArgs } from '../graph/scope.ts'
 import { type PlannedStage, findStage, planStages } from '../graph/stages.ts'
 import type { BuildImage } from '../needs.ts'
 import type { Build } from './build.ts'
+import { NamedImages } from './named-images.ts'
 import { OrderedOutput } from './output.ts'
-import { type StepPlace, doStep } from './step.ts'
+import type { StepPlace, StepSource } from './place.ts'
+import { doStep } from './step.ts'
 
 /** Answers the image's id. Throws what the client is told. */
 export async function solve(
@@ -29,6 +31,7 @@ class Solver {
   readonly #dockerfile: Dockerfile
   readonly #globals: GlobalArgs
   readonly #planned: readonly PlannedStage[]
+  readonly #images: NamedImages
   readonly #results = new Map<number, Promise<string | undefined>>()
   readonly #output: OrderedOutput
   readonly #failed = new AbortController()
@@ -49,6 +52,7 @@ class Solver {
     this.#planned = planned
     this.#output = new OrderedOutput(planned.length, (message) => build.options.progress(message))
     this.#signal = AbortSignal.any([build.options.signal, this.#failed.signal])
+    this.#images = new NamedImages(build, this.#signal)
     let step = dockerfile.args.length + 1
     for (const { index, stage } of planned) {
       this.#firstStep.set(index, step)
@@ -107,10 +111,8 @@ class Solver {
     const announce = (source: string): void =>
       say(`Step ${step++}/${this.#total} : ${source}\n`)
     announce(stage.source)
-    const platform = this.#platform(planned)
-    const base = await this.#base(planned, platform, (message) =>
-      this.#output.say(position, message),
-    )
+    const platform = this.#images.platformOf(planned)
+    const base = await this.#base(planned, (message) => this.#output.say(position, message))
     const fold = new StageFold({
       config: base?.config.config ?? {},
       globals: this.#globals,
@@ -122,7 +124,7 @@ class Solver {
     const place = (): StepPlace => ({
       parentId,
       platform: base ? platformOf(base) : platform,
-      imageOf: (from) => this.#imageOf(from, planned.index, platform),
+      sourceOf: (from) => this.#source(from, planned.index),
       say,
       // As moby's builder marks what goes to stderr.
       sayError: (text) => say(`\u001B[91m${text}\u001B[0m`),
@@ -150,81 +152,31 @@ class Solver {
     return parentId
   }
 
-  #platform({ platform }: PlannedStage): Platform {
-    const wanted = platform || this.#build.options.platform
-    if (wanted === '') return hostPlatform()
-    try {
-      return parsePlatform(wanted)
-    } catch (error) {
-      throw invalidParameter(
-        `failed to parse platform ${wanted}: ${(error as Error).message}`,
-        error,
-      )
-    }
-  }
-
   /** undefined for scratch. */
   async #base(
     { base, platform }: PlannedStage,
-    parsed: Platform,
     progress: (message: JSONMessage) => void,
   ): Promise<BuildImage | undefined> {
     if (typeof base === 'number') {
       const id = await this.#stage(base)
       return id === undefined ? undefined : this.#build.images.get(id)
     }
-    if (base === 'scratch') return undefined
-    const wanted = platform || this.#build.options.platform
-    return await this.#named(base, wanted === '' ? undefined : wanted, progress, parsed)
+    return await this.#images.base(base, platform, progress)
   }
 
-  async #named(
-    name: string,
-    platform: string | undefined,
-    progress: (message: JSONMessage) => void,
-    _parsed?: Platform,
-  ): Promise<BuildImage> {
-    const { images, options } = this.#build
-    const found = options.pull ? undefined : this.#find(name, platform)
-    const image = found ?? (await this.#pulled(name, platform, progress))
-    if (!this.#build.hold(image.id)) throw notFound(`No such image: ${name}`)
-    return images.get(image.id)
-  }
-
-  #find(name: string, platform: string | undefined): BuildImage | undefined {
-    return this.#build.images.find(name, platform)
-  }
-
-  async #pulled(
-    reference: string,
-    platform: string | undefined,
-    progress: (message: JSONMessage) => void,
-  ): Promise<BuildImage> {
-    const { images, options } = this.#build
-    await images.pull({
-      reference,
-      platform,
-      auths: options.auths,
-      signal: this.#signal,
-      progress: (message) => progress(message as JSONMessage),
-    })
-    const image = images.find(reference, platform)
-    if (!image) throw notFound(`No such image: ${reference}`)
-    return image
-  }
-
-  /** What `--from` names: a stage before this one, or an image. */
-  async #imageOf(from: string, before: number, platform: Platform): Promise<string> {
+  /** What `--from` names: a stage before this one, else a name; empty: the build context. */
+  async #source(from: string, before: number): Promise<StepSource> {
+    if (from === '') return { kind: 'directory', path: this.#build.contextDirectory }
     const index = findStage(this.#dockerfile.stages, from, before)
     if (index !== undefined) {
       const id = await this.#stage(index)
-      if (id === undefined) throw invalidParameter(`invalid from flag value ${from}: the stage is empty`)
-      return id
+      if (id === undefined)
+        throw invalidParameter(`invalid from flag value ${from}: the stage is empty`)
+      return { kind: 'image', id }
     }
     if (/^\d+$/.test(from) && Number(from) < this.#dockerfile.stages.length)
       throw invalidParameter(`invalid from flag value ${from}: refers to current build stage`)
-    const image = await this.#named(from, undefined, () => {}, platform)
-    return image.id
+    return await this.#images.source(from)
   }
 }
 

@@ -1,0 +1,99 @@
+/** COPY and ADD: files found and hashed, then packed into a layer. */
+import { posix } from 'node:path'
+import { invalidParameter } from '../../base/errors.ts'
+import {
+  type CopyRequest,
+  type CopySources,
+  copyError,
+  copyTar,
+  findCopySources,
+} from '../copy/copy.ts'
+import { downloadSources, isGitSource, isUrl } from '../copy/download.ts'
+import type { Tree } from '../copy/tree.ts'
+import type { CopyOperation, Operation } from '../graph/operation.ts'
+import type { Build } from './build.ts'
+import type { StepPlace } from './place.ts'
+import { openImage, openSource, requestOf } from './sources.ts'
+import { type Tar, cached } from './through-cache.ts'
+
+/** Answers the image's id. */
+export async function copyOperation(
+  build: Build,
+  operation: CopyOperation & Operation,
+  at: StepPlace,
+): Promise<string> {
+  const git = operation.instruction === 'ADD' ? operation.sources.find(isGitSource) : undefined
+  if (git !== undefined)
+    throw invalidParameter(`ADD ${git}: sources from git are not supported yet`)
+  const urls = operation.instruction === 'ADD' ? operation.sources.filter(isUrl) : []
+  if (operation.checksum !== '' && urls.length === 0)
+    throw invalidParameter("checksum can't be specified for non-HTTP(S) sources")
+  const local = { ...operation, sources: operation.sources.filter((each) => !urls.includes(each)) }
+  await using downloads = await downloadSources(build, { urls, checksum: operation.checksum, signal: at.signal })
+  using source = await openSource(build, local, at)
+  const request = requestOf(build, local, at, source, downloads)
+  try {
+    const sources = await findCopySources(request)
+    const said = named(operation, sources.digest)
+    return await cached(build, said, at, { content: [sources.digest] }, () =>
+      copyInto(build, request, sources, at),
+    )
+  } catch (error) {
+    throw copyError(operation.instruction, error)
+  }
+}
+
+/** As moby's history names a copy: by what was copied. */
+function named(operation: CopyOperation & Operation, digest: string): CopyOperation & Operation {
+  const { instruction, chown, destination, workingDir } = operation
+  const slash = destination.endsWith('/') && destination !== '/' ? '/' : ''
+  const place = `${posix.resolve('/', workingDir, destination)}${slash}`
+  const flag = chown === '' ? '' : `--chown=${chown} `
+  const comment = `#(nop) ${instruction} ${flag}${digest} in ${place} `
+  return { ...operation, createdBy: [...operation.createdBy, comment] }
+}
+
+async function copyInto(
+  build: Build,
+  request: CopyRequest,
+  sources: CopySources,
+  at: StepPlace,
+): Promise<Tar> {
+  const tree = await openImage(build, at.parentId)
+  return closing(tree, async () => {
+    const owner = await ownerOf(build, request.operation, tree)
+    return copyTar(request, sources, { tree, owner })
+  })
+}
+
+/** The tar with its tree, which is let go at the end. */
+async function* closing(
+  tree: Tree | undefined,
+  open: () => Promise<Tar>,
+): AsyncGenerator<Uint8Array> {
+  using _tree = tree
+  yield* await open()
+}
+
+/** Names are the target's. A user without a group has its own, a number the same one. */
+async function ownerOf(
+  build: Build,
+  { chown, from }: CopyOperation,
+  tree: Tree | undefined,
+): Promise<{ uid: number; gid: number } | undefined> {
+  if (chown === '') return from === '' ? { uid: 0, gid: 0 } : undefined
+  const spec = /^\d+$/.test(chown) ? `${chown}:${chown}` : chown
+  const numbers = /^(\d+):(\d+)$/.exec(spec)
+  if (!tree) {
+    if (numbers) return { uid: Number(numbers[1]), gid: Number(numbers[2]) }
+    throw invalidParameter(`unable to convert uid/gid chown string to host mapping: can't find uid for user ${chown}`)
+  }
+  try {
+    return await build.resolveOwner({ root: tree.root, spec })
+  } catch (error) {
+    throw invalidParameter(
+      `unable to convert uid/gid chown string to host mapping: ${(error as Error).message}`,
+      error,
+    )
+  }
+}

@@ -1,0 +1,37 @@
+/** WORKDIR: a layer with the directories that are missing. */
+import { posix } from 'node:path'
+import { invalidParameter } from '../../base/errors.ts'
+import { TAR_END, ownEntry } from '../copy/rewrite-tar.ts'
+import type { Build } from './build.ts'
+import type { StepPlace } from './place.ts'
+import { openImage } from './sources.ts'
+import type { Tar } from './through-cache.ts'
+
+/** undefined where nothing is missing. */
+export async function makeDirectory(
+  build: Build,
+  path: string,
+  at: StepPlace,
+): Promise<Tar | undefined> {
+  using tree = await openImage(build, at.parentId)
+  const real = tree ? await tree.resolve(path) : path
+  const missing: string[] = []
+  for (let each = real; each !== '/'; each = posix.dirname(each)) {
+    const stat = await tree?.stat(each)
+    if (stat?.type === 'directory') break
+    if (stat) throw invalidParameter(`Cannot mkdir: ${path} is not a directory`)
+    missing.unshift(each)
+  }
+  if (missing.length === 0) return undefined
+  const mtime = String(Math.floor(Date.now() / 1000))
+  const entries = missing.map((each) => {
+    const name = `${Buffer.from(each).toString('latin1').slice(1)}/`
+    return ownEntry({ name, type: '5', mode: 0o755, mtime })
+  })
+  return once([...entries, TAR_END])
+}
+
+async function* once(parts: readonly Buffer[]): AsyncGenerator<Buffer> {
+  yield Buffer.concat(parts)
+}
+

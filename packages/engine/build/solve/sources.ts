@@ -1,0 +1,37 @@
+/** The trees that a step reads. */
+import type { CopyRequest } from '../copy/copy.ts'
+import { Tree } from '../copy/tree.ts'
+import type { CopyOperation } from '../graph/operation.ts'
+import type { Build } from './build.ts'
+import type { StepPlace } from './place.ts'
+
+/** undefined for scratch. The caller disposes of it. */
+export async function openImage(build: Build, id: string | undefined): Promise<Tree | undefined> {
+  if (id === undefined) return undefined
+  return Tree.ofLayers(build.native, build.images.get(id).lowers)
+}
+
+/** The tree of the sources. The caller disposes of it. */
+export async function openSource(
+  build: Build,
+  operation: CopyOperation,
+  at: StepPlace,
+): Promise<Tree | undefined> {
+  if (operation.sources.length === 0) return undefined
+  const source = await at.sourceOf(operation.from)
+  if (source.kind === 'directory') return Tree.ofDirectory(build.native, source.path)
+  return openImage(build, source.id)
+}
+
+export function requestOf(
+  build: Build,
+  operation: CopyOperation,
+  at: StepPlace,
+  source: Tree | undefined,
+  downloads?: CopyRequest['downloads'],
+): CopyRequest {
+  const { signal } = at
+  const formats = (format: 'xz' | 'bzip2') => build.native.decompressor(format)
+  return { operation, source, downloads, formats, signal }
+}
+
