@@ -9,6 +9,7 @@ import { basename } from 'node:path'
 import type { ApiClient } from '../lib/api-client.ts'
 import { type ArchiveSamples, archiveRound } from './archive.ts'
 import { API, create, post, remove } from './containers.ts'
+import { buildCases } from './build.ts'
 import { imageCases } from './images.ts'
 import { dnsCase } from './dns.ts'
 import { logCases, tailCase } from './logs.ts'
@@ -153,6 +154,7 @@ export const cases: Readonly<Record<string, Case>> = {
   dns: dnsCase,
   network: networkCase,
 
+  ...buildCases,
   ...imageCases,
   ...pushCases,
 
