@@ -71,6 +71,7 @@ function defineFlags(flags: FlagSet) {
     ),
     network: flags.string('network', '', 'default', 'Network of the steps'),
     noCache: flags.bool('no-cache', '', false, 'Run every step'),
+    noCacheFilter: stringsFlag(flags, 'no-cache-filter', 'Stages whose every step is run'),
     platform: flags.string(
       'platform',
       '',
@@ -120,6 +121,8 @@ function queryOf(o: Options, cli: Cli): Record<string, string | number | boolean
     buildargs: JSON.stringify(buildArgs(o.buildArg.value, cli)),
     labels: JSON.stringify(toMap(o.label.value)),
     cachefrom: o.cacheFrom.value.length > 0 ? JSON.stringify(o.cacheFrom.value) : undefined,
+    nocachefilter:
+      o.noCacheFilter.value.length > 0 ? JSON.stringify(o.noCacheFilter.value) : undefined,
     ulimits: o.ulimit.value.length > 0 ? JSON.stringify(o.ulimit.value) : undefined,
     version: '1',
   }

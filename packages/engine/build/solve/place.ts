@@ -15,5 +15,7 @@ export interface StepPlace {
   /** Said as this stage's. */
   say(text: string): void
   sayError(text: string): void
+  /** Whatever the cache has, the step runs. */
+  noCache: boolean
   signal: AbortSignal
 }

@@ -3,6 +3,7 @@ import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
 import type { Platform } from '@tdocker/oci'
 import { settleAll } from '../../base/settle-all.ts'
 import { cancelled, invalidParameter, system } from '../../base/errors.ts'
+import type { BuildOptions } from '../build-backend.ts'
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instruction.ts'
 import { parseTrigger } from '../dockerfile/parse-dockerfile.ts'
 import { StageFold } from '../graph/fold.ts'
@@ -128,6 +129,7 @@ class Solver {
       say,
       // As moby's builder marks what goes to stderr.
       sayError: (text) => say(`\u001B[91m${text}\u001B[0m`),
+      noCache: runsAnew(this.#build.options, stage),
       signal: this.#signal,
     })
     const doOne = async (instruction: Instruction): Promise<void> => {
@@ -183,6 +185,11 @@ class Solver {
 function platformOf({ config }: BuildImage): Platform {
   const { os, architecture, variant } = config
   return { os: os || 'linux', architecture, ...(variant && { variant }) }
+}
+
+/** By name, without regard to case, as BuildKit. */
+function runsAnew({ noCache, noCacheFilter }: BuildOptions, { name }: Stage): boolean {
+  return noCache || noCacheFilter.some((each) => each.toLowerCase() === name.toLowerCase())
 }
 
 function triggersText(triggers: readonly string[]): string {

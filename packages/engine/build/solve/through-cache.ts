@@ -36,7 +36,7 @@ export async function throughCache(
     content,
   })
   const find = async (): Promise<string | undefined> => {
-    if (build.options.noCache) return undefined
+    if (at.noCache) return undefined
     const found = cache.find(key)
     if (found === undefined || !build.hold(found)) return undefined
     at.say(' ---> Using cache\n')
@@ -70,7 +70,7 @@ export async function throughCache(
   const found = await find()
   if (found !== undefined) return found
   const work = (): Promise<string> => build.steps.run(at.signal, () => make(commit))
-  if (build.options.noCache) return work()
+  if (at.noCache) return work()
   return cache.once(key, at.signal, { find, make: work })
 }
 
