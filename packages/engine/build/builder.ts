@@ -28,6 +28,7 @@ import { removeLeftContainers } from './exec/run-step.ts'
 import { GlobalArgs, platformArgs } from './graph/scope.ts'
 import type { BuildImages, ResolveOwner, StepContainers } from './needs.ts'
 import type { Build } from './solve/build.ts'
+import { BuildTrace, type TracedStep } from './solve/build-trace.ts'
 import { solve } from './solve/solve.ts'
 
 export interface BuilderDeps {
@@ -89,10 +90,11 @@ export class Builder implements BuildBackend {
     await using workspace = await this.#deps.images.workspace()
     using hold = this.#holds.begin(randomId())
     const directories = await makeDirectories(workspace.directory)
-    const text = await this.#context(o, directories.contextDirectory)
-    const dockerfile = parse(text)
+    const trace = new BuildTrace()
+    if (o.trace) trace.listen(o.trace)
+    const dockerfile = await this.#dockerfile(o, directories.contextDirectory, trace)
     const globals = globalsOf(o, dockerfile)
-    const build = this.#buildOf(o, directories, hold)
+    const build = this.#buildOf(o, directories, hold, trace)
     const id = await solve(build, dockerfile, globals)
     const unused = globals.unused()
     if (unused.length > 0)
@@ -100,10 +102,15 @@ export class Builder implements BuildBackend {
         stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n`,
       })
     o.progress({ stream: `Successfully built ${id.replace(/^sha256:/, '').slice(0, 12)}\n` })
-    for (const tag of tags) {
-      await this.#deps.images.tag(id, tag)
-      o.progress({ stream: `Successfully tagged ${tag.name}\n` })
-    }
+    const exported = trace.step('export', 'exporting to image')
+    await exported.run(async () => {
+      exported.status(`writing image ${id}`).done()
+      for (const tag of tags) {
+        await this.#deps.images.tag(id, tag)
+        exported.status(`naming to ${tag.name}`).done()
+        o.progress({ stream: `Successfully tagged ${tag.name}\n` })
+      }
+    })
     return id
   }
 
@@ -111,11 +118,13 @@ export class Builder implements BuildBackend {
     options: BuildOptions,
     directories: { contextDirectory: string; scratchDirectory: string },
     hold: { add(imageId: string): void },
+    trace: BuildTrace,
   ): Build {
     const { native, store, images, containers, transport, resolveOwner, directory } = this.#deps
     const cache = this.#cache
     return {
       options,
+      trace,
       images,
       cache,
       native,
@@ -135,17 +144,45 @@ export class Builder implements BuildBackend {
     }
   }
 
-  /** Fills the directory; answers the Dockerfile. */
-  async #context(o: BuildOptions, directory: string): Promise<Buffer> {
-    const { native } = this.#deps
+  async #dockerfile(o: BuildOptions, directory: string, trace: BuildTrace): Promise<Dockerfile> {
+    const context = trace.step('context', '[internal] load build context')
+    const alone = await context.run(() => this.#context(o, directory, context))
+    const name = o.dockerfile || 'Dockerfile'
+    const definition = trace.step('dockerfile', `[internal] load build definition from ${name}`)
+    return await definition.run(async () => {
+      const text = alone ?? (await this.#text(o, directory))
+      trace.source = { name, text: text.toString() }
+      try {
+        return parse(text)
+      } catch (error) {
+        const { cause } = error as Error
+        if (cause instanceof DockerfileError) trace.failedAt(cause.lines)
+        throw error
+      }
+    })
+  }
+
+  /** Fills the directory; answers the Dockerfile where it came alone. */
+  async #context(
+    o: BuildOptions,
+    directory: string,
+    traced: TracedStep,
+  ): Promise<Buffer | undefined> {
     const body = await this.#source(o)
     if (Buffer.isBuffer(body)) return body
+    const status = traced.status('transferring context:')
+    const taken = (size: number): void => status.update(size)
     try {
-      await takeContext(native, { body, directory, signal: o.signal })
+      await takeContext(this.#deps.native, { body, directory, signal: o.signal, taken })
+      status.done()
+      return undefined
     } finally {
       body.destroy()
     }
-    using tree = Tree.ofDirectory(native, directory)
+  }
+
+  async #text(o: BuildOptions, directory: string): Promise<Buffer> {
+    using tree = Tree.ofDirectory(this.#deps.native, directory)
     return await readDockerfile(tree, o.dockerfile)
   }
 

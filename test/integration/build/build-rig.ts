@@ -49,7 +49,7 @@ export function builtOf(status: number, answered: string): Built {
     .join('')
     // oxlint-disable-next-line no-control-regex
     .replace(/\u001B\[\d+m/g, '')
-  const last = messages.findLast((message) => message.aux !== undefined)
+  const last = messages.findLast(({ id, aux }) => id === undefined && aux !== undefined)
   return {
     status,
     messages,

@@ -1,10 +1,11 @@
 import { parseFilters } from '@tdocker/api/filters.ts'
 import { InvalidRequest } from '@tdocker/api/invalid.ts'
 import { flag, integer, text } from '@tdocker/api/query.ts'
-import type { BuildBackend, ProgressMessage } from '../backend.ts'
+import type { BuildBackend, BuildOptions, ProgressMessage } from '../backend.ts'
 import type { Exchange } from '../exchange.ts'
 import { ProgressStream } from '../progress.ts'
 import type { Routes } from '../router.ts'
+import { traceMessage } from '../build-trace.ts'
 import { buildOptions } from './build-options.ts'
 
 export function buildRoutes(builds: BuildBackend): Routes {
@@ -26,7 +27,17 @@ const MAX_QUIET = 1024 * 1024
 async function build(x: Exchange, builds: BuildBackend): Promise<void> {
   const options = buildOptions(x)
   const wantsAux = x.since('buildAux')
+  const traced = flag(x.query, 'trace')
   await new ProgressStream(x).run(async (progress) => {
+    if (traced) {
+      // A display has no use for the classic text.
+      const send = (message: ProgressMessage): void => {
+        if (message.aux !== undefined) progress(message)
+      }
+      const trace: BuildOptions['trace'] = (status) => progress(traceMessage(status))
+      await builds.build({ ...options, progress: send, trace })
+      return
+    }
     if (!options.quiet) {
       const send = (message: ProgressMessage): void => {
         if (message.aux === undefined || wantsAux) progress(message)

@@ -18,7 +18,13 @@ const BATCH = 1024 * 1024
  */
 export async function takeContext(
   native: IntakeNative,
-  o: { body: Readable; directory: string; signal: AbortSignal },
+  o: {
+    body: Readable
+    directory: string
+    signal: AbortSignal
+    /** Bytes so far, unpacked. */
+    taken?: (size: number) => void
+  },
 ): Promise<void> {
   const root = native.openRoot(o.directory)
   const unpacker = native.tarUnpacker({ fd: root, uid: 0, gid: 0 })
@@ -36,6 +42,7 @@ export async function takeContext(
   const inflater = new Inflater(
     async (chunk) => {
       size += chunk.length
+      o.taken?.(size)
       if (size > limit) throw system('build context is larger than the room on the disk')
       batch.push(Buffer.from(chunk))
       batched += chunk.length

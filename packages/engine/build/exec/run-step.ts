@@ -33,12 +33,14 @@ export interface RunRequest {
 export class CommandFailed extends EngineError {
   /** What the client is told beside the sentence. */
   readonly exitCode: number
+  readonly command: readonly string[]
   constructor(command: readonly string[], exitCode: number) {
     super(
       'system',
       `The command '${command.join(' ')}' returned a non-zero code: ${exitCode}`,
     )
     this.exitCode = exitCode
+    this.command = command
   }
 }
 

@@ -71,6 +71,17 @@ export class StageFold {
     }
   }
 
+  /** For displays: variables expanded, those of proxies left out; as it was where that fails. */
+  shown(text: string): string {
+    const environment = new Map([...this.#args, ...environmentOf(this.config.Env)])
+    try {
+      return expandWord(text, environment, { ...this.#expansion, rawQuotes: true, keepUnset: true })
+        .text
+    } catch {
+      return text
+    }
+  }
+
   /** What `$x` means at the moment: ENV wins over ARG. */
   #environment(): Map<string, string> {
     return new Map([

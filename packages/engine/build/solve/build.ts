@@ -7,9 +7,11 @@ import type { StepCache } from '../cache/step-cache.ts'
 import type { MountContext } from '../exec/run-mounts.ts'
 import type { RunContext } from '../exec/run-step.ts'
 import type { BuildImages, ResolveOwner } from '../needs.ts'
+import type { BuildTrace } from './build-trace.ts'
 
 export interface Build {
   options: BuildOptions
+  trace: BuildTrace
   images: BuildImages
   cache: StepCache
   native: Native

@@ -1,5 +1,6 @@
 /** Where in a build a step stands. */
 import type { Platform } from '@tdocker/oci'
+import type { TracedStep } from './build-trace.ts'
 
 /** What `--from` names: an image (of a stage, of a name), or a directory that a client or git filled. */
 export type StepSource =
@@ -17,5 +18,7 @@ export interface StepPlace {
   sayError(text: string): void
   /** Whatever the cache has, the step runs. */
   noCache: boolean
+  /** What displays show of it. */
+  traced: TracedStep
   signal: AbortSignal
 }

@@ -86,7 +86,11 @@ async function runIn(
       options: build.options,
       mounts,
       signal: at.signal,
-      heard: (text, isError) => (isError ? at.sayError(text) : at.say(text)),
+      heard: (text, isError) => {
+        at.traced.log(text, isError)
+        if (isError) at.sayError(text)
+        else at.say(text)
+      },
       created: (container, warnings) => {
         for (const warning of warnings) at.say(` ---> [Warning] ${warning}\n`)
         at.say(` ---> Running in ${container.slice(0, 12)}\n`)

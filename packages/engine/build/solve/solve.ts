@@ -4,7 +4,7 @@ import type { Platform } from '@tdocker/oci'
 import { settleAll } from '../../base/settle-all.ts'
 import { cancelled, invalidParameter, system } from '../../base/errors.ts'
 import type { BuildOptions } from '../build-backend.ts'
-import type { Dockerfile, Instruction, Stage } from '../dockerfile/instruction.ts'
+import type { Dockerfile, Instruction, Lines, Stage } from '../dockerfile/instruction.ts'
 import { parseTrigger } from '../dockerfile/parse-dockerfile.ts'
 import { StageFold } from '../graph/fold.ts'
 import type { GlobalArgs } from '../graph/scope.ts'
@@ -12,8 +12,10 @@ import { type PlannedStage, findStage, planStages } from '../graph/stages.ts'
 import type { BuildImage } from '../needs.ts'
 import type { Build } from './build.ts'
 import { NamedImages } from './named-images.ts'
+import { type TracedStep, silentStep } from './build-trace.ts'
 import { OrderedOutput } from './output.ts'
 import type { StepPlace, StepSource } from './place.ts'
+import { StageTrace, sourceOf } from './stage-trace.ts'
 import { doStep } from './step.ts'
 
 /** Answers the image's id. Throws what the client is told. */
@@ -40,6 +42,7 @@ class Solver {
   readonly #total: number
   /** Number of each stage's first step, from 1. */
   readonly #firstStep = new Map<number, number>()
+  readonly #traces = new Map<number, StageTrace>()
 
   constructor(
     build: Build,
@@ -55,9 +58,13 @@ class Solver {
     this.#signal = AbortSignal.any([build.options.signal, this.#failed.signal])
     this.#images = new NamedImages(build, this.#signal)
     let step = dockerfile.args.length + 1
-    for (const { index, stage } of planned) {
+    const single = dockerfile.stages.length === 1
+    for (const each of planned) {
+      const { index, stage, base } = each
       this.#firstStep.set(index, step)
       step += stage.instructions.length + 1
+      const input = typeof base === 'number' ? this.#traces.get(base)?.last : undefined
+      this.#traces.set(index, new StageTrace(build.trace, each, { single, input }))
     }
     this.#total = step - 1 + Object.keys(build.options.labels).length
   }
@@ -113,17 +120,22 @@ class Solver {
       say(`Step ${step++}/${this.#total} : ${source}\n`)
     announce(stage.source)
     const platform = this.#images.platformOf(planned)
-    const base = await this.#base(planned, (message) => this.#output.say(position, message))
+    const traces = this.#traces.get(planned.index)!
+    const base = await this.#tracedBase(planned, position)
     const fold = new StageFold({
       config: base?.config.config ?? {},
       globals: this.#globals,
       escape: this.#dockerfile.escape,
     })
-    const triggers = base?.config.config?.OnBuild ?? []
+    const triggers = (base?.config.config?.OnBuild ?? []).map((text) =>
+      parseTrigger(text, stage.lines),
+    )
+    traces.addTriggers(triggers)
     delete fold.config.OnBuild
     let parentId = base?.id
-    const place = (): StepPlace => ({
+    const place = (traced: TracedStep): StepPlace => ({
       parentId,
+      traced,
       platform: base ? platformOf(base) : platform,
       sourceOf: (from) => this.#source(from, planned.index),
       say,
@@ -134,10 +146,13 @@ class Solver {
     })
     const doOne = async (instruction: Instruction): Promise<void> => {
       this.#signal.throwIfAborted()
-      parentId = await doStep(this.#build, fold.fold(instruction), place())
+      const traced = traces.begin(instruction, fold.shown(sourceOf(instruction)))
+      const work = (): Promise<string> =>
+        doStep(this.#build, fold.fold(instruction), place(traced))
+      parentId = await this.#telling(instruction.lines, () => traced.run(work, this.#signal))
     }
     say(triggersText(triggers))
-    for (const trigger of triggers) await doOne(parseTrigger(trigger, stage.lines))
+    for (const trigger of triggers) await doOne(trigger)
     say(` ---> ${shortId(parentId)}\n`)
     for (const instruction of stage.instructions) {
       announce(instruction.source)
@@ -147,11 +162,41 @@ class Solver {
     if (position === this.#planned.length - 1)
       for (const [key, value] of labelsOf(this.#build)) {
         announce(`LABEL ${key}=${value}`)
-        parentId = await doStep(this.#build, fold.label(key, value), place())
+        parentId = await doStep(this.#build, fold.label(key, value), place(silentStep()))
         say(` ---> ${shortId(parentId)}\n`)
       }
     if (parentId !== undefined) this.#output.say(position, { aux: { ID: parentId } } as JSONMessage)
     return parentId
+  }
+
+  async #tracedBase(planned: PlannedStage, position: number): Promise<BuildImage | undefined> {
+    const { base } = this.#traces.get(planned.index)!
+    const pulled = base.pulled()
+    let isPulled = false
+    const find = (): Promise<BuildImage | undefined> =>
+      this.#base(planned, (message) => {
+        isPulled = true
+        pulled(message)
+        this.#output.say(position, message)
+      })
+    // One that builds on another stage waits for that one, which fails for itself.
+    if (typeof planned.base === 'number') return await find()
+    const work = async (): Promise<BuildImage | undefined> => {
+      const found = await find()
+      if (!isPulled) base.cached()
+      return found
+    }
+    return await this.#telling(planned.stage.lines, () => base.run(work, this.#signal))
+  }
+
+  /** Tells where it failed. */
+  async #telling<T>(lines: Lines, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!this.#signal.aborted) this.#build.trace.failedAt(lines)
+      throw error
+    }
   }
 
   /** undefined for scratch. */
@@ -192,7 +237,7 @@ function runsAnew({ noCache, noCacheFilter }: BuildOptions, { name }: Stage): bo
   return noCache || noCacheFilter.some((each) => each.toLowerCase() === name.toLowerCase())
 }
 
-function triggersText(triggers: readonly string[]): string {
+function triggersText(triggers: readonly unknown[]): string {
   if (triggers.length === 0) return ''
   return `# Executing ${triggers.length} build trigger${triggers.length > 1 ? 's' : ''}\n`
 }

@@ -40,6 +40,7 @@ export async function throughCache(
     const found = cache.find(key)
     if (found === undefined || !build.hold(found)) return undefined
     at.say(' ---> Using cache\n')
+    at.traced.cached()
     build.used(key)
     return found
   }

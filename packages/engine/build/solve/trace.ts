@@ -55,6 +55,8 @@ export interface SolveStatus {
   statuses?: readonly VertexStatus[]
   logs?: readonly VertexLog[]
   warnings?: readonly VertexWarning[]
+  /** The place in the Dockerfile that the build failed at, with the lines around it: ours. */
+  excerpt?: string
 }
 
 export type TraceListener = (status: SolveStatus) => void
