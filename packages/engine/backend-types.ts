@@ -100,7 +100,22 @@ export interface CreateOptions {
   hostCgroupnsOnV1?: boolean
   /** A step of a build: the image's volumes are not mounted, the upper directory need not outlive a crash. */
   buildStep?: boolean
+  /** Of a step of a build. */
+  stepMounts?: readonly StepMount[]
 }
+
+/** What a step mounts that no other container can. */
+export type StepMount =
+  /** A tree that may be written to; `directory` has `upper` and `work`. */
+  | {
+      kind: 'overlay'
+      target: string
+      lowers: readonly string[]
+      subpath: string
+      directory: string
+    }
+  /** Empty, and programs may be run in it. `size` in bytes, 0 for no limit. */
+  | { kind: 'tmpfs'; target: string; readOnly: boolean; size: number }
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed'
 

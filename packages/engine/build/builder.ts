@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Native } from '@tdocker/kernel/native.ts'
 import { hostPlatform, parsePlatform } from '@tdocker/oci'
-import { KeyedLock } from '../base/keyed-lock.ts'
 import { EngineError, invalidParameter } from '../base/errors.ts'
 import { randomId } from '../base/random-id.ts'
 import { Semaphore } from '../content/semaphore.ts'
@@ -24,6 +23,7 @@ import { Tree } from './copy/tree.ts'
 import { DockerfileError, type Dockerfile } from './dockerfile/instruction.ts'
 import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
 import { expandWord } from './dockerfile/words.ts'
+import { MountPool } from './exec/mount-pool.ts'
 import { removeLeftContainers } from './exec/run-step.ts'
 import { GlobalArgs, platformArgs } from './graph/scope.ts'
 import type { BuildImages, ResolveOwner, StepContainers } from './needs.ts'
@@ -52,7 +52,7 @@ export class Builder implements BuildBackend {
   readonly #cache: StepCache
   readonly #holds = new BuildHolds()
   readonly #steps = new Semaphore(Math.max(2, availableParallelism()))
-  readonly #locks = new KeyedLock()
+  readonly #pool = new MountPool()
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps
@@ -82,7 +82,7 @@ export class Builder implements BuildBackend {
 
   #cacheContext(): CacheContext {
     const { store, native, directory, removeImages } = this.#deps
-    return { store, native, cache: this.#cache, directory, removeImages, locks: this.#locks }
+    return { store, native, cache: this.#cache, directory, removeImages, locks: this.#pool }
   }
 
   async build(o: BuildOptions): Promise<string> {
@@ -130,7 +130,7 @@ export class Builder implements BuildBackend {
       native,
       transport,
       run: { containers, native, store },
-      mounts: { native, store, directory, locks: this.#locks },
+      mounts: { native, store, directory, pool: this.#pool },
       resolveOwner,
       steps: this.#steps,
       ...directories,

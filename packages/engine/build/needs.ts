@@ -1,7 +1,10 @@
 /** What builds need of the other rooms, declared by the consumer. */
 import type { AuthConfig, ContainerCreateRequest } from '@tdocker/api'
 import type { ImageConfig, Platform } from '@tdocker/oci'
+import type { StepMount } from '../backend-types.ts'
 import type { Statement } from '../store/store.ts'
+
+export type { StepMount }
 
 /** image/ */
 export interface BuildImages {
@@ -66,6 +69,7 @@ export interface StepContainers {
     name: string
     body: ContainerCreateRequest
     buildStep: true
+    stepMounts: readonly StepMount[]
   }): Promise<{ Id: string; Warnings: string[] }>
   start(id: string, o: object): Promise<void>
   attach(

@@ -14,7 +14,7 @@ export interface CacheContext {
   cache: StepCache
   /** Of cache mounts. */
   directory: string
-  locks: KeyedLock
+  locks: Pick<KeyedLock, 'isHeld' | 'run'>
   /** Removes images that nothing names or builds on; bytes freed. */
   removeImages(ids: readonly string[]): Promise<number>
 }

@@ -6,7 +6,7 @@ import { EngineError } from '../../base/errors.ts'
 import { type Store, sql } from '../../store/store.ts'
 import type { BuildOptions } from '../build-backend.ts'
 import type { Operation } from '../graph/operation.ts'
-import type { StepContainers } from '../needs.ts'
+import type { StepContainers, StepMount } from '../needs.ts'
 import { type Heard, hearOutput } from './output-frames.ts'
 
 export type RunOperation = Extract<Operation, { kind: 'run' }>
@@ -22,6 +22,9 @@ export interface RunRequest {
   operation: RunOperation
   options: Pick<BuildOptions, 'networkMode' | 'extraHosts' | 'resources' | 'remove'>
   mounts: readonly Mount[]
+  stepMounts: readonly StepMount[]
+  /** Paths that are made for mounts, and no change of the image. */
+  stubs: readonly string[]
   signal: AbortSignal
   heard: Heard
   /** The container is there, not yet started. */
@@ -55,11 +58,16 @@ export async function runStep<T>(
   await ctx.store.write([sql`INSERT INTO build_container (name) VALUES (${name})`])
   let id: string | undefined
   try {
-    const made = await ctx.containers.create({ name, body: bodyOf(o), buildStep: true })
+    const made = await ctx.containers.create({
+      name,
+      body: bodyOf(o),
+      buildStep: true,
+      stepMounts: o.stepMounts,
+    })
     id = made.Id
     o.created(id, made.Warnings)
     await run(ctx, o, id)
-    await using upper = await ctx.containers.upper(id, stubsOf(o.mounts))
+    await using upper = await ctx.containers.upper(id, o.stubs)
     return await commit(upper.tar, id)
   } finally {
     if (id !== undefined && (o.options.remove || o.signal.aborted)) {
@@ -152,14 +160,4 @@ function hostConfigOf(o: RunRequest, options: RunRequest['options']): HostConfig
     ...(resources.Ulimits.length > 0 && { Ulimits: [...resources.Ulimits] }),
     ...(o.mounts.length > 0 && { Mounts: [...o.mounts] }),
   }
-}
-
-/** Mount points, and the directories above them that may have been made for them. */
-function stubsOf(mounts: readonly Mount[]): string[] {
-  const stubs = new Set<string>()
-  for (const { Target = '' } of mounts) {
-    const parts = Target.split('/').filter(Boolean)
-    for (let at = 1; at <= parts.length; at++) stubs.add(`/${parts.slice(0, at).join('/')}`)
-  }
-  return [...stubs]
 }

@@ -249,6 +249,9 @@ export class StageFold {
   #run(instruction: Of<'run'>): Operation {
     if (instruction.security === 'insecure')
       throw invalidParameter('security.insecure is not allowed')
+    const device = instruction.devices.find(({ required }) => required)
+    if (device)
+      throw invalidParameter(`required device ${JSON.stringify(device.name)} is not registered`)
     const { words, script } = heredocScript(instruction.command)
     const command = this.#commandOf({ ...instruction.command, words })
     const own = environmentOf(this.config.Env)

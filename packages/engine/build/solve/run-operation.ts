@@ -1,50 +1,69 @@
 /** RUN: a command in a container of the image so far. */
-import type { Mount } from '@tdocker/api'
+import { posix } from 'node:path'
 import { invalidParameter } from '../../base/errors.ts'
 import { findCopySources } from '../copy/copy.ts'
-import { prepareMounts } from '../exec/run-mounts.ts'
+import { type MountSources, type PreparedMounts, prepareMounts } from '../exec/run-mounts.ts'
 import { type RunOperation, runStep } from '../exec/run-step.ts'
 import type { CopyOperation, Operation } from '../graph/operation.ts'
 import type { Build } from './build.ts'
 import type { StepPlace } from './place.ts'
-import { openSource, requestOf } from './sources.ts'
+import { openImage, openSource, requestOf } from './sources.ts'
 import { type Commit, throughCache } from './through-cache.ts'
 
 /** Answers the image's id. */
-export async function runOperation(build: Build, operation: RunOperation, at: StepPlace): Promise<string> {
-  const { parentId } = at
-  if (parentId === undefined)
-    throw invalidParameter('RUN needs a base image: there is nothing to run in scratch')
-  const sources = {
-    scratchDirectory: build.scratchDirectory,
-    sourceOf: at.sourceOf,
-    workingDir: operation.config.WorkingDir || '/',
-  }
-  const content = await mountContent(build, operation, at)
-  return throughCache(build, operation, at, { content }, async (commit) => {
-    const { mounts, locked } = await prepareMounts(build.mounts, operation, sources)
-    const run = (): Promise<string> => runIn(build, operation, at, { parentId, mounts }, commit)
-    return locked.toSorted().reduceRight<() => Promise<string>>(
-      (inner, key) => () => build.mounts.locks.run(key, inner),
-      run,
-    )()
-  })
-}
-
-/** What binds show, so that a change of it runs the step again. */
-async function mountContent(
+export async function runOperation(
   build: Build,
   operation: RunOperation,
   at: StepPlace,
-): Promise<string[]> {
-  const content: string[] = []
-  for (const mount of operation.mounts) {
-    if (mount.type !== 'bind') continue
-    const copy = copyOf(operation, mount.from, mount.source)
-    using source = await openSource(build, copy, at)
-    content.push((await findCopySources(requestOf(build, copy, at, source))).digest)
+): Promise<string> {
+  const { parentId } = at
+  if (parentId === undefined)
+    throw invalidParameter('RUN needs a base image: there is nothing to run in scratch')
+  const digestOf = digestsOf(build, operation, at)
+  const content = await mountContent(operation, digestOf)
+  const sources: MountSources = {
+    scratchDirectory: build.scratchDirectory,
+    sourceOf: at.sourceOf,
+    lowersOf: (imageId) => build.images.get(imageId).lowers,
+    digestOf,
+    cacheNamespace: build.options.buildArgs['BUILDKIT_CACHE_MOUNT_NS'] ?? '',
+    workingDir: operation.config.WorkingDir || '/',
+    signal: at.signal,
   }
+  return throughCache(build, operation, at, { content }, async (commit) => {
+    using prepared = await prepareMounts(build.mounts, operation, sources)
+    return await runIn(build, operation, at, { parentId, prepared }, commit)
+  })
+}
+
+type DigestOf = (from: string, source: string) => Promise<string>
+
+/** What mounts show, so that a change of it runs the step again. */
+async function mountContent(operation: RunOperation, digestOf: DigestOf): Promise<string[]> {
+  const content: string[] = []
+  for (const mount of operation.mounts)
+    if (mount.type === 'bind' || (mount.type === 'cache' && mount.from !== ''))
+      content.push(await digestOf(mount.from, mount.source))
   return content
+}
+
+/** Each is looked at once. */
+function digestsOf(build: Build, operation: RunOperation, at: StepPlace): DigestOf {
+  const known = new Map<string, Promise<string>>()
+  const find = async (from: string, source: string): Promise<string> => {
+    const copy = copyOf(operation, from, source)
+    using tree = await openSource(build, copy, at)
+    const path = posix.resolve('/', source)
+    if (!(await tree?.stat(path)))
+      throw invalidParameter(`failed to compute cache key: ${JSON.stringify(path)}: not found`)
+    return (await findCopySources(requestOf(build, copy, at, tree))).digest
+  }
+  return (from, source) => {
+    const key = JSON.stringify([from, source])
+    const found = known.get(key) ?? find(from, source)
+    known.set(key, found)
+    return found
+  }
 }
 
 /** A bind's source as one of COPY, for its digest alone. */
@@ -74,10 +93,12 @@ async function runIn(
   build: Build,
   operation: RunOperation,
   at: StepPlace,
-  { parentId, mounts }: { parentId: string; mounts: readonly Mount[] },
+  { parentId, prepared }: { parentId: string; prepared: PreparedMounts },
   commit: Commit,
 ): Promise<string> {
   let removed = ''
+  const { mounts, stepMounts } = prepared
+  const targets = [...mounts.map(({ Target = '' }) => Target), ...stepMounts.map((o) => o.target)]
   const id = await runStep(
     build.run,
     {
@@ -85,6 +106,8 @@ async function runIn(
       operation,
       options: build.options,
       mounts,
+      stepMounts,
+      stubs: await stubsOf(build, parentId, targets),
       signal: at.signal,
       heard: (text, isError) => {
         at.traced.log(text, isError)
@@ -103,3 +126,18 @@ async function runIn(
   return id
 }
 
+/** Mount points, links followed, and the directories above them that may have been made for them. */
+async function stubsOf(
+  build: Build,
+  imageId: string,
+  targets: readonly string[],
+): Promise<string[]> {
+  if (targets.length === 0) return []
+  const stubs = new Set<string>()
+  using tree = await openImage(build, imageId)
+  for (const target of targets) {
+    const path = (await tree?.resolve(target)) ?? target
+    for (let at = path; at !== '/'; at = posix.dirname(at)) stubs.add(at)
+  }
+  return [...stubs]
+}

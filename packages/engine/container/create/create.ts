@@ -33,6 +33,7 @@ import {
 } from './defaults.ts'
 import { mergeLogConfig } from '../../log/driver/options.ts'
 import { mergeConfig } from './merge-config.ts'
+import { stepMountRecord } from './step-mount.ts'
 import { resolveMountedImages } from './mounted-images.ts'
 import { acquireVolumes, planMounts, populateVolumes } from './resolve-mounts.ts'
 import { platformWarning } from './platform-warning.ts'
@@ -119,6 +120,7 @@ export async function planContainer(
   const container = newContainer(ctx, { ...wish, config, id, name, image })
   if (o.buildStep) container.detail.buildStep = true
   container.detail.mounts = planMounts(ctx, config, wish.host, o.readOnlyNonRecursive === true)
+  container.detail.mounts.push(...(o.stepMounts ?? []).map(stepMountRecord))
   await resolveMountedImages(ctx, container.detail.mounts, holdMount)
   await planNetwork(ctx, container)
   refuseStorageOptions(wish.host)

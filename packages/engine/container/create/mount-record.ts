@@ -30,6 +30,10 @@ export interface MountRecord {
   /** The propagation is ours, for a source around the data root: it gives way where it cannot be. */
   yieldingPropagation?: true
   tmpfs?: NonNullable<Mount['TmpfsOptions']>
+  /** Of a tmpfs: what the image has there is hidden. */
+  hides?: true
+  /** In place of an image: directories, topmost first, and where writes to them go. */
+  overlay?: { lowers: readonly string[]; directory: string }
 }
 
 /** Where it is mounted. */

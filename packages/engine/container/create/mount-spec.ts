@@ -148,7 +148,8 @@ export function mountFromSpec(mount: Mount): MountRecord {
   return record
 }
 
-function blankRecord(destination: string): MountRecord {
+/** Nothing yet, at a path. */
+export function blankRecord(destination: string): MountRecord {
   return {
     type: 'tmpfs',
     name: '',

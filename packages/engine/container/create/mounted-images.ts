@@ -11,7 +11,7 @@ export async function resolveMountedImages(
   hold?: (imageId: string) => void,
 ): Promise<void> {
   for (const record of records) {
-    if (record.type !== 'image') continue
+    if (record.type !== 'image' || record.overlay) continue
     // One that was taken over from another container is there by its id.
     const name = record.source || record.name
     record.source = (await ctx.images.resolve(name, undefined, hold)).id

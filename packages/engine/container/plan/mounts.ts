@@ -181,14 +181,14 @@ function userMounts(input: ContainerPlanInput, fds: FdTable): PlanMount[] {
     .filter(([target]) => !named.has(clean(target)))
     .map(([target, options]) => tmpfsMount(clean(target), options))
   const mounts = input.mounts.map((mount) =>
-    mount.type === 'tmpfs' ? tmpfsMount(mount.target, tmpfsText(mount)) : bind(mount, fds),
+    mount.type === 'tmpfs' ? tmpfsMount(mount.target, tmpfsText(mount), !mount.hides) : bind(mount, fds),
   )
   return [...network, ...tmpfs, ...mounts].toSorted((a, b) => depth(a.target) - depth(b.target))
 }
 
-function tmpfsMount(target: string, options: string): PlanMount {
+function tmpfsMount(target: string, options: string, tmpcopyup = true): PlanMount {
   const { flags, data } = parseTmpfsOptions(options)
-  return { ...plain('tmpfs', target, flags, data), tmpcopyup: true }
+  return { ...plain('tmpfs', target, flags, data), tmpcopyup }
 }
 
 function bind(

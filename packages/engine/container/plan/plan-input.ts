@@ -115,6 +115,8 @@ export interface ResolvedMount {
   idmap?: { uids: string; gids: string }
   /** tmpfs only: `Mounts[].TmpfsOptions`. */
   tmpfs?: { sizeBytes?: number; mode?: number; options?: readonly (readonly string[])[] }
+  /** tmpfs only: begins empty, whatever the image has there. */
+  hides?: true
 }
 
 export interface PlanCgroup {

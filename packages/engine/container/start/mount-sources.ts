@@ -81,6 +81,7 @@ async function sourceOf(
         type: 'tmpfs',
         directory: true,
         ...(record.tmpfs ? { tmpfs: tmpfs(record.tmpfs) } : {}),
+        ...(record.hides && { hides: true }),
       }
     case 'volume': {
       const { name, subpath = '' } = record
