@@ -13,6 +13,7 @@ const patience = 1 << 20
 export class ProgressStream {
   readonly #x: Exchange
   readonly #errorsInBand: boolean
+  #unsent = ''
 
   /** With `errorsInBand` the status is 200 whatever happens. */
   constructor(x: Exchange, o: { errorsInBand?: boolean } = {}) {
@@ -32,12 +33,13 @@ export class ProgressStream {
       this.#write({ errorDetail: told, error: message })
     }
     if (!x.begun) x.open('application/json')
+    this.#flush()
     x.end()
   }
 
   #send(message: ProgressMessage): void {
     const counter = message.progressDetail?.current !== undefined
-    if (counter && this.#x.response.writableLength > patience) return
+    if (counter && this.#x.response.writableLength + this.#unsent.length > patience) return
     this.#write(message)
   }
 
@@ -45,6 +47,15 @@ export class ProgressStream {
     const { response, signal } = this.#x
     if (response.destroyed || signal.aborted) return
     if (!this.#x.begun) this.#x.open('application/json')
-    response.write(`${stringify(message)}\r\n`)
+    if (this.#unsent === '') process.nextTick(() => this.#flush())
+    this.#unsent += `${stringify(message)}\r\n`
+  }
+
+  /** What is said in one turn of the event loop is one write. */
+  #flush(): void {
+    const { response, signal } = this.#x
+    const text = this.#unsent
+    this.#unsent = ''
+    if (text !== '' && !response.destroyed && !signal.aborted) response.write(text)
   }
 }

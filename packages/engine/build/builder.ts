@@ -1,8 +1,6 @@
 /** `POST /build`: context, Dockerfile, stages, image, names. */
 import type { BuildPruneReport } from '@tdocker/api'
 import { availableParallelism } from 'node:os'
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Native } from '@tdocker/kernel/native.ts'
 import { hostPlatform, parsePlatform } from '@tdocker/oci'
@@ -17,9 +15,8 @@ import { BuildHolds } from './cache/build-holds.ts'
 import { collectMounts } from './cache/mount-garbage.ts'
 import { cacheRecords, pruneCache, type CacheContext } from './cache/prune.ts'
 import { StepCache } from './cache/step-cache.ts'
-import { readDockerfile } from './context/dockerfile-text.ts'
-import { takeContext } from './context/intake.ts'
-import { Tree } from './copy/tree.ts'
+import { type BuildContext, takeTarContext, unpacked } from './context/tar-context.ts'
+import { BuildWorkspace } from './context/workspace.ts'
 import { DockerfileError, type Dockerfile } from './dockerfile/instruction.ts'
 import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
 import { expandWord } from './dockerfile/words.ts'
@@ -87,14 +84,15 @@ export class Builder implements BuildBackend {
 
   async build(o: BuildOptions): Promise<string> {
     const tags = uniqueTags(this.#deps.images, o.tags)
-    await using workspace = await this.#deps.images.workspace()
+    await using workspace = new BuildWorkspace(() => this.#deps.images.workspace())
     using hold = this.#holds.begin(randomId())
-    const directories = await makeDirectories(workspace.directory)
+    const used: string[] = []
+    using _uses = { [Symbol.dispose]: () => this.#noteUses(used) }
     const trace = new BuildTrace()
     if (o.trace) trace.listen(o.trace)
-    const dockerfile = await this.#dockerfile(o, directories.contextDirectory, trace)
+    const { context, dockerfile } = await this.#begin(o, workspace, trace)
     const globals = globalsOf(o, dockerfile)
-    const build = this.#buildOf(o, directories, hold, trace)
+    const build = this.#buildOf(o, { context, workspace, hold, used, trace })
     const id = await solve(build, dockerfile, globals)
     const unused = globals.unused()
     if (unused.length > 0)
@@ -114,11 +112,28 @@ export class Builder implements BuildBackend {
     return id
   }
 
+  /** One write for all of a build. */
+  #noteUses(keys: readonly string[]): void {
+    if (keys.length === 0) return
+    const failed = (error: unknown): void => this.#deps.log('last use of steps', error)
+    this.#cache.used(keys).catch(failed)
+  }
+
   #buildOf(
     options: BuildOptions,
-    directories: { contextDirectory: string; scratchDirectory: string },
-    hold: { add(imageId: string): void },
-    trace: BuildTrace,
+    {
+      context,
+      workspace,
+      hold,
+      used,
+      trace,
+    }: {
+      context: BuildContext
+      workspace: BuildWorkspace
+      hold: { add(imageId: string): void }
+      used: string[]
+      trace: BuildTrace
+    },
   ): Build {
     const { native, store, images, containers, transport, resolveOwner, directory } = this.#deps
     const cache = this.#cache
@@ -133,24 +148,27 @@ export class Builder implements BuildBackend {
       mounts: { native, store, directory, pool: this.#pool },
       resolveOwner,
       steps: this.#steps,
-      ...directories,
+      context,
+      scratch: () => workspace.scratch(),
       hold: (imageId) => {
         hold.add(imageId)
-        return images.find(imageId, undefined) !== undefined
+        return images.isHere(imageId)
       },
-      used: (key) => {
-        cache.used(key).catch((error: unknown) => this.#deps.log('last use of a step', error))
-      },
+      used: (key) => void used.push(key),
     }
   }
 
-  async #dockerfile(o: BuildOptions, directory: string, trace: BuildTrace): Promise<Dockerfile> {
-    const context = trace.step('context', '[internal] load build context')
-    const alone = await context.run(() => this.#context(o, directory, context))
+  async #begin(
+    o: BuildOptions,
+    workspace: BuildWorkspace,
+    trace: BuildTrace,
+  ): Promise<{ context: BuildContext; dockerfile: Dockerfile }> {
+    const taken = trace.step('context', '[internal] load build context')
+    const { context, alone } = await taken.run(() => this.#context(o, workspace, taken))
     const name = o.dockerfile || 'Dockerfile'
     const definition = trace.step('dockerfile', `[internal] load build definition from ${name}`)
-    return await definition.run(async () => {
-      const text = alone ?? (await this.#text(o, directory))
+    const dockerfile = await definition.run(async () => {
+      const text = alone ?? (await context.dockerfile(o.dockerfile))
       trace.source = { name, text: text.toString() }
       try {
         return parse(text)
@@ -160,30 +178,28 @@ export class Builder implements BuildBackend {
         throw error
       }
     })
+    return { context, dockerfile }
   }
 
-  /** Fills the directory; answers the Dockerfile where it came alone. */
+  /** `alone`: a Dockerfile that came without files. */
   async #context(
     o: BuildOptions,
-    directory: string,
+    workspace: BuildWorkspace,
     traced: TracedStep,
-  ): Promise<Buffer | undefined> {
+  ): Promise<{ context: BuildContext; alone: Buffer | undefined }> {
+    const { native } = this.#deps
+    const directory = (): Promise<string> => workspace.context()
     const body = await this.#source(o)
-    if (Buffer.isBuffer(body)) return body
+    if (Buffer.isBuffer(body)) return { context: unpacked(native, directory), alone: body }
     const status = traced.status('transferring context:')
     const taken = (size: number): void => status.update(size)
     try {
-      await takeContext(this.#deps.native, { body, directory, signal: o.signal, taken })
+      const context = await takeTarContext(native, { body, directory, signal: o.signal, taken })
       status.done()
-      return undefined
+      return { context, alone: undefined }
     } finally {
       body.destroy()
     }
-  }
-
-  async #text(o: BuildOptions, directory: string): Promise<Buffer> {
-    using tree = Tree.ofDirectory(this.#deps.native, directory)
-    return await readDockerfile(tree, o.dockerfile)
   }
 
   /** A stream of a tar, or a Dockerfile's text. */
@@ -220,16 +236,6 @@ async function readAll(body: Readable): Promise<Buffer> {
     chunks.push(chunk as Buffer)
   }
   return Buffer.concat(chunks)
-}
-
-async function makeDirectories(
-  directory: string,
-): Promise<{ contextDirectory: string; scratchDirectory: string }> {
-  const contextDirectory = join(directory, 'context')
-  const scratchDirectory = join(directory, 'scratch')
-  await mkdir(contextDirectory, { mode: 0o755 })
-  await mkdir(scratchDirectory, { mode: 0o700 })
-  return { contextDirectory, scratchDirectory }
 }
 
 function uniqueTags(images: BuildImages, texts: readonly string[]): ReturnType<BuildImages['parseTags']> {

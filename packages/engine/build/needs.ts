@@ -13,6 +13,8 @@ export interface BuildImages {
    * invalidParameter for what is no name, notFound for one of another platform.
    */
   find(reference: string, platform: string | undefined): BuildImage | undefined
+  /** Whether an image of this full id is here and not removed. */
+  isHere(id: string): boolean
   /** Full id; throws notFound. */
   get(id: string): BuildImage
   /** `auths`: by registry, as `X-Registry-Config` has them. */

@@ -49,6 +49,7 @@ export function buildImages(
         throw error
       }
     },
+    isHere: (id) => o.records.find(id) !== undefined,
     get: (id) => found(o, id),
     pull: ({ reference, platform, auths, signal, progress }) => {
       const name = parseReference(reference)

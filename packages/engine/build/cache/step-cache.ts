@@ -56,10 +56,15 @@ export class StepCache {
     return row?.image_id
   }
 
-  async used(key: string): Promise<void> {
-    await this.#store.write([
-      sql`UPDATE build_step SET last_used_at = ${Date.now()}, uses = uses + 1 WHERE key = ${key}`,
-    ])
+  /** These were found. */
+  async used(keys: readonly string[]): Promise<void> {
+    const now = Date.now()
+    await this.#store.write(
+      keys.map(
+        (key) =>
+          sql`UPDATE build_step SET last_used_at = ${now}, uses = uses + 1 WHERE key = ${key}`,
+      ),
+    )
   }
 
   /** For the transaction that makes the image. */

@@ -12,7 +12,7 @@ export interface DownloadContext {
   transport: Transport
   native: TreeNative
   /** Of the build's own; gone with it. */
-  scratchDirectory: string
+  scratch(): Promise<string>
 }
 
 export function isUrl(source: string): boolean {
@@ -34,7 +34,7 @@ export async function downloadSources(
   o: { urls: readonly string[]; checksum: string; signal: AbortSignal },
 ): Promise<Downloads | undefined> {
   if (o.urls.length === 0) return undefined
-  const directory = join(ctx.scratchDirectory, randomBytes(8).toString('hex'))
+  const directory = join(await ctx.scratch(), randomBytes(8).toString('hex'))
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const paths: string[] = []
   for (const [at, url] of o.urls.entries()) {

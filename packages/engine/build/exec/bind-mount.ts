@@ -26,7 +26,7 @@ export async function bindMount(
   const path = await resolved(tree, posix.resolve('/', mount.source))
   const subpath = path.slice(1)
   if (!mount.readOnly) {
-    const directory = await scratch(sources.scratchDirectory, tree)
+    const directory = await scratch(await sources.scratch(), tree)
     return { stepMount: { kind: 'overlay', target, lowers, subpath, directory } }
   }
   if (from.kind === 'image') {

@@ -1,6 +1,6 @@
 /** `RUN --mount`: what each is in the container. */
 import { createHash } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import type { Mount } from '@tdocker/api'
 import type { Native } from '@tdocker/kernel/native.ts'
@@ -37,7 +37,7 @@ export interface MountContext {
 
 export interface MountSources {
   /** Where scripts and what is written to binds may lie. */
-  scratchDirectory: string
+  scratch(): Promise<string>
   /** A stage, an image or a named context; empty: the build context. */
   sourceOf(from: string): Promise<StepSource>
   /** Directories of an image's unpacked layers. */
@@ -139,11 +139,10 @@ function targetOf({ type, target: said }: RunMount, { workingDir }: MountSources
 
 async function scriptMount(
   { name, data }: { name: string; data: string },
-  { scratchDirectory }: MountSources,
+  sources: MountSources,
 ): Promise<Mount> {
   const digest = createHash('sha256').update(data).digest('hex')
-  const path = join(scratchDirectory, digest)
-  await mkdir(scratchDirectory, { recursive: true, mode: 0o700 })
+  const path = join(await sources.scratch(), digest)
   await writeFile(path, data, { mode: 0o755 })
   return { Type: 'bind', Source: path, Target: `/dev/pipes/${name}`, ReadOnly: true }
 }

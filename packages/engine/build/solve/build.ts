@@ -3,6 +3,7 @@ import type { Native } from '@tdocker/kernel/native.ts'
 import type { Semaphore } from '../../content/semaphore.ts'
 import type { Transport } from '../../registry/transport.ts'
 import type { BuildOptions } from '../build-backend.ts'
+import type { BuildContext } from '../context/tar-context.ts'
 import type { StepCache } from '../cache/step-cache.ts'
 import type { MountContext } from '../exec/run-mounts.ts'
 import type { RunContext } from '../exec/run-step.ts'
@@ -21,8 +22,9 @@ export interface Build {
   resolveOwner: ResolveOwner
   /** As many steps at a time as there are cores, of all builds together. */
   steps: Semaphore
-  contextDirectory: string
-  scratchDirectory: string
+  context: BuildContext
+  /** A directory of this build's own; gone with it. */
+  scratch(): Promise<string>
   /** Keeps an image until the build ends; false when it is not there any more. */
   hold(imageId: string): boolean
   /** Notes that a step was found in the cache. */

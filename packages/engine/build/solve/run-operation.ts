@@ -22,7 +22,7 @@ export async function runOperation(
   const digestOf = digestsOf(build, operation, at)
   const content = await mountContent(operation, digestOf)
   const sources: MountSources = {
-    scratchDirectory: build.scratchDirectory,
+    scratch: build.scratch,
     sourceOf: at.sourceOf,
     lowersOf: (imageId) => build.images.get(imageId).lowers,
     digestOf,

@@ -213,7 +213,7 @@ class Solver {
 
   /** What `--from` names: a stage before this one, else a name; empty: the build context. */
   async #source(from: string, before: number): Promise<StepSource> {
-    if (from === '') return { kind: 'directory', path: this.#build.contextDirectory }
+    if (from === '') return { kind: 'directory', path: await this.#build.context.directory() }
     const index = findStage(this.#dockerfile.stages, from, before)
     if (index !== undefined) {
       const id = await this.#stage(index)
