@@ -45,7 +45,11 @@ export interface ImageConfig {
     comment?: string
     empty_layer?: boolean
   }>
+  /** Ours, of images built with inline cache; whoever reads it checks it. */
+  'tdocker.build.cache.v1'?: readonly unknown[]
 }
+
+const BUILD_CACHE = 'tdocker.build.cache.v1'
 
 export class InvalidImageConfig extends Error {
   constructor(message: string) {
@@ -71,6 +75,7 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
     ...(container != null && { container_config: readContainer(asObject(container, 'config')) }),
     rootfs: readRootfs(root['rootfs']),
     ...(root['history'] != null && { history: array(root, 'history').map(readHistory) }),
+    ...(Array.isArray(root[BUILD_CACHE]) && { [BUILD_CACHE]: root[BUILD_CACHE] }),
   }
 }
 

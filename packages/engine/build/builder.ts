@@ -14,6 +14,8 @@ import type { BuildBackend, BuildOptions, CachePruneOptions } from './build-back
 import { BuildHolds } from './cache/build-holds.ts'
 import { collectMounts } from './cache/mount-garbage.ts'
 import { cacheRecords, pruneCache, type CacheContext } from './cache/prune.ts'
+import { CacheSources } from './cache/cache-sources.ts'
+import { INLINE_ARG } from './cache/inline-record.ts'
 import { StepCache } from './cache/step-cache.ts'
 import { type BuildContext, takeTarContext, unpacked } from './context/tar-context.ts'
 import { BuildWorkspace } from './context/workspace.ts'
@@ -94,7 +96,7 @@ export class Builder implements BuildBackend {
     const globals = globalsOf(o, dockerfile)
     const build = this.#buildOf(o, { context, workspace, hold, used, trace })
     const id = await solve(build, dockerfile, globals)
-    const unused = globals.unused()
+    const unused = globals.unused().filter((key) => key !== INLINE_ARG)
     if (unused.length > 0)
       o.progress({
         stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n`,
@@ -137,11 +139,17 @@ export class Builder implements BuildBackend {
   ): Build {
     const { native, store, images, containers, transport, resolveOwner, directory } = this.#deps
     const cache = this.#cache
+    const holdImage = (imageId: string): boolean => {
+      hold.add(imageId)
+      return images.isHere(imageId)
+    }
     return {
       options,
       trace,
       images,
       cache,
+      cacheSources: new CacheSources({ ...options, images, hold: holdImage }),
+      did: new Map(),
       native,
       transport,
       run: { containers, native, store },
@@ -150,10 +158,7 @@ export class Builder implements BuildBackend {
       steps: this.#steps,
       context,
       scratch: () => workspace.scratch(),
-      hold: (imageId) => {
-        hold.add(imageId)
-        return images.isHere(imageId)
-      },
+      hold: holdImage,
       used: (key) => void used.push(key),
     }
   }

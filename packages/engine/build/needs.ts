@@ -27,6 +27,10 @@ export interface BuildImages {
   }): Promise<void>
   /** Makes an image of another one (none: of nothing) and maybe a layer; answers its id. */
   commit(step: StepCommit): Promise<string>
+  /** A step that another image's history tells of, as an image of its own; answers its id. */
+  restore(step: StepRestore): Promise<string>
+  /** The same image with other fields at the top of its config; answers its id. */
+  annotate(id: string, fields: Partial<ImageConfig>): Promise<string>
   /** Names in the form of `-t`. Throws invalidParameter in moby's words. */
   parseTags(tags: readonly string[]): BuildTag[]
   /** Names an image and tells so. */
@@ -63,6 +67,15 @@ export interface StepCommit {
   signal: AbortSignal
   /** Committed in the transaction that makes the image. */
   statements(imageId: string, size: number): readonly Statement[]
+}
+
+export interface StepRestore {
+  /** undefined: from scratch. Its history is the beginning of the other one's. */
+  parentId: string | undefined
+  sourceId: string
+  /** Of the step, in the history. */
+  index: number
+  config: RuntimeConfig
 }
 
 /** container/ */

@@ -18,6 +18,7 @@ import { imageEvent } from './image-events.ts'
 import type { PullOptions } from './image-backend.ts'
 import type { ImageLookup } from './image-lookup.ts'
 import { IMAGES_LOCK } from './image-pull.ts'
+import { annotate, restoreStep } from './image-restore.ts'
 import { type ImageRecords, setTag } from './image-records.ts'
 import { type StoreImageContext, storeImage } from './image-store.ts'
 import type { ImageUse } from './image-use.ts'
@@ -63,6 +64,8 @@ export function buildImages(
       })
     },
     commit: (step) => commitStep(o, step),
+    restore: (step) => restoreStep(o, step),
+    annotate: (id, fields) => annotate(o, id, fields),
     parseTags: (tags) =>
       tags.filter(Boolean).map((text) => {
         const reference = parseTag(text)

@@ -16,14 +16,16 @@ export interface StepKeyParts {
 }
 
 export function stepKey(parts: StepKeyParts): string {
-  const text = JSON.stringify([
-    FORMAT,
-    parts.parentId,
-    parts.platform,
-    parts.operation,
-    parts.content,
-  ])
-  return createHash('sha256').update(text).digest('hex')
+  return sha256([FORMAT, parts.parentId, parts.platform, parts.operation, parts.content])
+}
+
+/** What a step does, whatever image it does it to. */
+export function stepDigest({ platform, operation, content }: Omit<StepKeyParts, 'parentId'>): string {
+  return sha256([FORMAT, platform, operation, content])
+}
+
+function sha256(parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 
 export interface StepRow {

@@ -3,6 +3,7 @@ import type { Native } from '@tdocker/kernel/native.ts'
 import type { Semaphore } from '../../content/semaphore.ts'
 import type { Transport } from '../../registry/transport.ts'
 import type { BuildOptions } from '../build-backend.ts'
+import type { CacheSources } from '../cache/cache-sources.ts'
 import type { BuildContext } from '../context/tar-context.ts'
 import type { StepCache } from '../cache/step-cache.ts'
 import type { MountContext } from '../exec/run-mounts.ts'
@@ -15,6 +16,10 @@ export interface Build {
   trace: BuildTrace
   images: BuildImages
   cache: StepCache
+  /** What `--cache-from` names. */
+  cacheSources: CacheSources
+  /** What the steps of this build did, by the image that came of them. */
+  did: Map<string, { parentId: string | undefined; digest: string }>
   native: Native
   transport: Transport
   run: RunContext

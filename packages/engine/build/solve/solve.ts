@@ -4,6 +4,7 @@ import type { Platform } from '@tdocker/oci'
 import { settleAll } from '../../base/settle-all.ts'
 import { cancelled, invalidParameter, system } from '../../base/errors.ts'
 import type { BuildOptions } from '../build-backend.ts'
+import { wantsRecord } from '../cache/inline-record.ts'
 import type { Dockerfile, Instruction, Lines, Stage } from '../dockerfile/instruction.ts'
 import { parseTrigger } from '../dockerfile/parse-dockerfile.ts'
 import { StageFold } from '../graph/fold.ts'
@@ -17,6 +18,7 @@ import { OrderedOutput } from './output.ts'
 import type { StepPlace, StepSource } from './place.ts'
 import { StageTrace, sourceOf } from './stage-trace.ts'
 import { doStep } from './step.ts'
+import { withInlineRecord } from './through-cache.ts'
 
 /** Answers the image's id. Throws what the client is told. */
 export async function solve(
@@ -165,6 +167,9 @@ class Solver {
         parentId = await doStep(this.#build, fold.label(key, value), place(silentStep()))
         say(` ---> ${shortId(parentId)}\n`)
       }
+    if (position === this.#planned.length - 1 && parentId !== undefined)
+      if (wantsRecord(this.#build.options.buildArgs))
+        parentId = await withInlineRecord(this.#build, parentId)
     if (parentId !== undefined) this.#output.say(position, { aux: { ID: parentId } } as JSONMessage)
     return parentId
   }

@@ -1,6 +1,7 @@
 /** A step's result is an image: found in the cache, or made and recorded there. */
 import { formatPlatform } from '@tdocker/oci'
-import { type StepKeyParts, stepKey } from '../cache/step-cache.ts'
+import { INLINE_RECORD, inlineRecord, recordOf } from '../cache/inline-record.ts'
+import { type StepKeyParts, stepDigest, stepKey } from '../cache/step-cache.ts'
 import type { Operation } from '../graph/operation.ts'
 import type { Build } from './build.ts'
 import type { StepPlace } from './place.ts'
@@ -29,19 +30,18 @@ export async function throughCache(
 ): Promise<string> {
   const { cache } = build
   const parentId = at.parentId ?? ''
-  const key = stepKey({
-    parentId,
-    platform: formatPlatform(at.platform),
-    operation: keyed(operation),
-    content,
-  })
+  const did = { platform: formatPlatform(at.platform), operation: keyed(operation), content }
+  const key = stepKey({ parentId, ...did })
+  const digest = stepDigest(did)
   const find = async (): Promise<string | undefined> => {
     if (at.noCache) return undefined
-    const found = cache.find(key)
-    if (found === undefined || !build.hold(found)) return undefined
+    const known = cache.find(key)
+    const here = known !== undefined && build.hold(known) ? known : undefined
+    const found = here ?? (await findNamed(build, operation, at, digest))
+    if (found === undefined) return undefined
     at.say(' ---> Using cache\n')
     at.traced.cached()
-    build.used(key)
+    if (here !== undefined) build.used(key)
     return found
   }
   const commit: Commit = async (tar, containerId) => {
@@ -68,11 +68,51 @@ export async function throughCache(
     build.hold(id)
     return id
   }
-  const found = await find()
-  if (found !== undefined) return found
   const work = (): Promise<string> => build.steps.run(at.signal, () => make(commit))
-  if (at.noCache) return work()
-  return cache.once(key, at.signal, { find, make: work })
+  const id =
+    (await find()) ?? (await (at.noCache ? work() : cache.once(key, at.signal, { find, make: work })))
+  build.did.set(id, { parentId: at.parentId, digest })
+  return id
+}
+
+/**
+ * In the images that `--cache-from` names. What is found there makes no row: it is taken from them only
+ * as long as they are named.
+ */
+async function findNamed(
+  build: Build,
+  operation: Operation,
+  at: StepPlace,
+  digest: string,
+): Promise<string | undefined> {
+  const { images, cacheSources } = build
+  const { parentId, platform } = at
+  const parent = parentId === undefined ? undefined : images.get(parentId).config
+  const found = await cacheSources.find({ parent, platform, operation, digest }, at.say)
+  if (!found) return undefined
+  const { imageId: sourceId, index } = found
+  const id = await images.restore({ parentId, sourceId, index, config: operation.config })
+  return build.hold(id) ? id : undefined
+}
+
+/** An image that tells of its steps, for `--cache-from` elsewhere: those of this build, and its base's. */
+export async function withInlineRecord(build: Build, id: string): Promise<string> {
+  const { images, did } = build
+  const digests = new Map<number, string>()
+  let at: string | undefined = id
+  while (at !== undefined) {
+    const step = did.get(at)
+    if (!step) break
+    digests.set((images.get(at).config.history?.length ?? 0) - 1, step.digest)
+    at = step.parentId
+  }
+  const below = at === undefined ? [] : inlineRecord(images.get(at).config)
+  const value = recordOf(new Map([...below, ...digests]))
+  const told = recordOf(inlineRecord(images.get(id).config))
+  if (JSON.stringify(value) === JSON.stringify(told)) return id
+  const annotated = await images.annotate(id, { [INLINE_RECORD]: value })
+  build.hold(annotated)
+  return annotated
 }
 
 /** What is not told in history does not count either. */
