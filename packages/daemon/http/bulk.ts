@@ -14,7 +14,7 @@ import { acceptedEncoding } from './accepted-encoding.ts'
 import { HttpError } from './errors.ts'
 
 const DOWNLOAD =
-  /^(?:\/v\d+\.\d+)?\/(?:containers\/[^/?]+\/(?:archive|export)|images\/(?:[^?]+\/)?get)(?:\?|$)/
+  /^(?:\/v\d+\.\d+)?\/(?:containers\/[^/?]+\/(?:archive|export)|images\/(?:[^?]+\/)?get|build\/outputs\/[^/?]+)(?:\?|$)/
 const LOAD = /^(?:\/v\d+\.\d+)?\/images\/load(?:\?|$)/
 const UPLOAD = /^(?:\/v\d+\.\d+)?\/containers\/[^/]+\/archive(?:\?|$)/
 

@@ -158,6 +158,7 @@ export function fakeBackend(): FakeBackend {
         progress({ stream: 'Step 1/1 : FROM scratch\n' })
         return imageId
       },
+      takeOutput: async () => tarSource(),
       prune: async (o) => {
         await note('build prune')(o)
         return { CachesDeleted: null, SpaceReclaimed: 0 }

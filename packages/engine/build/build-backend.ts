@@ -2,6 +2,7 @@
 import type { AuthConfig, BuildPruneReport } from '@tdocker/api'
 import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
 import type { Readable } from 'node:stream'
+import type { TarSource } from '../backend-types.ts'
 import type { TraceListener } from './solve/trace.ts'
 
 export interface BuildOptions {
@@ -76,5 +77,7 @@ export interface CachePruneOptions {
 export interface BuildBackend {
   /** Answers the image's id. */
   build(o: BuildOptions): Promise<string>
+  /** What a build that waits has for its client, by the word it told. Throws notFound. */
+  takeOutput(token: string): Promise<TarSource>
   prune(o: CachePruneOptions): Promise<BuildPruneReport>
 }

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { Readable } from 'node:stream'
 import type { Native } from '@tdocker/kernel/native.ts'
 import { hostPlatform, parsePlatform } from '@tdocker/oci'
+import type { TarSource } from '../backend-types.ts'
 import { EngineError, invalidParameter } from '../base/errors.ts'
 import { randomId } from '../base/random-id.ts'
 import { Semaphore } from '../content/semaphore.ts'
@@ -15,7 +16,6 @@ import { BuildHolds } from './cache/build-holds.ts'
 import { collectMounts } from './cache/mount-garbage.ts'
 import { cacheRecords, pruneCache, type CacheContext } from './cache/prune.ts'
 import { CacheSources } from './cache/cache-sources.ts'
-import { INLINE_ARG } from './cache/inline-record.ts'
 import { StepCache } from './cache/step-cache.ts'
 import { type BuildContext, takeTarContext, unpacked } from './context/tar-context.ts'
 import { BuildWorkspace } from './context/workspace.ts'
@@ -25,7 +25,11 @@ import { expandWord } from './dockerfile/words.ts'
 import { MountPool } from './exec/mount-pool.ts'
 import { removeLeftContainers } from './exec/run-step.ts'
 import { GlobalArgs, platformArgs } from './graph/scope.ts'
-import type { BuildImages, ResolveOwner, StepContainers } from './needs.ts'
+import type { BuildImages, BuildTag, ResolveOwner, StepContainers } from './needs.ts'
+import { deliver } from './output/deliver.ts'
+import { sourceDateEpoch } from './output/epoch.ts'
+import { OutputOffers } from './output/offers.ts'
+import { planOutputs } from './output/plan-outputs.ts'
 import type { Build } from './solve/build.ts'
 import { BuildTrace, type TracedStep } from './solve/build-trace.ts'
 import { solve } from './solve/solve.ts'
@@ -52,6 +56,7 @@ export class Builder implements BuildBackend {
   readonly #holds = new BuildHolds()
   readonly #steps = new Semaphore(Math.max(2, availableParallelism()))
   readonly #pool = new MountPool()
+  readonly #offers = new OutputOffers()
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps
@@ -85,8 +90,10 @@ export class Builder implements BuildBackend {
   }
 
   async build(o: BuildOptions): Promise<string> {
-    const tags = uniqueTags(this.#deps.images, o.tags)
-    await using workspace = new BuildWorkspace(() => this.#deps.images.workspace())
+    const { images } = this.#deps
+    const parseTags = (texts: readonly string[]): BuildTag[] => uniqueTags(images, texts)
+    const outputs = planOutputs(o.outputs, parseTags(o.tags), parseTags)
+    await using workspace = new BuildWorkspace(() => images.workspace())
     using hold = this.#holds.begin(randomId())
     const used: string[] = []
     using _uses = { [Symbol.dispose]: () => this.#noteUses(used) }
@@ -94,24 +101,21 @@ export class Builder implements BuildBackend {
     if (o.trace) trace.listen(o.trace)
     const { context, dockerfile } = await this.#begin(o, workspace, trace)
     const globals = globalsOf(o, dockerfile)
-    const build = this.#buildOf(o, { context, workspace, hold, used, trace })
-    const id = await solve(build, dockerfile, globals)
-    const unused = globals.unused().filter((key) => key !== INLINE_ARG)
+    const epoch = sourceDateEpoch(globals.take('SOURCE_DATE_EPOCH'))
+    const createdTime = outputs.some(({ rewrite }) => !rewrite) ? epoch : undefined
+    const started = this.#buildOf(o, { context, workspace, hold, used, trace })
+    const build = { ...started, createdTime }
+    const solved = await solve(build, dockerfile, globals)
+    const unused = globals.unused()
     if (unused.length > 0)
       o.progress({
         stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n`,
       })
-    o.progress({ stream: `Successfully built ${id.replace(/^sha256:/, '').slice(0, 12)}\n` })
-    const exported = trace.step('export', 'exporting to image')
-    await exported.run(async () => {
-      exported.status(`writing image ${id}`).done()
-      for (const tag of tags) {
-        await this.#deps.images.tag(id, tag)
-        exported.status(`naming to ${tag.name}`).done()
-        o.progress({ stream: `Successfully tagged ${tag.name}\n` })
-      }
-    })
-    return id
+    return await deliver(build, { solved, outputs, epoch, offers: this.#offers })
+  }
+
+  takeOutput(token: string): Promise<TarSource> {
+    return this.#offers.take(token)
   }
 
   /** One write for all of a build. */
@@ -136,7 +140,7 @@ export class Builder implements BuildBackend {
       used: string[]
       trace: BuildTrace
     },
-  ): Build {
+  ): Omit<Build, 'createdTime'> {
     const { native, store, images, containers, transport, resolveOwner, directory } = this.#deps
     const cache = this.#cache
     const holdImage = (imageId: string): boolean => {

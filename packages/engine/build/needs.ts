@@ -2,6 +2,7 @@
 import type { AuthConfig, ContainerCreateRequest } from '@tdocker/api'
 import type { ImageConfig, Platform } from '@tdocker/oci'
 import type { StepMount } from '../backend-types.ts'
+import type { TarSource } from '../backend-types.ts'
 import type { Statement } from '../store/store.ts'
 
 export type { StepMount }
@@ -31,6 +32,23 @@ export interface BuildImages {
   restore(step: StepRestore): Promise<string>
   /** The same image with other fields at the top of its config; answers its id. */
   annotate(id: string, fields: Partial<ImageConfig>): Promise<string>
+  /** Makes an image of another one whose times or layers are others; answers its id. */
+  stamp(stamp: ImageStamp): Promise<string>
+  /** An image as an archive, under names it need not have in the store; `close` lets go of it. */
+  archive(o: {
+    id: string
+    tags: readonly BuildTag[]
+    ociOnly: boolean
+    annotations: Readonly<Record<string, string>>
+    done: (whole: boolean) => void
+  }): Promise<{ digest: string; open: () => TarSource; close: () => void }>
+  /** Of an image that was named so; answers the manifest's digest and size. */
+  push(o: {
+    tag: BuildTag
+    auths: Readonly<Record<string, AuthConfig>>
+    signal: AbortSignal
+    progress: (message: object) => void
+  }): Promise<{ digest: string; size: number }>
   /** Names in the form of `-t`. Throws invalidParameter in moby's words. */
   parseTags(tags: readonly string[]): BuildTag[]
   /** Names an image and tells so. */
@@ -76,6 +94,19 @@ export interface StepRestore {
   /** Of the step, in the history. */
   index: number
   config: RuntimeConfig
+}
+
+export interface ImageStamp {
+  /** Of the image it is made of. */
+  id: string
+  /** Whose layers stay as they are. */
+  baseId: string | undefined
+  /** What each other layer's tar becomes; undefined: they all stay. */
+  layer: ((tar: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) | undefined
+  config(config: ImageConfig, base: ImageConfig | undefined, diffIds: string[]): ImageConfig
+  signal: AbortSignal
+  /** Committed along with it. */
+  statements(imageId: string): readonly Statement[]
 }
 
 /** container/ */

@@ -4,6 +4,7 @@ import {
   type ImageConfig,
   type Reference,
   chainIds,
+  familiarName,
   familiarString,
   parseReference,
   withDefaultTag,
@@ -15,14 +16,16 @@ import { type LayerMakerContext, unpackTar } from '../content/layer-maker.ts'
 import type { Layer } from '../content/layer-store.ts'
 import type { KeyedLock } from '../base/keyed-lock.ts'
 import { imageEvent } from './image-events.ts'
-import type { PullOptions } from './image-backend.ts'
+import type { PullOptions, PushOptions } from './image-backend.ts'
 import type { ImageLookup } from './image-lookup.ts'
 import { IMAGES_LOCK } from './image-pull.ts'
 import { annotate, restoreStep } from './image-restore.ts'
 import { type ImageRecords, setTag } from './image-records.ts'
+import { stampImage } from './image-stamp.ts'
 import { type StoreImageContext, storeImage } from './image-store.ts'
 import type { ImageUse } from './image-use.ts'
 import { parsePlatformText, parseRepoTag } from './parse.ts'
+import { archiveImage } from './save/save-images.ts'
 
 export interface BuildContext extends LayerMakerContext, StoreImageContext {
   records: ImageRecords
@@ -38,7 +41,10 @@ const EMPTY_TAR = 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf
 
 export function buildImages(
   o: BuildContext,
-  pull: (options: PullOptions) => Promise<void>,
+  transfers: {
+    pull(options: PullOptions): Promise<void>
+    push(options: PushOptions): Promise<void>
+  },
 ): BuildImages {
   const references = new WeakMap<BuildTag, Reference>()
   return {
@@ -55,7 +61,7 @@ export function buildImages(
     pull: ({ reference, platform, auths, signal, progress }) => {
       const name = parseReference(reference)
       const auth = authOf(name, auths)
-      return pull({
+      return transfers.pull({
         reference: familiarString(name.digest === undefined ? withDefaultTag(name) : name),
         ...(platform && { platform }),
         ...(auth && { auth }),
@@ -66,6 +72,31 @@ export function buildImages(
     commit: (step) => commitStep(o, step),
     restore: (step) => restoreStep(o, step),
     annotate: (id, fields) => annotate(o, id, fields),
+    stamp: (stamp) => stampImage(o, stamp),
+    archive: ({ id, tags, ociOnly, annotations, done }) =>
+      archiveImage(o, {
+        id,
+        references: tags.map((tag) => references.get(tag)!),
+        layout: { ociOnly, annotations },
+        done,
+      }),
+    push: async ({ tag, auths, signal, progress }) => {
+      const reference = references.get(tag)!
+      const auth = authOf(reference, auths)
+      let pushed = { digest: '', size: 0 }
+      await transfers.push({
+        name: familiarName(reference),
+        tag: reference.tag ?? '',
+        ...(auth && { auth }),
+        signal,
+        progress: (message) => {
+          const { Digest, Size } = (message.aux ?? {}) as { Digest?: string; Size?: number }
+          if (Digest !== undefined) pushed = { digest: Digest, size: Size ?? 0 }
+          else progress(message)
+        },
+      })
+      return pushed
+    },
     parseTags: (tags) =>
       tags.filter(Boolean).map((text) => {
         const reference = parseTag(text)

@@ -34,9 +34,29 @@ export function imageHistory(
     item.Id = current.id
     const tags = records.references(current.id).filter((r) => r.tag !== undefined)
     if (tags.length > 0) item.Tags = tags.map(familiarString)
-    current = current.parentId === undefined ? undefined : records.find(current.parentId)
+    current = madeOf(records, current, current === image)
   }
   return newestFirst
+}
+
+/**
+ * What a build gives back may be its last step once more, with other times or fields: that step is none
+ * before it. Such images are `newest` or have no `container_config`; others are not looked at.
+ */
+function madeOf(
+  records: ImageRecords,
+  image: ImageRecord,
+  newest: boolean,
+): ImageRecord | undefined {
+  const parent = image.parentId === undefined ? undefined : records.find(image.parentId)
+  if (!parent) return undefined
+  if (!newest && records.config(image.id).container_config !== undefined) return parent
+  const isSame = stepsOf(records, parent) === stepsOf(records, image)
+  return isSame ? madeOf(records, parent, newest) : parent
+}
+
+function stepsOf(records: ImageRecords, { id }: ImageRecord): number {
+  return records.config(id).history?.length ?? 0
 }
 
 function secondsOf(time: string | undefined): number {

@@ -229,7 +229,10 @@ export function createImages(o: ImagesOptions): Images {
     },
     source: new CachedImageSource({ ...context, store }),
     commits: imageCommits(context),
-    builds: buildImages(context, (options) => pullImage(context, options)),
+    builds: buildImages(context, {
+      pull: (options) => pullImage(context, options),
+      push: (options) => pushImage(context, options),
+    }),
     transport,
     registries: {
       inspectDistribution: (name, options) => inspectDistribution(registry, name, options),

@@ -68,10 +68,7 @@ function refuse(x: Exchange): void {
 
 function outputsOf(x: Exchange): BuildOptions['outputs'] {
   if (!x.since('buildOutputs')) return []
-  const outputs = json(x, 'outputs', 'error reading outputs', isOutputs) ?? []
-  if (outputs.length > 0)
-    throw new InvalidRequest('outputs other than an image are not supported yet')
-  return outputs
+  return json(x, 'outputs', 'error reading outputs', isOutputs) ?? []
 }
 
 function callOf(x: Exchange): BuildOptions['call'] {
@@ -133,6 +130,10 @@ function isTextList(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((each) => typeof each === 'string')
 }
 
+function isTextMap(value: unknown): value is Record<string, string> {
+  return isObject(value) && Object.values(value).every((each) => typeof each === 'string')
+}
+
 function isUlimits(value: unknown): value is Array<{ Name: string; Soft: number; Hard: number }> {
   return (
     Array.isArray(value) &&
@@ -157,7 +158,7 @@ function isOutputs(value: unknown): value is Array<BuildOptions['outputs'][numbe
         isObject(each) &&
         'Type' in each &&
         typeof each.Type === 'string' &&
-        (!('Attrs' in each) || each.Attrs === null || isObject(each.Attrs)),
+        (!('Attrs' in each) || each.Attrs === null || isTextMap(each.Attrs)),
     )
   )
 }

@@ -1,9 +1,11 @@
 import { parseFilters } from '@tdocker/api/filters.ts'
 import { InvalidRequest } from '@tdocker/api/invalid.ts'
 import { flag, integer, text } from '@tdocker/api/query.ts'
+import { OUTPUT_MESSAGE } from '@tdocker/engine/build/output/deliver.ts'
 import type { BuildBackend, BuildOptions, ProgressMessage } from '../backend.ts'
 import type { Exchange } from '../exchange.ts'
 import { ProgressStream } from '../progress.ts'
+import { sendArchive } from '../send-archive.ts'
 import type { Routes } from '../router.ts'
 import { traceMessage } from '../build-trace.ts'
 import { buildOptions } from './build-options.ts'
@@ -11,6 +13,8 @@ import { buildOptions } from './build-options.ts'
 export function buildRoutes(builds: BuildBackend): Routes {
   return {
     ImageBuild: (x) => build(x, builds),
+    BuildOutput: async (x) =>
+      sendArchive(x, await builds.takeOutput(x.param('token')), 'application/x-tar'),
     BuildPrune: {
       since: 'buildPrune',
       handler: async (x) => {
@@ -48,6 +52,8 @@ async function build(x: Exchange, builds: BuildBackend): Promise<void> {
     const kept: ProgressMessage[] = []
     let size = 0
     const keep = (message: ProgressMessage): void => {
+      // What somebody must come for does not wait.
+      if (message.id === OUTPUT_MESSAGE) return progress(message)
       size += message.stream?.length ?? 0
       if (size <= MAX_QUIET) kept.push(message)
     }

@@ -61,6 +61,12 @@ export class GlobalArgs {
     return this.#given[key] ?? value ?? this.#values.get(key) ?? this.#predefined.get(key)
   }
 
+  /** Of one that the build itself listens to. */
+  take(key: string): string | undefined {
+    this.consumed.add(key)
+    return this.#given[key] ?? this.#values.get(key)
+  }
+
   proxies(): Map<string, string> {
     return new Map(
       PROXY_ARGS.flatMap((key) => {
@@ -74,6 +80,8 @@ export class GlobalArgs {
   unused(): string[] {
     return Object.keys(this.#given)
       .filter((key) => !this.consumed.has(key) && !PROXY_ARGS.includes(key))
+      // Words to the builder: most ask for what is always so here.
+      .filter((key) => !key.startsWith('BUILDKIT_'))
       .toSorted()
   }
 }

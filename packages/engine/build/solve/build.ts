@@ -27,6 +27,8 @@ export interface Build {
   resolveOwner: ResolveOwner
   /** As many steps at a time as there are cores, of all builds together. */
   steps: Semaphore
+  /** Seconds since 1970: of directories that WORKDIR makes, as BuildKit has it; undefined: now. */
+  createdTime: number | undefined
   context: BuildContext
   /** A directory of this build's own; gone with it. */
   scratch(): Promise<string>

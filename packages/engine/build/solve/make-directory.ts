@@ -23,7 +23,7 @@ export async function makeDirectory(
     missing.unshift(each)
   }
   if (missing.length === 0) return undefined
-  const mtime = String(Math.floor(Date.now() / 1000))
+  const mtime = String(build.createdTime ?? Math.floor(Date.now() / 1000))
   const entries = missing.map((each) => {
     const name = `${Buffer.from(each).toString('latin1').slice(1)}/`
     return ownEntry({ name, type: '5', mode: 0o755, mtime })

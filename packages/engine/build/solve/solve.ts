@@ -15,17 +15,18 @@ import type { Build } from './build.ts'
 import { NamedImages } from './named-images.ts'
 import { type TracedStep, silentStep } from './build-trace.ts'
 import { OrderedOutput } from './output.ts'
+import type { Solved } from '../output/stamp.ts'
 import type { StepPlace, StepSource } from './place.ts'
 import { StageTrace, sourceOf } from './stage-trace.ts'
 import { doStep } from './step.ts'
 import { withInlineRecord } from './through-cache.ts'
 
-/** Answers the image's id. Throws what the client is told. */
+/** Throws what the client is told. */
 export async function solve(
   build: Build,
   dockerfile: Dockerfile,
   globals: GlobalArgs,
-): Promise<string> {
+): Promise<Solved> {
   const planned = planStages(dockerfile, globals, build.options.target)
   const solver = new Solver(build, dockerfile, globals, planned)
   return await solver.run()
@@ -38,6 +39,8 @@ class Solver {
   readonly #planned: readonly PlannedStage[]
   readonly #images: NamedImages
   readonly #results = new Map<number, Promise<string | undefined>>()
+  /** Images that no stage made, which stages begin with. */
+  readonly #baseIds = new Map<number, string | undefined>()
   readonly #output: OrderedOutput
   readonly #failed = new AbortController()
   readonly #signal: AbortSignal
@@ -71,7 +74,7 @@ class Solver {
     this.#total = step - 1 + Object.keys(build.options.labels).length
   }
 
-  async run(): Promise<string> {
+  async run(): Promise<Solved> {
     for (const [at, { source }] of this.#dockerfile.args.entries())
       this.#output.say(0, { stream: `Step ${at + 1}/${this.#total} : ${source}\n` })
     const all = this.#planned.map(({ index }) => this.#stage(index))
@@ -80,7 +83,7 @@ class Solver {
       const id = results.at(-1)
       if (id === undefined)
         throw system('No image was generated. Is your Dockerfile empty?')
-      return id
+      return { id, baseId: this.#baseIds.get(this.#planned.at(-1)!.index) }
     } catch (error) {
       throw this.#build.options.signal.aborted ? cancelled('Build cancelled', error) : this.#first ?? error
     }
@@ -206,14 +209,17 @@ class Solver {
 
   /** undefined for scratch. */
   async #base(
-    { base, platform }: PlannedStage,
+    { index, base, platform }: PlannedStage,
     progress: (message: JSONMessage) => void,
   ): Promise<BuildImage | undefined> {
     if (typeof base === 'number') {
       const id = await this.#stage(base)
+      this.#baseIds.set(index, this.#baseIds.get(base))
       return id === undefined ? undefined : this.#build.images.get(id)
     }
-    return await this.#images.base(base, platform, progress)
+    const image = await this.#images.base(base, platform, progress)
+    this.#baseIds.set(index, image?.id)
+    return image
   }
 
   /** What `--from` names: a stage before this one, else a name; empty: the build context. */

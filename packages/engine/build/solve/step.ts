@@ -15,7 +15,7 @@ export async function doStep(build: Build, operation: Operation, at: StepPlace):
     case 'copy':
       return copyOperation(build, operation, at)
     case 'workdir':
-      return cached(build, operation, at, { content: [] }, () =>
+      return cached(build, operation, at, { content: timeOf(build) }, () =>
         makeDirectory(build, operation.path, at),
       )
     case 'config':
@@ -23,3 +23,8 @@ export async function doStep(build: Build, operation: Operation, at: StepPlace):
   }
 }
 
+
+/** Part of what the step makes, where it is given. */
+function timeOf({ createdTime }: Build): string[] {
+  return createdTime === undefined ? [] : [`created ${createdTime}`]
+}

@@ -42,10 +42,20 @@ const LAYER = 0o666
 const DIRECTORY = 0o755
 const EPOCH = 0
 
+/** Nothing of Docker's own beside an OCI layout. */
+export interface LayoutOptions {
+  ociOnly: boolean
+  /** Of manifests. */
+  annotations: Readonly<Record<string, string>>
+}
+
 /** Members in the order they are written. */
-export function archiveMembers(images: readonly ImageToSave[]): SavedMember[] {
+export function archiveMembers(
+  images: readonly ImageToSave[],
+  o: LayoutOptions = { ociOnly: false, annotations: {} },
+): SavedMember[] {
   const blobs = new Blobs()
-  const saved = images.map((image) => saveImage(blobs, image))
+  const saved = images.map((image) => saveImage(blobs, image, o))
   const known = new Set(images.map((image) => image.id))
   const items = saved.map(({ item, image }) =>
     image.parentId !== undefined && known.has(image.parentId)
@@ -57,12 +67,14 @@ export function archiveMembers(images: readonly ImageToSave[]): SavedMember[] {
     mediaType: MEDIA_TYPE.ociIndex,
     manifests: images.length === 0 ? null : saved.flatMap((each) => each.descriptors),
   }
+  const oci = document('oci-layout', '{"imageLayoutVersion": "1.0.0"}')
+  const described = [...blobs.members(), document('index.json', goJson(index))]
+  if (o.ociOnly) return [...described, oci]
   const repositories = repositoriesOf(images)
   return [
-    ...blobs.members(),
-    document('index.json', goJson(index)),
+    ...described,
     document('manifest.json', `${goJson(images.length === 0 ? null : items)}\n`),
-    document('oci-layout', '{"imageLayoutVersion": "1.0.0"}'),
+    oci,
     ...(repositories ? [document('repositories', `${goJson(repositories)}\n`)] : []),
   ]
 }
@@ -84,22 +96,17 @@ function withParent(item: ManifestItem, parent: string): ManifestItem {
 function saveImage(
   blobs: Blobs,
   image: ImageToSave,
+  o: LayoutOptions,
 ): { image: ImageToSave; item: ManifestItem; descriptors: Descriptor[] } {
   const config = JSON.parse(image.config.toString('utf8')) as Record<string, unknown>
   const created = secondsOf(config['created'])
   const diffIds = image.layers.map((layer) => layer.diffId)
-  for (const text of v1Configs(config, diffIds)) blobs.add(Buffer.from(text), created)
+  const legacy = o.ociOnly ? [] : v1Configs(config, diffIds)
+  for (const text of legacy) blobs.add(Buffer.from(text), created)
   for (const layer of image.layers) blobs.addLayer(layer, created)
   blobs.add(image.config, created)
   const layers = image.layers.map(layerDescriptor)
-  const manifest = Buffer.from(
-    goJson({
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPE.ociManifest,
-      config: { mediaType: MEDIA_TYPE.ociConfig, digest: image.id, size: image.config.length },
-      layers,
-    }),
-  )
+  const manifest = manifestOf(image, o.annotations)
   blobs.add(manifest, EPOCH)
   blobs.touch(created)
   const item = {
@@ -109,6 +116,23 @@ function saveImage(
     LayerSources: layerSources(layers),
   }
   return { image, item, descriptors: describe(manifest, image.references) }
+}
+
+/** Its exact bytes. */
+export function manifestOf(
+  { id, config, layers }: ImageToSave,
+  annotations: LayoutOptions['annotations'] = {},
+): Buffer {
+  const isAnnotated = Object.keys(annotations).length > 0
+  return Buffer.from(
+    goJson({
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociManifest,
+      config: { mediaType: MEDIA_TYPE.ociConfig, digest: id, size: config.length },
+      layers: layers.map(layerDescriptor),
+      ...(isAnnotated && { annotations: sorted(annotations) }),
+    }),
+  )
 }
 
 function layerDescriptor(layer: LayerTar): Descriptor {

@@ -1,8 +1,8 @@
 /** `GET /images/get`: images as one archive. */
-import { parseImageConfig } from '@tdocker/oci'
+import { type Reference, digestOf, parseImageConfig } from '@tdocker/oci'
 import type { Native } from '@tdocker/kernel'
 import type { TarSource } from '../../backend-types.ts'
-import { system } from '../../base/errors.ts'
+import { notFound, system } from '../../base/errors.ts'
 import type { LayerStore } from '../../content/layer-store.ts'
 import { openLayerTar } from '../../content/layer-tar.ts'
 import type { EventLog } from '../../event/event-log.ts'
@@ -11,7 +11,7 @@ import type { ImageUse } from '../image-use.ts'
 import { imageEvent } from '../image-events.ts'
 import { parsePlatformText } from '../parse.ts'
 import { archiveBytes } from './archive-stream.ts'
-import { type ImageToSave, archiveMembers } from './save-archive.ts'
+import { type ImageToSave, type LayoutOptions, archiveMembers, manifestOf } from './save-archive.ts'
 import { type NamedImage, type SaveNamesContext, resolveNames } from './save-names.ts'
 import { bytesSource } from './bytes-source.ts'
 
@@ -46,7 +46,44 @@ export async function saveImages(o: SaveContext, options: SaveOptions): Promise<
   }
 }
 
-async function openImage(o: SaveContext, { image, references }: NamedImage): Promise<ImageToSave> {
+/** One image, under names that it need not have in the store; tells of no save. */
+export async function archiveImage(
+  o: Pick<SaveContext, 'native' | 'layers' | 'records'>,
+  {
+    id,
+    references,
+    layout,
+    done,
+  }: {
+    id: string
+    references: readonly Reference[]
+    layout: LayoutOptions
+    done: (whole: boolean) => void
+  },
+): Promise<{ digest: string; open: () => TarSource; close: () => void }> {
+  const image = o.records.find(id)
+  if (!image) throw notFound(`No such image: ${id}`)
+  const keys = o.records.layers(id).map((layer) => layer.key)
+  keys.forEach((key) => o.layers.pin(key))
+  const close = (): void => keys.forEach((key) => o.layers.unpin(key))
+  try {
+    const opened = await openImage(o, { image, references: [...references] })
+    const open = (): TarSource => {
+      let whole = false
+      const bytes = archiveBytes(archiveMembers([opened], layout), async () => void (whole = true))
+      return bytesSource({ native: o.native, bytes, done: () => done(whole) })
+    }
+    return { digest: digestOf(manifestOf(opened, layout.annotations)), open, close }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+async function openImage(
+  o: Pick<SaveContext, 'native' | 'layers' | 'records'>,
+  { image, references }: NamedImage,
+): Promise<ImageToSave> {
   const document = o.records.document(image.id)
   if (!document) throw system(`configuration of image ${image.id} is missing`)
   const rows = o.records.layerTars(image.id)
