@@ -79,7 +79,8 @@ function withoutCredentials(url: URL): URL {
   return bare
 }
 
-async function isLocal({ hostname }: URL): Promise<boolean> {
+/** Whether a host is this machine or on its links. */
+export async function isLocal({ hostname }: URL): Promise<boolean> {
   const host = hostname.replace(/^\[|\]$/g, '')
   if (isIP(host)) return isForbidden(host)
   const found = await lookup(host, { all: true }).catch(() => [])

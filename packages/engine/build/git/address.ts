@@ -1,0 +1,92 @@
+/** Where an address of git leads, and what may be told there. */
+import { invalidParameter, prefixed, system } from '../../base/errors.ts'
+import { isLocal } from '../../registry/remote-file.ts'
+import { NetworkError } from '../../registry/registry-error.ts'
+import { discard, type Transport } from '../../registry/transport.ts'
+import type { GitRef } from './git-ref.ts'
+
+export interface GitAddress {
+  /** After redirects. */
+  remote: string
+  /** Names this machine or its links: what it refers to may do so as well. */
+  local: boolean
+  auth: { scope: string; header: string } | undefined
+}
+
+export interface AddressContext {
+  transport: Transport
+  /** The client's, by id; undefined where it has none. */
+  secret(id: string): Promise<Buffer | undefined>
+}
+
+const SERVICE = '/info/refs?service=git-upload-pack'
+
+/**
+ * Redirects are followed here and not by git: a public server leads nobody to this machine, https not
+ * to http, and credentials go nowhere else. `mayBeLocal`: as of a repository's submodules, which come
+ * from no user. Throws what a client is told.
+ */
+export async function resolveAddress(
+  ctx: AddressContext,
+  ref: Pick<GitRef, 'scheme' | 'remote' | 'host' | 'credentials' | 'shown'>,
+  o: { mayBeLocal: boolean; signal: AbortSignal },
+): Promise<GitAddress> {
+  const local = await isLocal(hostOf(ref))
+  if (local && !o.mayBeLocal)
+    throw system(`failed to fetch remote ${ref.shown}: refusing to connect to ${ref.host}`)
+  if (ref.scheme === 'ssh' || ref.scheme === 'git')
+    return { remote: ref.remote, local, auth: undefined }
+  const header = await headerOf(ctx, ref)
+  const asked = new URL(`${ref.remote}${SERVICE}`)
+  try {
+    const { body, url } = await ctx.transport.send({
+      method: 'GET',
+      url: asked,
+      headers: header === undefined ? {} : { authorization: header },
+      insecure: false,
+      local,
+      signal: o.signal,
+    })
+    discard(body)
+    const led = url.href !== asked.href && url.href.endsWith(SERVICE)
+    const remote = led ? url.href.slice(0, -SERVICE.length) : ref.remote
+    const keeps = header !== undefined && url.origin === asked.origin
+    return { remote, local, auth: keeps ? { scope: scopeOf(remote), header } : undefined }
+  } catch (error) {
+    if (error instanceof NetworkError)
+      throw system(`failed to fetch remote ${ref.shown}: ${error.message}`, error)
+    throw prefixed(`failed to fetch remote ${ref.shown}`, error)
+  }
+}
+
+function hostOf({ host, shown }: Pick<GitRef, 'host' | 'shown'>): URL {
+  try {
+    return new URL(`http://${host}/`)
+  } catch (error) {
+    throw invalidParameter(`invalid git address ${JSON.stringify(shown)}`, error)
+  }
+}
+
+/** The address' own, else a secret of the client's (BuildKit: source/git authSecretNames). */
+async function headerOf(
+  ctx: AddressContext,
+  { credentials, host }: Pick<GitRef, 'credentials' | 'host'>,
+): Promise<string | undefined> {
+  if (credentials !== '') return `Basic ${Buffer.from(credentials).toString('base64')}`
+  for (const id of [`GIT_AUTH_HEADER.${host}`, `GIT_AUTH_TOKEN.${host}`, 'GIT_AUTH_HEADER', 'GIT_AUTH_TOKEN']) {
+    const secret = await ctx.secret(id)
+    if (secret === undefined) continue
+    const text = secret.toString().trim()
+    // Another header, smuggled in behind a line's end.
+    if (/[\r\n\0]/.test(text)) throw system(`secret ${id}: not a header's value`)
+    if (id.startsWith('GIT_AUTH_HEADER')) return text
+    return `basic ${Buffer.from(`x-access-token:${text}`).toString('base64')}`
+  }
+  return undefined
+}
+
+/** GitHub's submodules are of the same token, as its own checkout action has it. */
+function scopeOf(remote: string): string {
+  const github = ['https://github.com/', 'https://www.github.com/']
+  return github.find((prefix) => remote.startsWith(prefix)) ?? remote
+}
