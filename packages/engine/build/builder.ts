@@ -1,14 +1,12 @@
 /** `POST /build`: context, Dockerfile, stages, image, names. */
 import type { BuildPruneReport } from '@tdocker/api'
 import { availableParallelism } from 'node:os'
-import { Readable } from 'node:stream'
 import type { Native } from '@tdocker/kernel/native.ts'
 import { hostPlatform, parsePlatform } from '@tdocker/oci'
 import type { TarSource } from '../backend-types.ts'
 import { EngineError, invalidParameter } from '../base/errors.ts'
 import { randomId } from '../base/random-id.ts'
 import { Semaphore } from '../content/semaphore.ts'
-import { openRemote, remoteUrl } from '../registry/remote-file.ts'
 import type { Transport } from '../registry/transport.ts'
 import type { Store } from '../store/store.ts'
 import type { BuildBackend, BuildOptions, CachePruneOptions } from './build-backend.ts'
@@ -17,7 +15,8 @@ import { collectMounts } from './cache/mount-garbage.ts'
 import { cacheRecords, pruneCache, type CacheContext } from './cache/prune.ts'
 import { CacheSources } from './cache/cache-sources.ts'
 import { StepCache } from './cache/step-cache.ts'
-import { type BuildContext, takeTarContext, unpacked } from './context/tar-context.ts'
+import { fetchBuildContext } from './context/build-context.ts'
+import type { BuildContext } from './context/tar-context.ts'
 import { BuildWorkspace } from './context/workspace.ts'
 import { DockerfileError, type Dockerfile } from './dockerfile/instruction.ts'
 import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
@@ -31,7 +30,7 @@ import { sourceDateEpoch } from './output/epoch.ts'
 import { OutputOffers } from './output/offers.ts'
 import { planOutputs } from './output/plan-outputs.ts'
 import type { Build } from './solve/build.ts'
-import { BuildTrace, type TracedStep } from './solve/build-trace.ts'
+import { BuildTrace } from './solve/build-trace.ts'
 import { solve } from './solve/solve.ts'
 
 export interface BuilderDeps {
@@ -172,8 +171,18 @@ export class Builder implements BuildBackend {
     workspace: BuildWorkspace,
     trace: BuildTrace,
   ): Promise<{ context: BuildContext; dockerfile: Dockerfile }> {
+    const { native, transport } = this.#deps
+    const sources = {
+      native,
+      transport,
+      directory: () => workspace.context(),
+      scratch: () => workspace.scratch(),
+      secret: noSecret,
+    }
     const taken = trace.step('context', '[internal] load build context')
-    const { context, alone } = await taken.run(() => this.#context(o, workspace, taken))
+    const { context, alone } = await taken.run(() =>
+      fetchBuildContext(sources, o, taken),
+    )
     const name = o.dockerfile || 'Dockerfile'
     const definition = trace.step('dockerfile', `[internal] load build definition from ${name}`)
     const dockerfile = await definition.run(async () => {
@@ -189,63 +198,9 @@ export class Builder implements BuildBackend {
     })
     return { context, dockerfile }
   }
-
-  /** `alone`: a Dockerfile that came without files. */
-  async #context(
-    o: BuildOptions,
-    workspace: BuildWorkspace,
-    traced: TracedStep,
-  ): Promise<{ context: BuildContext; alone: Buffer | undefined }> {
-    const { native } = this.#deps
-    const directory = (): Promise<string> => workspace.context()
-    const body = await this.#source(o)
-    if (Buffer.isBuffer(body)) return { context: unpacked(native, directory), alone: body }
-    const status = traced.status('transferring context:')
-    const taken = (size: number): void => status.update(size)
-    try {
-      const context = await takeTarContext(native, { body, directory, signal: o.signal, taken })
-      status.done()
-      return { context, alone: undefined }
-    } finally {
-      body.destroy()
-    }
-  }
-
-  /** A stream of a tar, or a Dockerfile's text. */
-  async #source(o: BuildOptions): Promise<Readable | Buffer> {
-    if (o.remote === '') return o.body
-    if (o.remote === 'client-session')
-      throw invalidParameter('contexts of a session are not supported: send the context as a tar')
-    if (isGit(o.remote))
-      throw invalidParameter('contexts from git are not supported yet: send the context as a tar')
-    const url = remoteUrl(o.remote)
-    const { body, headers } = await openRemote(this.#deps.transport, url, o.signal)
-    const type = String(headers['content-type'] ?? '').split(';', 1)[0]
-    if (type === 'text/plain') return await readAll(body)
-    return body
-  }
 }
 
-/** As moby's urlutil tells them apart. */
-function isGit(remote: string): boolean {
-  return (
-    /^(git:\/\/|git@|github\.com\/)/.test(remote) ||
-    /^https?:\/\/.*\.git(?:#.+)?$/.test(remote)
-  )
-}
-
-const MAX_DOCKERFILE = 2 * 1024 * 1024
-
-async function readAll(body: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += (chunk as Buffer).length
-    if (size > MAX_DOCKERFILE) throw invalidParameter('the Dockerfile is larger than 2 MiB')
-    chunks.push(chunk as Buffer)
-  }
-  return Buffer.concat(chunks)
-}
+const noSecret = (): Promise<undefined> => Promise.resolve(undefined)
 
 function uniqueTags(images: BuildImages, texts: readonly string[]): ReturnType<BuildImages['parseTags']> {
   const tags = images.parseTags(texts)

@@ -28,7 +28,7 @@ export async function checkOut(
   resolved: ResolvedGit,
   o: { directory: string; keepGitDir: boolean; signal: AbortSignal },
 ): Promise<void> {
-  const work = join(ctx.scratchDirectory, randomBytes(8).toString('hex'))
+  const work = join(await ctx.scratch(), randomBytes(8).toString('hex'))
   await mkdir(work, { mode: 0o700 })
   try {
     const tree = join(work, 'tree')

@@ -4,7 +4,7 @@
  * configuration but what stands here, and nothing of a repository is run (git-config(1), git(1)).
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import type { Readable } from 'node:stream'
+import { PassThrough, type Readable } from 'node:stream'
 import { cancelled, system, unavailable } from '../../base/errors.ts'
 
 export interface GitPlace {
@@ -62,13 +62,16 @@ export function gitStream(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
-  const ended = ending(child, place.signal)
+  // Node throws away what nobody reads by the time a child ends.
+  const stdout = child.stdout.pipe(new PassThrough())
+  const ended = ending(child, stdout, place.signal)
   ended.catch(() => {})
-  return { stdout: child.stdout, ended }
+  return { stdout, ended }
 }
 
 async function ending(
   child: ChildProcessByStdio<null, Readable, Readable>,
+  stdout: Readable,
   signal: AbortSignal,
 ): Promise<void> {
   const end = (): void => {
@@ -81,14 +84,15 @@ async function ending(
   }
   let said = ''
   child.stderr.on('data', (part: Buffer) => (said = (said + part.toString()).slice(-MAX_ERRORS)))
-  child.stdout.once('close', () => {
+  stdout.once('close', () => {
     // Whoever stopped reading wants no more of it.
-    if (!child.stdout.readableEnded) end()
+    if (!stdout.readableEnded) end()
+    child.stdout.destroy()
   })
   signal.addEventListener('abort', end, { once: true })
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   child.once('error', (error) => {
-    child.stdout.destroy()
+    stdout.destroy()
     reject(startError(error))
   })
   child.once('close', (code, killedBy) => {

@@ -16,8 +16,8 @@ export interface ResolvedGit {
 }
 
 export interface GitContext extends AddressContext {
-  /** An empty directory where the program may stand. */
-  scratchDirectory: string
+  /** A directory of the build's own; gone with it. */
+  scratch(): Promise<string>
 }
 
 export async function resolveGit(
@@ -26,7 +26,7 @@ export async function resolveGit(
   o: { keepGitDir: boolean; signal: AbortSignal },
 ): Promise<ResolvedGit> {
   const address = await resolveAddress(ctx, ref, { mayBeLocal: true, signal: o.signal })
-  const place = placeOf(ctx.scratchDirectory, address, o.signal)
+  const place = placeOf(await ctx.scratch(), address, o.signal)
   const found = await lookUp(place, ref, address)
   const parts = [
     // Without its directory a tag is what it points at.

@@ -1,0 +1,120 @@
+/** Contexts from git. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { GitServer, type GitRepository } from '../../lib/git-server.ts'
+import { TestDaemon } from '../../lib/test-daemon.ts'
+import { build, built, outputOf, type Built } from './build-rig.ts'
+
+let daemon: TestDaemon
+let server: GitServer
+let repository: GitRepository
+before(async () => {
+  daemon = await TestDaemon.start()
+  server = await GitServer.start()
+  repository = server.repository('app')
+})
+after(async () => {
+  await server[Symbol.asyncDispose]()
+  await daemon[Symbol.asyncDispose]()
+})
+
+const fromGit = (remote: string, query: Record<string, string> = {}): Promise<Built> =>
+  built(daemon, Buffer.alloc(0), { remote, ...query })
+const SHOW = 'FROM busybox\nCOPY . /c/\n'
+
+test('branch, tag, commit and subdirectory', async () => {
+  const first = repository.commit({
+    Dockerfile: SHOW,
+    f: 'one',
+    run: { exec: '#!/bin/sh\n' },
+    link: { link: 'f' },
+    'sub/Dockerfile': 'FROM busybox\nCOPY . /s/\n',
+    'sub/inner/f': 'inner',
+  })
+  repository.git('tag', '-a', '-m', 't', 'v1')
+  repository.git('checkout', '--quiet', '-b', 'next')
+  const second = repository.commit({ f: 'two' })
+  repository.git('checkout', '--quiet', 'main')
+  const url = server.url('app')
+  const cat = async (remote: string): Promise<string> =>
+    outputOf(daemon, (await fromGit(remote)).id, 'cat /c/f')
+  assert.equal(await cat(url), 'one')
+  assert.equal(await cat(`${url}#next`), 'two')
+  assert.equal(await cat(`${url}#refs/heads/next`), 'two')
+  assert.equal(await cat(`${url}#v1`), 'one')
+  assert.equal(await cat(`${url}#${second}`), 'two')
+  assert.equal(await cat(`${url}?branch=next&checksum=${second.slice(0, 10)}`), 'two')
+  assert.equal(await cat(`${url}?tag=v1&checksum=${first}`), 'one')
+
+  const whole = await fromGit(url)
+  assert.equal(
+    await outputOf(daemon, whole.id, 'ls -A /c; stat -c "%a %u %Y" /c/f /c/run; readlink /c/link'),
+    'Dockerfile\nf\nlink\nrun\nsub\n644 0 981173106\n755 0 981173106\nf\n',
+  )
+  const sub = await fromGit(`${url}#main:sub`)
+  assert.equal(await outputOf(daemon, sub.id, 'find /s | sort'), '/s\n/s/Dockerfile\n/s/inner\n/s/inner/f\n')
+  const wrong = await build(daemon, Buffer.alloc(0), { remote: `${url}?checksum=${'0'.repeat(40)}` })
+  assert.match(wrong.error, /^expected checksum to match 0+, got [0-9a-f]{40}/)
+  const none = await build(daemon, Buffer.alloc(0), { remote: `${url}#nope` })
+  assert.match(none.error, /^repository does not contain ref nope, output: ""/)
+})
+
+test('the repository goes along where it is asked for', async () => {
+  const commit = repository.commit({ Dockerfile: SHOW })
+  const made = await fromGit(server.url('app'), {
+    buildargs: JSON.stringify({ BUILDKIT_CONTEXT_KEEP_GIT_DIR: '1' }),
+  })
+  const script = 'cat /c/.git/HEAD; grep url /c/.git/config; ls -d /c/.git/hooks 2>/dev/null || echo none; stat -c %a /c/.git/objects'
+  assert.equal(
+    await outputOf(daemon, made.id, script),
+    `${commit}\n\turl = "${server.url('app')}"\nnone\n755\n`,
+  )
+})
+
+test('submodules, also of submodules and by relative addresses', async () => {
+  const leaf = server.repository('leaf').commit({ l: 'leaf' })
+  const inner = server.repository('inner').commit({
+    i: 'inner',
+    '.gitmodules': '[submodule "leaf"]\n\tpath = deep/leaf\n\turl = ../leaf.git\n',
+    'deep/leaf': { gitlink: leaf },
+  })
+  const outer = server.repository('outer')
+  outer.commit({
+    Dockerfile: SHOW,
+    '.gitmodules': `[submodule "x"]\n\tpath = inner\n\turl = ${server.url('inner')}\n`,
+    inner: { gitlink: inner },
+  })
+  const made = await fromGit(server.url('outer'))
+  assert.equal(await outputOf(daemon, made.id, 'cat /c/inner/i /c/inner/deep/leaf/l'), 'innerleaf')
+  const bare = await fromGit(`${server.url('outer')}?submodules=false`)
+  assert.equal(await outputOf(daemon, bare.id, 'ls -A /c/inner'), '')
+})
+
+test('credentials of an address reach that server alone, and no message', async () => {
+  repository.commit({ Dockerfile: SHOW })
+  server.wants = `Basic ${Buffer.from('me:s3cret').toString('base64')}`
+  try {
+    const open = await build(daemon, Buffer.alloc(0), { remote: server.url('app') })
+    assert.match(open.error, /^failed to fetch remote .*\n?/)
+    const named = server.url('app').replace('//', '//me:s3cret@')
+    await fromGit(named)
+    server.wants = `Basic ${Buffer.from('other:one').toString('base64')}`
+    const refused = await build(daemon, Buffer.alloc(0), { remote: named })
+    assert.match(refused.error, /xxxxx:xxxxx@/)
+    assert.doesNotMatch(refused.error + refused.text, /s3cret/)
+  } finally {
+    server.wants = undefined
+  }
+  await using other = await GitServer.start()
+  other.repository('app').commit({ Dockerfile: SHOW, f: 'moved' })
+  server.redirects.set('/moved.git', other.url('app'))
+  const moved = await fromGit(`http://me:s3cret@127.0.0.1:${server.port}/moved.git`)
+  assert.equal(await outputOf(daemon, moved.id, 'cat /c/f'), 'moved')
+  assert.deepEqual(other.requests.filter(({ authorization }) => authorization !== undefined), [])
+})
+
+test('objects named by SHA-256', async () => {
+  server.repository('sha256', 'sha256').commit({ Dockerfile: SHOW, f: 'long' })
+  const made = await fromGit(server.url('sha256'))
+  assert.equal(await outputOf(daemon, made.id, 'cat /c/f'), 'long')
+})
