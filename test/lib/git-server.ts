@@ -60,7 +60,7 @@ export class GitServer implements AsyncDisposable {
   /** `Authorization` that is asked for; undefined for everybody. */
   wants: string | undefined
   /** Paths whose requests are sent elsewhere. */
-  readonly redirects = new Map<string, string>()
+  readonly redirects: Map<string, string> = new Map()
   readonly requests: Array<{ method: string; url: string; authorization: string | undefined }> = []
   readonly #server: Server
 
