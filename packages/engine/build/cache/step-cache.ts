@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { type Statement, type Store, sql } from '../../store/store.ts'
 
 /** Another way of keying forgets what was made before. */
-const FORMAT = 1
+const FORMAT = 2
 
 export interface StepKeyParts {
   /** Image that the step works on; empty for nothing. */

@@ -6,7 +6,7 @@ import { system } from '../../base/errors.ts'
 import { Inflater } from '../../content/inflate.ts'
 import { BLOCK, type TarEntry, isZero, readHead } from './tar-entry.ts'
 import { rewriteTar } from './rewrite-tar.ts'
-import type { Tree } from './tree.ts'
+import type { SourceTree } from './source-tree.ts'
 
 export type ArchiveFormats = (format: 'xz' | 'bzip2') => Decompressor
 
@@ -29,7 +29,7 @@ export async function isArchive(fd: number, formats: ArchiveFormats): Promise<bo
 }
 
 export async function* unpackedArchive(o: {
-  tree: Tree
+  tree: Pick<SourceTree, 'open'>
   path: string
   prefix: string
   formats: ArchiveFormats

@@ -5,9 +5,11 @@ import { KernelError } from '@tdocker/kernel/native.ts'
 import { invalidParameter, system } from '../../base/errors.ts'
 import type { CopyOperation } from '../graph/operation.ts'
 import { type ArchiveFormats, isArchive, unpackedArchive } from './archive.ts'
+import { EntriesDigest } from './content-digest.ts'
 import { type ChangeMode, parseMode } from './file-mode.ts'
 import { isExcluded } from './pattern.ts'
 import { TAR_END, ownEntry, rewriteTar } from './rewrite-tar.ts'
+import type { PackOptions, SourceTree } from './source-tree.ts'
 import { type Found, findSources } from './sources.ts'
 import { BadTar, type TarEntry } from './tar-entry.ts'
 import type { Tree } from './tree.ts'
@@ -15,7 +17,7 @@ import type { Tree } from './tree.ts'
 export interface CopyRequest {
   operation: CopyOperation
   /** Where the sources are; undefined where all are heredocs or downloads. */
-  source: Tree | undefined
+  source: SourceTree | undefined
   /** Downloaded files, in a tree of their own; absolute paths. */
   downloads: { tree: Tree; paths: readonly string[] } | undefined
   formats: ArchiveFormats
@@ -24,9 +26,11 @@ export interface CopyRequest {
 
 /** One thing to be copied, its place not yet decided. */
 interface Item {
-  tree: Tree
+  tree: SourceTree
   found: Found
   isDirectory: boolean
+  /** Of a directory that is copied: the root of a tree has one of its own making. */
+  mode: number
   isArchive: boolean
 }
 
@@ -58,29 +62,37 @@ export async function findCopySources(o: CopyRequest): Promise<CopySources> {
   return { items, digest: digests.length === 1 ? only : `multi:${all}` }
 }
 
-async function lookUp(o: CopyRequest, tree: Tree, found: Found, said: string): Promise<Item> {
+async function lookUp(o: CopyRequest, tree: SourceTree, found: Found, said: string): Promise<Item> {
   const { operation } = o
-  using pinned = await tree.open(found.path)
-  if (!pinned) {
+  const stat = await tree.stat(found.path)
+  if (!stat) {
     const where = operation.from === '' ? 'file not found in build context or excluded by .dockerignore: ' : ''
     throw invalidParameter(
       `${operation.instruction} failed: ${where}stat ${said.replace(/^\.?\//, '')}: file does not exist`,
     )
   }
-  const isDirectory = pinned.stat.type === 'directory'
+  const isDirectory = stat.type === 'directory'
   const mayUnpack =
     operation.unpack ?? (operation.instruction === 'ADD' && tree === o.source)
-  const archive = mayUnpack && pinned.stat.type === 'file' && (await isArchive(pinned.fd, o.formats))
-  return { tree, found, isDirectory, isArchive: archive }
+  using pinned = mayUnpack && stat.type === 'file' ? await tree.open(found.path) : undefined
+  const archive = pinned !== undefined && (await isArchive(pinned.fd, o.formats))
+  const mode = isDirectory && found.path !== '/' ? stat.mode : 0
+  return { tree, found, isDirectory, mode, isArchive: archive }
 }
 
 async function digestOf(o: CopyRequest, item: Item): Promise<string> {
-  const hash = createHash('sha256').update(`${posix.basename(item.found.path)}\0`)
-  const prefix = item.isDirectory ? 'dir' : 'file'
-  const edit = (entry: TarEntry): TarEntry | undefined =>
-    excluded(o.operation, item, entry) ? undefined : { ...entry, mtime: '0', ...ownerAsCopied(o, entry) }
-  for await (const part of packed(o, item, edit)) hash.update(part)
-  return `${prefix}:${hash.digest('hex')}`
+  const { found, isDirectory, mode } = item
+  const kind = isDirectory ? 'dir' : 'file'
+  const digest = new EntriesDigest(JSON.stringify([posix.basename(found.path), kind, mode]))
+  for await (const { entry, digest: content } of item.tree.entries(found.path, packing(o, item)))
+    if (!excluded(o.operation, item, entry))
+      digest.add({ entry: { ...entry, ...ownerAsCopied(o, entry) }, digest: content })
+  return `${kind}:${digest.hex()}`
+}
+
+/** A directory's entries stand alone; a file has its own name. */
+function packing({ signal }: CopyRequest, { found, isDirectory }: Item): PackOptions {
+  return { name: isDirectory ? undefined : posix.basename(found.path), signal }
 }
 
 /** Files of the build context are root's, whoever packed them. */
@@ -95,31 +107,12 @@ function excluded({ exclude }: CopyOperation, item: Item, entry: TarEntry): bool
   return isExcluded(exclude, Buffer.from(inner, 'latin1').toString())
 }
 
-/** A directory's entries stand alone; a file has its own name. */
-async function* packed(
+function packed(
   o: CopyRequest,
   item: Item,
   edit: (entry: TarEntry) => TarEntry | undefined,
-): AsyncGenerator<Buffer> {
-  using pinned = await item.tree.open(item.found.path)
-  if (!pinned) throw system(`${o.operation.instruction} failed: ${item.found.path} is gone`)
-  const name = item.isDirectory ? {} : { name: posix.basename(item.found.path) }
-  const packer = item.tree.native.tarPacker({ fd: pinned.fd, ...name })
-  try {
-    yield* rewriteTar(reading(packer, o.signal), edit)
-  } finally {
-    await packer.close()
-  }
-}
-
-async function* reading(
-  packer: { read(): Promise<Buffer | undefined> },
-  signal: AbortSignal,
-): AsyncGenerator<Buffer> {
-  for (let part = await packer.read(); part; part = await packer.read()) {
-    signal.throwIfAborted()
-    yield part
-  }
+): AsyncIterable<Buffer> {
+  return rewriteTar(item.tree.pack(item.found.path, packing(o, item)), edit)
 }
 
 export interface CopyTarget {

@@ -2,6 +2,9 @@
 import { readdir } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { type FileStat, KernelError, type Native } from '@tdocker/kernel/native.ts'
+import { notFound } from '../../base/errors.ts'
+import { type HashedEntry, hashedEntries } from './content-digest.ts'
+import type { PackOptions, SourceTree } from './source-tree.ts'
 
 export type TreeNative = Pick<
   Native,
@@ -9,7 +12,7 @@ export type TreeNative = Pick<
 >
 
 /** Owns the descriptor. */
-export class Tree implements Disposable {
+export class Tree implements SourceTree {
   readonly native: TreeNative
   readonly root: number
 
@@ -54,6 +57,24 @@ export class Tree implements Disposable {
   /** Without links, as far as there is something. */
   async resolve(path: string): Promise<string> {
     return posix.resolve('/', await this.native.resolveIn({ root: this.root, path }))
+  }
+
+  async *pack(path: string, { name, signal }: PackOptions): AsyncGenerator<Buffer> {
+    using pinned = await this.open(path)
+    if (!pinned) throw notFound(`${path} is gone`)
+    const packer = this.native.tarPacker({ fd: pinned.fd, ...(name !== undefined && { name }) })
+    try {
+      for (let part = await packer.read(); part; part = await packer.read()) {
+        signal.throwIfAborted()
+        yield part
+      }
+    } finally {
+      await packer.close()
+    }
+  }
+
+  entries(path: string, o: PackOptions): AsyncIterable<HashedEntry> {
+    return hashedEntries(this.pack(path, o))
   }
 
   [Symbol.dispose](): void {

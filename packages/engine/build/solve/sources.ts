@@ -1,5 +1,6 @@
 /** The trees that a step reads. */
 import type { CopyRequest } from '../copy/copy.ts'
+import type { SourceTree } from '../copy/source-tree.ts'
 import { Tree } from '../copy/tree.ts'
 import type { CopyOperation } from '../graph/operation.ts'
 import type { Build } from './build.ts'
@@ -27,7 +28,7 @@ export function requestOf(
   build: Build,
   operation: CopyOperation,
   at: StepPlace,
-  source: Tree | undefined,
+  source: SourceTree | undefined,
   downloads?: CopyRequest['downloads'],
 ): CopyRequest {
   const { signal } = at
