@@ -47,6 +47,7 @@
         "addon/kernel/port-socket.cc",
         "addon/kernel/nft.cc",
         "addon/kernel/nft-monitor.cc",
+        "addon/kernel/legacy-table.cc",
         "addon/kernel/seccomp_compile.cc",
         "addon/kernel/device_program.cc",
         "addon/kernel/policy.cc",

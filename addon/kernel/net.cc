@@ -84,5 +84,6 @@ void InitNet(Napi::Env env, Napi::Object exports) {
   InitLinkList(env, exports);
   InitConntrack(env, exports);
   InitNftMonitor(env, exports);
+  InitLegacyTable(env, exports);
   InitPortSocket(env, exports);
 }

@@ -7,4 +7,5 @@ void InitSublink(Napi::Env env, Napi::Object exports);
 void InitLinkList(Napi::Env env, Napi::Object exports);
 void InitConntrack(Napi::Env env, Napi::Object exports);
 void InitNftMonitor(Napi::Env env, Napi::Object exports);
+void InitLegacyTable(Napi::Env env, Napi::Object exports);
 void InitPortSocket(Napi::Env env, Napi::Object exports);

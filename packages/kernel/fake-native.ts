@@ -208,6 +208,7 @@ export class FakeNative {
       nft: this.#async('nft', () => ''),
       conntrackDelete: this.#async('conntrackDelete', () => 0),
       nftMonitor: this.#sync('nftMonitor', open),
+      legacyTable: this.#sync('legacyTable', nothing),
       dnsSockets: this.#async('dnsSockets', () => ({
         udpFd: open(),
         tcpFd: open(),

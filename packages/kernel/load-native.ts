@@ -42,6 +42,7 @@ const synchronous: ReadonlySet<string> = new Set<keyof Native>([
   'decompressor',
   'nsOpen',
   'nftMonitor',
+  'legacyTable',
   'bindPort',
   'socketPort',
   'oomEventFd',

@@ -376,6 +376,7 @@ export const nativeChecks: NativeChecks = {
     optional(netnsFd, (value) => fd(value, 'netnsFd'))
   },
   nftMonitor: () => undefined,
+  legacyTable: (family) => integer(family, 'family', 4, 6),
   conntrackDelete(o) {
     options(o)
     oneOf(o.protocol, 'protocol', PROTOCOLS)

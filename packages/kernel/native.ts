@@ -318,6 +318,11 @@ export interface Native {
    * datagrams are nfnetlink messages. Reading fails with ENOBUFS when some were lost.
    */
   nftMonitor(): number
+  /**
+   * The filter table of iptables' older kind in the daemon's namespace: struct ipt_getinfo, and the
+   * rules (struct ipt_entry, struct ip6t_entry); undefined where there is none. To ask makes it.
+   */
+  legacyTable(family: 4 | 6): { info: Buffer; entries: Buffer } | undefined
   /** Deletes conntrack flows whose original destination matches; answers their count. */
   conntrackDelete(o: { protocol: 'tcp' | 'udp'; port: number; address?: string }): Promise<number>
   /**

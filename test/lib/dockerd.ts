@@ -21,11 +21,13 @@ export interface DockerDaemon extends AsyncDisposable {
  * Starts dockerd with everything of its own below `dir`; `id` names its network namespace and its
  * cgroup. `TDOCKER_PEER` may name a directory with dockerd, containerd, its shim and runc; else
  * Debian's packages are unpacked beside the project (installed they would start one on the host).
+ * `more` are further arguments of dockerd's.
  */
 export async function startDockerd(
   id: string,
   dir: string,
   storage: 'overlay2' | 'its own' = 'overlay2',
+  more: readonly string[] = [],
 ): Promise<DockerDaemon> {
   const programs = dockerPrograms()
   mkdirSync(dir)
@@ -40,6 +42,7 @@ export async function startDockerd(
       ...['--pidfile', join(dir, 'pid'), '--cgroup-parent', `/${id}`],
       // Without it dockerd 29 keeps images in containerd.
       ...(storage === 'overlay2' ? ['--storage-driver', 'overlay2'] : []),
+      ...more,
     ],
     dir,
     { PATH: `${programs}:${process.env['PATH']}` },

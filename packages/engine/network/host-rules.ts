@@ -4,7 +4,8 @@ import type { Store } from '../store/store.ts'
 import type { Family } from './address.ts'
 import type { PortElement } from './firewall-rules.ts'
 import type { Firewall } from './firewall.ts'
-import { acceptForwarding, withdrawForwarding } from './forward-accept.ts'
+import { acceptForwarding, withdrawForwarding } from './beside/forward-accept.ts'
+import { LegacyFirewall } from './beside/legacy-firewall.ts'
 import { enableForwarding } from './forwarding.ts'
 import type { FirewallNetwork } from './network-chains.ts'
 import type { NetworksConfig, NetworksLog } from './networks-config.ts'
@@ -18,6 +19,7 @@ export class HostRules {
   readonly #firewall: Firewall
   readonly #log: NetworksLog
   readonly #watch: RuleWatch
+  readonly #legacy: LegacyFirewall
   readonly #networks = new Map<string, FirewallNetwork>()
   readonly #forwarding = new Set<Family>()
   #written = false
@@ -39,6 +41,11 @@ export class HostRules {
       () => this.#verify(),
       (error) => o.log.warn({ err: error }, 'cannot bring back our nftables rules'),
     )
+    this.#legacy = new LegacyFirewall(
+      o.native,
+      () => this.#bridges(),
+      (error) => o.log.warn({ err: error }, 'cannot change the rules of iptables-legacy'),
+    )
   }
 
   /** At the daemon's start: the table holds exactly these networks and ports. */
@@ -51,9 +58,10 @@ export class HostRules {
     await this.#firewall.reset(networks, elements).catch((error: unknown) => {
       throw withAdvice(error)
     })
-    await acceptForwarding(this.#native, this.#bridges())
+    await this.#acceptElsewhere(this.#bridges())
     this.#written = true
     this.#watch.start()
+    this.#legacy.start()
   }
 
   /** A new network, or new facts about one. */
@@ -63,7 +71,7 @@ export class HostRules {
     this.#networks.set(network.id, network)
     try {
       await this.#firewall.addNetwork(network)
-      await acceptForwarding(this.#native, [network.bridge])
+      await this.#acceptElsewhere([network.bridge])
     } catch (error) {
       this.#networks.delete(network.id)
       throw withAdvice(error)
@@ -75,23 +83,35 @@ export class HostRules {
     const network = this.#networks.get(id)
     if (network === undefined) return
     this.#networks.delete(id)
-    await withdrawForwarding(this.#native, [network.bridge])
+    await this.#withdrawElsewhere([network.bridge])
     await this.#firewall.removeNetwork(id)
   }
 
   /** The daemon ends and nothing uses a bridge: everything goes. */
   async clear(): Promise<void> {
-    await this.#watch.stop()
+    await this.leave()
     if (!this.#written) return
     this.#written = false
-    await withdrawForwarding(this.#native, this.#bridges())
+    await this.#withdrawElsewhere(this.#bridges())
     this.#networks.clear()
     await this.#firewall.remove()
   }
 
   /** Stops looking after the rules and leaves them as they are, for the next daemon. */
   async leave(): Promise<void> {
-    await this.#watch.stop()
+    await Promise.all([this.#watch.stop(), this.#legacy.stop()])
+  }
+
+  async #acceptElsewhere(bridges: readonly string[]): Promise<void> {
+    await acceptForwarding(this.#native, bridges, ({ table, chain }, err) =>
+      this.#log.warn({ err, table, chain }, 'another firewall drops what our bridges forward'),
+    )
+    await this.#legacy.check()
+  }
+
+  async #withdrawElsewhere(bridges: readonly string[]): Promise<void> {
+    await withdrawForwarding(this.#native, bridges)
+    await this.#legacy.withdraw(bridges)
   }
 
   #bridges(): string[] {
@@ -104,7 +124,7 @@ export class HostRules {
       this.#log.warn({}, 'our nftables rules were changed, writing them again')
       await this.#firewall.rebuild()
     }
-    await acceptForwarding(this.#native, this.#bridges())
+    await this.#acceptElsewhere(this.#bridges())
   }
 
   /** Turns on what the networks' families need, once each. */
