@@ -1,80 +1,23 @@
 /** `-it` on a real terminal, by the stock docker CLI and by tdocker. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { TestDaemon, hasProgram, until } from '../lib/test-daemon.ts'
+import { Terminal } from '../lib/terminal.ts'
+import { TestDaemon, hasProgram } from '../lib/test-daemon.ts'
 import { type Client, clients, docker, removeContainers } from './clients.ts'
 
 let daemon: TestDaemon
 before(async () => (daemon = await TestDaemon.start()))
 after(() => daemon[Symbol.asyncDispose]())
 
-/** A CLI on a terminal of 31 rows and 97 columns. */
-class Terminal {
-  readonly #child: ChildProcess
-  readonly #exited: Promise<number>
-  /** Output no `sees` has taken yet. */
-  screen = ''
-  errors = ''
-
-  constructor(client: Client, ...args: string[]) {
-    this.#child = spawn(
-      'timeout',
-      ['20', 'python3', join(import.meta.dirname, 'on-terminal.py'), ...client.command, ...args],
-      {
-        stdio: ['pipe', 'pipe', 'pipe'],
-        env: {
-          ...process.env,
-          TERM: 'xterm',
-          DOCKER_HOST: `unix://${daemon.socket}`,
-          DOCKER_CONFIG: join(daemon.directory, 'client'),
-        },
-      },
-    )
-    this.#child.stdout!.on('data', (part: Buffer) => (this.screen += part.toString()))
-    this.#child.stderr!.on('data', (part: Buffer) => (this.errors += part.toString()))
-    this.#exited = new Promise((resolve) =>
-      this.#child.once('close', (code) => resolve(code ?? -1)),
-    )
-  }
-
-  #command(command: object): void {
-    this.#child.stdin!.write(`${JSON.stringify(command)}\n`)
-  }
-
-  type(text: string): void {
-    this.#command({ write: text })
-  }
-
-  resize(rows: number, columns: number): void {
-    this.#command({ resize: [rows, columns] })
-  }
-
-  /** Waits for text after what earlier calls have seen. */
-  async sees(pattern: RegExp): Promise<void> {
-    try {
-      await until(`${pattern}`, () => pattern.test(this.screen), 10_000)
-    } catch (error) {
-      throw new Error(`${(error as Error).message}; screen: ${JSON.stringify(this.screen)}`)
-    }
-    this.screen = this.screen.replace(new RegExp(`^[^]*?${pattern.source}`), '')
-  }
-
-  /** Waits for the end; the terminal's mode must be as it was. */
-  async exit(): Promise<number> {
-    const code = await this.#exited
-    assert.match(this.errors, /restored\n$/)
-    return code
-  }
-}
+const open = (client: Client, ...args: string[]): Terminal =>
+  new Terminal(daemon, [...client.command, ...args])
 
 const skip = hasProgram('python3') ? undefined : 'python3 makes the terminals'
 
 for (const client of clients)
   describe(client.name, { skip: client.skip ?? skip }, () => {
     test('run -it: prompt, size, resize, Ctrl-C, exit code', async () => {
-      const terminal = new Terminal(client, 'run', '--rm', '-it', 'busybox', 'sh')
+      const terminal = open(client, 'run', '--rm', '-it', 'busybox', 'sh')
       await terminal.sees(/# /)
       terminal.type('tty; stty size\n')
       await terminal.sees(/\/dev\/pts\/0\r\n31 97\r\n/)
@@ -96,7 +39,7 @@ for (const client of clients)
     test('run -t: the client resized while a program runs', async () => {
       const script =
         'stty size; until [ "$(stty size)" = "12 34" ]; do sleep 0.05; done; echo follows; exit 3'
-      const terminal = new Terminal(client, 'run', '--rm', '-t', 'busybox', 'sh', '-c', script)
+      const terminal = open(client, 'run', '--rm', '-t', 'busybox', 'sh', '-c', script)
       await terminal.sees(/31 97\r+\n/)
       terminal.resize(12, 34)
       // The stock CLI may lose a change that comes while it still sets the first size.
@@ -110,7 +53,7 @@ for (const client of clients)
     })
 
     test('detach keys leave it running; attach comes back', async () => {
-      const first = new Terminal(client, 'run', '-it', '--name', 'kept', 'busybox', 'sh')
+      const first = open(client, 'run', '-it', '--name', 'kept', 'busybox', 'sh')
       await first.sees(/# /)
       first.type('x=remembered\n')
       await first.sees(/remembered\r\n/)
@@ -121,7 +64,7 @@ for (const client of clients)
         (await daemon.api.get<Inspect>('/containers/kept/json')).body.State.Running,
         true,
       )
-      const second = new Terminal(client, 'attach', '--detach-keys', 'ctrl-a,x', 'kept')
+      const second = open(client, 'attach', '--detach-keys', 'ctrl-a,x', 'kept')
       second.type('\necho $x again\n')
       await second.sees(/\nremembered again\r\n/)
       second.type('\x01x')
@@ -137,7 +80,7 @@ for (const client of clients)
 
     test('exec -it: size, resize, exit code', async () => {
       const id = await daemon.run({ Cmd: ['sleep', '60'] })
-      const terminal = new Terminal(client, 'exec', '-it', id, 'sh')
+      const terminal = open(client, 'exec', '-it', id, 'sh')
       await terminal.sees(/# /)
       terminal.type('stty size\n')
       await terminal.sees(/31 97\r\n/)
@@ -156,7 +99,7 @@ for (const client of clients)
         Image: 'busybox',
         ...{ Tty: true, OpenStdin: true, StdinOnce: true, AttachStdin: true },
       })
-      const terminal = new Terminal(client, 'start', '-ai', body.Id)
+      const terminal = open(client, 'start', '-ai', body.Id)
       await terminal.sees(/# /)
       // Its size comes with the client, after the start.
       terminal.type('until [ "$(stty size)" = "31 97" ]; do sleep 0.02; done; echo sized; exit 6\n')
@@ -167,7 +110,7 @@ for (const client of clients)
 
     test('Ctrl-C without a terminal inside is a signal to the process', async () => {
       const script = 'trap "echo interrupted; exit 5" INT; echo ready; while :; do sleep 0.05; done'
-      const terminal = new Terminal(client, 'run', '--rm', 'busybox', 'sh', '-c', script)
+      const terminal = open(client, 'run', '--rm', 'busybox', 'sh', '-c', script)
       await terminal.sees(/ready/)
       terminal.type('\x03')
       await terminal.sees(/interrupted/)

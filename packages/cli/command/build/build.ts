@@ -8,11 +8,10 @@ import { bytesFlag, intFlag, stringsFlag, structFlag } from '../../flag/kinds.ts
 import { checkLabel, toMap } from '../../flag/spec/environment.ts'
 import { checkExtraHost } from '../../flag/spec/host.ts'
 import { parseUlimit } from '../../flag/spec/limits.ts'
-import { jsonLines } from '../../format/lines.ts'
-import { ProgressDisplay, type ProgressMessage } from '../../format/progress.ts'
-import { type Cli, StatusError } from '../cli.ts'
+import type { Cli } from '../cli.ts'
 import type { Action, Command } from '../command.ts'
 import { buildSource } from './context.ts'
+import { progressMode, showBuild } from './progress/show-build.ts'
 
 export const command: Command = {
   use: '[OPTIONS] PATH | URL | -',
@@ -22,12 +21,19 @@ export const command: Command = {
   define(flags: FlagSet): Action {
     const options = defineFlags(flags)
     return async (cli, [path = '']) => {
+      const mode = progressMode(options.progress.value || cli.env['BUILDKIT_PROGRESS'] || '', {
+        quiet: options.quiet.value,
+        isTerminal: cli.stderr.isTTY === true,
+        env: cli.env,
+      })
       if (options.iidfile.value !== '') rmSync(options.iidfile.value, { force: true })
       const source = await buildSource(path, options.file.value, cli.stdin)
       const stream = options.compress.value ? source.stream?.pipe(createGzip()) : source.stream
       const response = await cli.client.request('POST', '/build', {
         query: {
           ...queryOf(options, cli),
+          ...(mode === 'quiet' && { q: true }),
+          ...(!['classic', 'quiet'].includes(mode) && { trace: true }),
           dockerfile: source.dockerfile || undefined,
           remote: source.remote,
         },
@@ -37,7 +43,7 @@ export const command: Command = {
         },
         ...(stream ? { stream: stream as Readable } : {}),
       })
-      const id = await show(cli, response, options.quiet.value)
+      const id = await showBuild(cli, response, mode)
       if (options.iidfile.value !== '') writeFileSync(options.iidfile.value, id)
     }
   },
@@ -77,6 +83,12 @@ function defineFlags(flags: FlagSet) {
       '',
       process.env['DOCKER_DEFAULT_PLATFORM'] ?? '',
       'Platform of the image',
+    ),
+    progress: flags.string(
+      'progress',
+      '',
+      '',
+      'How progress is shown (auto, plain, tty, rawjson, quiet)',
     ),
     pull: flags.bool('pull', '', false, 'Ask the registry for newer images'),
     quiet: flags.bool('quiet', 'q', false, "Show the image's ID only"),
@@ -146,34 +158,4 @@ async function auths(cli: Cli): Promise<object> {
     known.map(async (key) => [key, await authFor(cli.config.data, key)] as const),
   )
   return Object.fromEntries(found.filter(([, auth]) => auth !== undefined))
-}
-
-/** Answers the image's id; a failed build ends with the code of its command. */
-async function show(
-  cli: Cli,
-  response: AsyncIterable<Buffer>,
-  quiet: boolean,
-): Promise<string> {
-  const { stdout } = cli
-  const held: string[] = []
-  let id = ''
-  const display = new ProgressDisplay({
-    write: (text) => void (quiet ? held.push(text) : stdout.write(text)),
-    width: stdout.isTTY ? (stdout.columns ?? 200) : undefined,
-  })
-  for await (const line of jsonLines(response)) {
-    const message = JSON.parse(line) as ProgressMessage
-    const failure = message.errorDetail?.message ?? message.error
-    if (failure !== undefined) {
-      for (const text of held) cli.printError(text)
-      throw new StatusError(message.errorDetail?.code || 1, failure)
-    }
-    const told = (message.aux as { ID?: string } | undefined)?.ID
-    if (told !== undefined) id = told
-    display.show(message)
-  }
-  if (!quiet) return id
-  const said = held.join('')
-  cli.print(said)
-  return said.trim()
 }
