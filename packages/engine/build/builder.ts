@@ -2,9 +2,7 @@
 import type { BuildPruneReport } from '@tdocker/api'
 import { availableParallelism } from 'node:os'
 import type { Native } from '@tdocker/kernel/native.ts'
-import { hostPlatform, parsePlatform } from '@tdocker/oci'
 import type { TarSource } from '../backend-types.ts'
-import { EngineError, invalidParameter } from '../base/errors.ts'
 import { randomId } from '../base/random-id.ts'
 import { Semaphore } from '../content/semaphore.ts'
 import type { Transport } from '../registry/transport.ts'
@@ -18,12 +16,10 @@ import { StepCache } from './cache/step-cache.ts'
 import { fetchBuildContext } from './context/build-context.ts'
 import type { BuildContext } from './context/tar-context.ts'
 import { BuildWorkspace } from './context/workspace.ts'
-import { DockerfileError, type Dockerfile } from './dockerfile/instruction.ts'
-import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
-import { expandWord } from './dockerfile/words.ts'
+import { type Definition, readDefinition } from './definition.ts'
+import { DockerfileError } from './dockerfile/instruction.ts'
 import { MountPool } from './exec/mount-pool.ts'
 import { removeLeftContainers } from './exec/run-step.ts'
-import { GlobalArgs, platformArgs } from './graph/scope.ts'
 import type { BuildImages, BuildTag, ResolveOwner, StepContainers } from './needs.ts'
 import { deliver } from './output/deliver.ts'
 import { sourceDateEpoch } from './output/epoch.ts'
@@ -98,13 +94,13 @@ export class Builder implements BuildBackend {
     using _uses = { [Symbol.dispose]: () => this.#noteUses(used) }
     const trace = new BuildTrace()
     if (o.trace) trace.listen(o.trace)
-    const { context, dockerfile } = await this.#begin(o, workspace, trace)
-    const globals = globalsOf(o, dockerfile)
+    const { context, definition } = await this.#begin(o, workspace, trace)
+    const { globals } = definition
     const epoch = sourceDateEpoch(globals.take('SOURCE_DATE_EPOCH'))
     const createdTime = outputs.some(({ rewrite }) => !rewrite) ? epoch : undefined
     const started = this.#buildOf(o, { context, workspace, hold, used, trace })
     const build = { ...started, createdTime }
-    const solved = await solve(build, dockerfile, globals)
+    const solved = await solve(build, definition)
     const unused = globals.unused()
     if (unused.length > 0)
       o.progress({
@@ -170,7 +166,7 @@ export class Builder implements BuildBackend {
     o: BuildOptions,
     workspace: BuildWorkspace,
     trace: BuildTrace,
-  ): Promise<{ context: BuildContext; dockerfile: Dockerfile }> {
+  ): Promise<{ context: BuildContext; definition: Definition }> {
     const { native, transport } = this.#deps
     const sources = {
       native,
@@ -184,19 +180,19 @@ export class Builder implements BuildBackend {
       fetchBuildContext(sources, o, taken),
     )
     const name = o.dockerfile || 'Dockerfile'
-    const definition = trace.step('dockerfile', `[internal] load build definition from ${name}`)
-    const dockerfile = await definition.run(async () => {
+    const loading = trace.step('dockerfile', `[internal] load build definition from ${name}`)
+    const definition = await loading.run(async () => {
       const text = alone ?? (await context.dockerfile(o.dockerfile))
       trace.source = { name, text: text.toString() }
       try {
-        return parse(text)
+        return readDefinition(o, trace.source)
       } catch (error) {
         const { cause } = error as Error
         if (cause instanceof DockerfileError) trace.failedAt(cause.lines)
         throw error
       }
     })
-    return { context, dockerfile }
+    return { context, definition }
   }
 }
 
@@ -205,48 +201,4 @@ const noSecret = (): Promise<undefined> => Promise.resolve(undefined)
 function uniqueTags(images: BuildImages, texts: readonly string[]): ReturnType<BuildImages['parseTags']> {
   const tags = images.parseTags(texts)
   return tags.filter((tag, at) => tags.findIndex((other) => other.name === tag.name) === at)
-}
-
-function parse(text: Buffer): Dockerfile {
-  try {
-    const dockerfile = parseDockerfile(text)
-    checkSyntax(dockerfile.syntax)
-    return dockerfile
-  } catch (error) {
-    if (error instanceof EngineError || !(error instanceof DockerfileError)) throw error
-    const { lines } = error
-    const at = lines ? `dockerfile parse error on line ${lines.start}: ` : ''
-    throw invalidParameter(`${at}${error.message}`, error)
-  }
-}
-
-function checkSyntax(syntax: string | undefined): void {
-  if (syntax === undefined || /^(docker\.io\/)?docker\/dockerfile(-upstream)?(:1(\.\d+)*(-labs)?|:labs|:latest)?(@sha256:[0-9a-f]+)?$/.test(syntax)) return
-  throw invalidParameter(
-    `# syntax=${syntax}: other frontends than docker/dockerfile:1 are not supported`,
-  )
-}
-
-function globalsOf(o: BuildOptions, dockerfile: Dockerfile): GlobalArgs {
-  const target = o.platform === '' ? hostPlatform() : platformOf(o.platform)
-  const globals = new GlobalArgs(
-    o.buildArgs,
-    platformArgs(target, hostPlatform(), o.target || 'default'),
-  )
-  for (const { key, value } of dockerfile.args.flatMap(({ args }) => args)) {
-    const environment = globals.environment()
-    globals.declare(
-      key,
-      value === undefined ? undefined : expandWord(value, environment, dockerfile.escape).text,
-    )
-  }
-  return globals
-}
-
-function platformOf(text: string): ReturnType<typeof parsePlatform> {
-  try {
-    return parsePlatform(text)
-  } catch (error) {
-    throw invalidParameter((error as Error).message, error)
-  }
 }

@@ -95,8 +95,8 @@ test('--target ends a build early; one that is not there is told', async () => {
   const Dockerfile = 'FROM busybox AS a\nRUN echo a > /a\nFROM a AS b\nRUN false\n'
   const made = await built(daemon, { Dockerfile }, { target: 'A' })
   assert.equal(await outputOf(daemon, made.id, 'cat /a'), 'a\n')
-  const wrong = await build(daemon, { Dockerfile }, { target: 'c' })
-  assert.equal(wrong.error, 'target stage "c" could not be found')
+  const wrong = await build(daemon, { Dockerfile }, { target: 'elsewhere' })
+  assert.equal(wrong.error, 'target stage "elsewhere" could not be found')
 })
 
 test('a failing command is told with its code, and leaves nothing running', async () => {

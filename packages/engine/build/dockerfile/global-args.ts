@@ -1,6 +1,6 @@
 /** The ARGs before the first FROM, with their values. */
 import { type Arg, type Dockerfile, DockerfileError, type Lines } from './instruction.ts'
-import { type Environment, expandWord } from './words.ts'
+import { type Environment, type ExpandOptions, type ExpansionBudget, expandWord } from './words.ts'
 
 export interface GlobalArgs {
   /** What FROM sees: predefined variables and ARGs that have a value. */
@@ -23,12 +23,14 @@ export function globalArgs(
   file: Pick<Dockerfile, 'args' | 'escape'>,
   predefined: Environment,
   buildArgs: Environment,
+  budget?: ExpansionBudget,
 ): GlobalArgs {
+  const words = { escape: file.escape, ...(budget && { budget }) }
   const env = new Map(predefined)
   const declared = new Map<string, DeclaredArg>()
   for (const { args, lines } of file.args) {
     for (const arg of args) {
-      const found = valueOf(arg, lines, file.escape, env, buildArgs)
+      const found = valueOf(arg, lines, words, env, buildArgs)
       const uses = new Set(found.uses)
       // `ARG a=${a}x` is made of what the earlier `a` was made of.
       if (uses.delete(arg.key)) {
@@ -46,7 +48,7 @@ export function globalArgs(
 function valueOf(
   { key, value }: Arg,
   lines: Lines,
-  escape: '\\' | '`',
+  words: ExpandOptions,
   env: Environment,
   buildArgs: Environment,
 ): { value?: string; uses?: ReadonlySet<string> } {
@@ -54,7 +56,7 @@ function valueOf(
   if (given !== undefined) return { value: given }
   if (value === undefined) return {}
   try {
-    const { text, matched } = expandWord(value, env, escape)
+    const { text, matched } = expandWord(value, env, words)
     return { value: text, uses: matched }
   } catch (error) {
     throw new DockerfileError((error as Error).message, lines, { cause: error })

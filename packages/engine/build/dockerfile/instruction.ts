@@ -181,6 +181,8 @@ export interface Dockerfile {
 /** Something is wrong at these lines; the message is BuildKit's. */
 export class DockerfileError extends Error {
   readonly lines: Lines | undefined
+  /** Found while lines were read, before they had a meaning. */
+  isSyntax = false
   constructor(message: string, lines?: Lines, options?: ErrorOptions) {
     super(message, options)
     this.name = 'DockerfileError'

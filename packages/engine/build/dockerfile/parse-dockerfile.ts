@@ -80,7 +80,7 @@ export function parseDockerfile(
   if (text === '') throw new DockerfileError('the Dockerfile cannot be empty')
   const check = options.check ?? checkOfFile(text)
   const warnings = options.warnings ?? []
-  const { statements, escape } = readStatements(text, reportTo(warnings, check))
+  const { statements, escape } = readLines(text, reportTo(warnings, check))
   const file = typed(statements, check, warnings)
   if (file.stages.length === 0) throw new DockerfileError('dockerfile contains no stages to build')
   const report = reportTo(warnings, check)
@@ -125,6 +125,16 @@ function checkOfFile(text: string): CheckOptions {
       undefined,
       { cause: error },
     )
+  }
+}
+
+/** As `readStatements`; what is wrong there is told apart from what is wrong with an instruction. */
+function readLines(text: string, report: Report): ReturnType<typeof readStatements> {
+  try {
+    return readStatements(text, report)
+  } catch (error) {
+    if (error instanceof DockerfileError) error.isSyntax = true
+    throw error
   }
 }
 

@@ -130,7 +130,8 @@ function bodyOf(o: RunRequest): ContainerConfig & { HostConfig: HostConfig } {
     Cmd: [...operation.command],
     // Not the image's: the command is run as it stands.
     Entrypoint: [''],
-    Env: [...(config.Env ?? []), ...operation.env, ...operation.hiddenEnv],
+    Env: mergedEnv(config.Env ?? [], [...operation.env, ...operation.hiddenEnv]),
+    ...(operation.hostname !== undefined && { Hostname: operation.hostname }),
     User: config.User ?? '',
     WorkingDir: config.WorkingDir ?? '',
     Healthcheck: { Test: ['NONE'] },
@@ -138,6 +139,13 @@ function bodyOf(o: RunRequest): ContainerConfig & { HostConfig: HostConfig } {
     AttachStderr: true,
     HostConfig: hostConfigOf(o, options),
   }
+}
+
+/** Each name once: build arguments declared behind an ENV win over it. */
+function mergedEnv(own: readonly string[], added: readonly string[]): string[] {
+  const nameOf = (entry: string): string => entry.split('=', 1)[0]!
+  const names = new Set(added.map(nameOf))
+  return [...own.filter((entry) => !names.has(nameOf(entry))), ...added]
 }
 
 function hostConfigOf(o: RunRequest, options: RunRequest['options']): HostConfig {

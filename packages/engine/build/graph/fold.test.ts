@@ -1,20 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseDockerfile } from '../dockerfile/parse-dockerfile.ts'
-import { StageFold } from './fold.ts'
+import { StageFold, expansionBudget } from './fold.ts'
 import type { Operation } from './operation.ts'
 import { GlobalArgs, platformArgs } from './scope.ts'
-import { planStages } from './stages.ts'
 
 const host = { os: 'linux', architecture: 'amd64' }
 
 function folded(text: string, given: Record<string, string | null> = {}): Operation[] {
   const dockerfile = parseDockerfile(text)
-  const globals = new GlobalArgs(given, platformArgs(host, host, 'default'))
-  for (const { key, value } of dockerfile.args.flatMap(({ args }) => args))
-    globals.declare(key, value)
-  const fold = new StageFold({ config: { Env: ['BASE=1'] }, globals, escape: dockerfile.escape })
-  return dockerfile.stages.at(-1)!.instructions.map((instruction) => fold.fold(instruction))
+  const { escape } = dockerfile
+  const globals = new GlobalArgs(dockerfile, given, platformArgs(host, host, ''))
+  let args: ReadonlyMap<string, string> = new Map()
+  let config = { Env: ['BASE=1'] }
+  const operations = dockerfile.stages.map((stage) => {
+    const fold = new StageFold({ config, globals, escape, budget: expansionBudget(), args })
+    const made = stage.instructions.map((instruction) => fold.fold(instruction))
+    args = fold.args
+    config = fold.config as typeof config
+    return made
+  })
+  return operations.at(-1)!
 }
 
 const said = (operations: readonly Operation[]): string[] =>
@@ -81,7 +87,10 @@ test('one instruction sees the variables as they were before it', () => {
 test('proxies are in the process, not in the history', () => {
   const [run] = folded('FROM x\nRUN x\n', { HTTP_PROXY: 'http://u:p@h' })
   assert.equal(run!.kind, 'run')
-  assert.deepEqual(run!.kind === 'run' && run!.hiddenEnv, ['HTTP_PROXY=http://u:p@h'])
+  assert.deepEqual(run!.kind === 'run' && run!.hiddenEnv, [
+    'http_proxy=http://u:p@h',
+    'HTTP_PROXY=http://u:p@h',
+  ])
   assert.deepEqual(run!.createdBy, ['/bin/sh', '-c', 'x'])
 })
 
@@ -97,32 +106,101 @@ test('heredocs: a script, a script with an interpreter, several of them', () => 
   assert.deepEqual(several!.kind === 'run' && several!.command.at(-1), 'cat <<A - <<B\n1\nA\n2\nB')
 })
 
-test('only the stages that a target needs, and those it copies or mounts from', () => {
-  const dockerfile = parseDockerfile(
+test('of ENV and ARG the later one counts; a stage has the ARGs of the one it begins with', () => {
+  const env = (text: string): unknown =>
+    folded(text, { GIVEN: 'g' }).flatMap((each) => (each.kind === 'run' ? [each.env] : []))
+  assert.deepEqual(env('FROM x\nARG A=1\nENV A=2\nRUN x'), [[]])
+  assert.deepEqual(env('FROM x\nENV A=2\nARG A=1\nRUN x'), [['A=1']])
+  assert.deepEqual(env('FROM x AS b\nARG A=1 GIVEN UNSET\nFROM b\nRUN x\nARG A=2\nRUN x'), [
+    ['A=1', 'GIVEN=g'],
+    ['A=2', 'GIVEN=g'],
+  ])
+  assert.deepEqual(env('ARG TOP=t\nFROM x\nRUN x\nARG TOP TARGETARCH TARGETSTAGE\nRUN x'), [
+    [],
+    ['TARGETARCH=amd64', 'TARGETSTAGE=default', 'TOP=t'],
+  ])
+  assert.deepEqual(env('FROM x\nARG BUILDKIT_SBOM_SCAN_STAGE=1\nRUN x'), [[]])
+})
+
+test('what the user says of platforms counts also before FROM', () => {
+  const dockerfile = parseDockerfile('ARG A=$TARGETARCH\nFROM x:$A')
+  const given = { TARGETARCH: 'mips', OTHER: 'x', HTTP_PROXY: '', BUILDKIT_INLINE_CACHE: '1' }
+  const globals = new GlobalArgs(dockerfile, given, platformArgs(host, host, 'a'))
+  assert.equal(globals.environment().get('A'), 'mips')
+  assert.equal(globals.environment().get('TARGETSTAGE'), 'a')
+  assert.deepEqual(globals.unused(), ['OTHER'])
+})
+
+test('arguments of the builder itself', () => {
+  const [run] = folded('FROM x\nRUN --mount=type=cache,target=/c true', {
+    BUILDKIT_CACHE_MOUNT_NS: 'ns',
+    BUILDKIT_SANDBOX_HOSTNAME: 'h',
+  })
+  assert.ok(run?.kind === 'run')
+  assert.deepEqual([run.hostname, run.mounts[0]], [
+    'h',
+    { type: 'cache', target: '/c', readOnly: false, from: '', source: '', id: 'ns//c', sharing: 'shared' },
+  ])
+})
+
+test('COPY and ADD as data', () => {
+  const [copy, add] = folded(
     [
-      'ARG V=1',
-      'FROM base:$V AS a',
-      'FROM a AS b',
-      'FROM busybox AS unused',
-      'FROM busybox AS mounted',
-      'FROM busybox AS d',
-      'COPY --from=1 /x /',
-      'RUN --mount=from=mounted,target=/m true',
+      'FROM x',
+      'COPY --from=0 --chown=$BASE --chmod=6$BASE --link --parents --exclude=*.$BASE a$BASE <<A <<"B" d/',
+      '$BASE',
+      'A',
+      '$BASE',
+      'B',
+      'ADD --checksum=sha256:$BASE --unpack=true https://h/$BASE .',
     ].join('\n'),
   )
-  const globals = new GlobalArgs({ V: '2' }, new Map())
-  globals.declare('V', '1')
-  const of = (target: string): Array<[number, string | number]> =>
-    planStages(dockerfile, globals, target).map(({ index, base }) => [index, base])
-  assert.deepEqual(of(''), [
-    [0, 'base:2'],
-    [1, 0],
-    [3, 'busybox'],
-    [4, 'busybox'],
+  const { config: _1, author: _2, ...copied } = copy!
+  assert.deepEqual(copied, {
+    kind: 'copy',
+    createdBy: ['/bin/sh', '-c'],
+    instruction: 'COPY',
+    from: '0',
+    sources: ['a1'],
+    files: [
+      { name: 'A', data: '1\n' },
+      { name: 'B', data: '$BASE\n' },
+    ],
+    destination: 'd/',
+    workingDir: '/',
+    chown: '1',
+    chmod: '61',
+    exclude: ['*.1'],
+    parents: true,
+    link: true,
+    checksum: '',
+    unpack: false,
+  })
+  assert.ok(add?.kind === 'copy')
+  assert.deepEqual([add.sources, add.checksum, add.unpack, add.from], [
+    ['https://h/1'],
+    'sha256:1',
+    true,
+    '',
   ])
-  assert.deepEqual(of('b'), [
-    [0, 'base:2'],
-    [1, 0],
-  ])
-  assert.throws(() => of('nope'), /target stage "nope" could not be found/)
 })
+
+const REFUSED: ReadonlyArray<[text: string, error: RegExp]> = [
+  ['COPY --from=$BASE a b', /EngineError: variable expansion is not supported for --from, define/],
+  ['EXPOSE 80/x', /invalid proto/],
+  ['EXPOSE 70000', /invalid containerPort: 70000/],
+  ['STOPSIGNAL NOPE', /[Ii]nvalid signal: NOPE/],
+  ['RUN --security=insecure x', /security\.insecure is not allowed/],
+  ['RUN --device=a,required x', /required device "a" is not registered/],
+  ['RUN --mount=type=nope,target=/x x', /unsupported mount type "nope"/],
+  ['USER ${x', /failed to process "\$\{x"/],
+  ['VOLUME $none', /VOLUME specified can not be an empty string/],
+  ['WORKDIR $none', /cannot normalize nothing/],
+  [`ENV A=${'x'.repeat(60_000)}\n${'ENV A=$A$A\n'.repeat(10)}`, /expansion of variables is too long|larger than 4 MiB/],
+]
+
+for (const [text, error] of REFUSED) {
+  test(`refused: ${text.slice(0, 60)}`, () => {
+    assert.throws(() => folded(`FROM x\n${text}`), (thrown: Error) => error.test(String(thrown)))
+  })
+}

@@ -2,16 +2,32 @@
 import { posix } from 'node:path'
 import { invalidParameter } from '../../base/errors.ts'
 import { parseSignal } from '../../base/signal-name.ts'
-import { ports } from '../../image/changes.ts'
+import { parseExposedPorts } from '../dockerfile/exposed-ports.ts'
 import type { CommandLine, Instruction, KeyValue, RunMount } from '../dockerfile/instruction.ts'
 import { parseRunMount } from '../dockerfile/run-mount.ts'
-import { type ExpansionBudget, expandInlineFile, expandWord, expandWords } from '../dockerfile/words.ts'
+import {
+  type Environment,
+  type ExpansionBudget,
+  expandInlineFile,
+  expandWord,
+  expandWords,
+} from '../dockerfile/words.ts'
 import type { RuntimeConfig } from '../needs.ts'
 import type { Operation } from './operation.ts'
+import { runScript } from './run-script.ts'
 import { type GlobalArgs, environmentOf } from './scope.ts'
+import { healthcheckText, quotedList } from './wording.ts'
 
-/** Characters, of all expansions of a stage. */
-const MAX_EXPANDED = 64 * 1024 * 1024
+/** Characters, of all expansions of a build. */
+const MAX_EXPANDED = 16 * 1024 * 1024
+
+/** What the expansions of one build share. */
+export function expansionBudget(): ExpansionBudget {
+  return { left: MAX_EXPANDED }
+}
+
+/** Characters of config and history: each step's image repeats them. */
+const MAX_CONFIG = 4 * 1024 * 1024
 const DEFAULT_SHELL = ['/bin/sh', '-c']
 
 type Of<Kind extends Instruction['kind']> = Member<Instruction, Kind>
@@ -21,20 +37,30 @@ type Member<I, Kind> = I extends { kind: infer K } ? (Kind extends K ? I : never
 export class StageFold {
   config: RuntimeConfig
   readonly #globals: GlobalArgs
-  readonly #args = new Map<string, string>()
+  readonly #args: Map<string, string>
   readonly #expansion: { escape: '\\' | '`'; budget: ExpansionBudget }
   #cmdSet = false
   #author = ''
+  /** Characters of history so far. */
+  #said = 0
 
   constructor(o: {
     config: RuntimeConfig
     globals: GlobalArgs
     escape: '\\' | '`'
-    budget?: ExpansionBudget
+    budget: ExpansionBudget
+    /** Of the stage it begins with. */
+    args?: Environment
   }) {
     this.config = structuredClone(o.config)
     this.#globals = o.globals
-    this.#expansion = { escape: o.escape, budget: o.budget ?? { left: MAX_EXPANDED } }
+    this.#args = new Map(o.args)
+    this.#expansion = { escape: o.escape, budget: o.budget }
+  }
+
+  /** Declared so far, with their values: a stage that begins with this one has them too. */
+  get args(): Environment {
+    return this.#args
   }
 
   /** Throws invalidParameter in moby's words. */
@@ -71,28 +97,27 @@ export class StageFold {
     }
   }
 
-  /** For displays: variables expanded, those of proxies left out; as it was where that fails. */
+  /** For displays: variables expanded; as it was where that fails. */
   shown(text: string): string {
-    const environment = new Map([...this.#args, ...environmentOf(this.config.Env)])
     try {
-      return expandWord(text, environment, { ...this.#expansion, rawQuotes: true, keepUnset: true })
-        .text
+      const options = { ...this.#expansion, rawQuotes: true, keepUnset: true }
+      return expandWord(text, this.#environment(), options).text
     } catch {
       return text
     }
   }
 
-  /** What `$x` means at the moment: ENV wins over ARG. */
-  #environment(): Map<string, string> {
-    return new Map([
-      ...this.#globals.proxies(),
-      ...this.#args,
-      ...environmentOf(this.config.Env),
-    ])
+  /** What `$x` means at the moment: of ENV and ARG the later one. */
+  #environment(): Environment {
+    return new Map([...environmentOf(this.config.Env), ...this.#args])
   }
 
   #expand(word: string, environment = this.#environment()): string {
     return orInvalid(() => expandWord(word, environment, this.#expansion).text)
+  }
+
+  #expandFile(data: string, environment: Environment): string {
+    return orInvalid(() => expandInlineFile(data, environment, this.#expansion.budget).text)
   }
 
   #shell(): string[] {
@@ -104,6 +129,9 @@ export class StageFold {
   }
 
   #done(createdBy: string[]): Operation {
+    this.#said += createdBy.reduce((sum, word) => sum + word.length, 0)
+    if (this.#said + JSON.stringify(this.config).length > MAX_CONFIG)
+      throw invalidParameter('the config of the image is larger than 4 MiB')
     return {
       kind: 'config',
       config: structuredClone(this.config),
@@ -135,6 +163,7 @@ export class StageFold {
       if (at < 0) env.push(entry)
       else env[at] = entry
       this.config.Env = env
+      this.#args.delete(key)
       said.push(entry)
     }
     return this.#comment(`ENV ${said.join(' ')}`)
@@ -154,7 +183,7 @@ export class StageFold {
     return this.#comment(`LABEL ${said.join(' ')}`)
   }
 
-  #pair({ key, value }: KeyValue, environment: Map<string, string>): KeyValue {
+  #pair({ key, value }: KeyValue, environment: Environment): KeyValue {
     return { key: this.#expand(key, environment), value: this.#expand(value, environment) }
   }
 
@@ -171,21 +200,21 @@ export class StageFold {
   #cmd({ command }: Of<'cmd'>): Operation {
     this.config.Cmd = this.#commandOf(command)
     this.#cmdSet ||= command.words.length > 0
-    return this.#comment(`CMD ${quoted(this.config.Cmd)}`)
+    return this.#comment(`CMD ${quotedList(this.config.Cmd)}`)
   }
 
   #entrypoint({ command }: Of<'entrypoint'>): Operation {
     this.config.Entrypoint = this.#commandOf(command)
     if (!this.#cmdSet) delete this.config.Cmd
-    return this.#comment(`ENTRYPOINT ${quoted(this.config.Entrypoint)}`)
+    return this.#comment(`ENTRYPOINT ${quotedList(this.config.Entrypoint)}`)
   }
 
-  #expose({ ports: words }: Of<'expose'>): Operation {
+  #expose(instruction: Of<'expose'>): Operation {
     const environment = this.#environment()
-    const said = words.flatMap((word) =>
+    const said = instruction.ports.flatMap((word) =>
       orInvalid(() => expandWords(word, environment, this.#expansion)),
     )
-    const keys = orInvalid(() => said.flatMap(ports))
+    const keys = orInvalid(() => parseExposedPorts(said, instruction.lines, () => {}))
     this.config.ExposedPorts = { ...this.config.ExposedPorts, ...emptySet(keys) }
     return this.#comment(`EXPOSE ${said.join(' ')}`)
   }
@@ -208,11 +237,7 @@ export class StageFold {
       ...(startInterval > 0 && { StartInterval: startInterval }),
       ...(retries > 0 && { Retries: retries }),
     }
-    const times = [
-      `Interval:${goDuration(interval)} Timeout:${goDuration(timeout)}`,
-      `StartPeriod:${goDuration(startPeriod)} StartInterval:${goDuration(startInterval)}`,
-    ].join(' ')
-    return this.#comment(`HEALTHCHECK &{Test:[${test.join(' ')}] ${times} Retries:${retries}}`)
+    return this.#comment(`HEALTHCHECK ${healthcheckText(health)}`)
   }
 
   #word(instruction: Of<'user'>): Operation {
@@ -249,35 +274,46 @@ export class StageFold {
   #run(instruction: Of<'run'>): Operation {
     if (instruction.security === 'insecure')
       throw invalidParameter('security.insecure is not allowed')
-    const device = instruction.devices.find(({ required }) => required)
-    if (device)
-      throw invalidParameter(`required device ${JSON.stringify(device.name)} is not registered`)
-    const { words, script } = heredocScript(instruction.command)
+    refuseDevices(instruction)
+    const { words, script } = runScript(instruction.command)
     const command = this.#commandOf({ ...instruction.command, words })
-    const own = environmentOf(this.config.Env)
-    const env = [...this.#args]
-      .filter(([key]) => !own.has(key))
-      .map(([key, value]) => `${key}=${value}`)
-      .toSorted()
+    const env = [...this.#args].map(([key, value]) => `${key}=${value}`).toSorted()
+    const known = this.#environment()
     const hiddenEnv = [...this.#globals.proxies()]
-      .filter(([key]) => !own.has(key) && !this.#args.has(key))
+      .filter(([key]) => !known.has(key))
       .map(([key, value]) => `${key}=${value}`)
-    const environment = this.#environment()
-    const expand = (word: string): string => this.#expand(word, environment)
-    const mounts = instruction.mounts.map((text): RunMount =>
-      orInvalid(() => parseRunMount(text, expand)),
-    )
     const createdBy = env.length > 0 ? [`|${env.length}`, ...env, ...command] : command
+    const hostname = this.#globals.given().get('BUILDKIT_SANDBOX_HOSTNAME')
     return {
       ...this.#done(createdBy),
       kind: 'run',
       command,
       env,
       hiddenEnv,
-      mounts,
+      mounts: this.#mounts(instruction),
       network: instruction.network,
       script,
+      ...(hostname && { hostname }),
     }
+  }
+
+  #mounts(instruction: Of<'run'>): RunMount[] {
+    const environment = this.#environment()
+    const namespace = this.#globals.given().get('BUILDKIT_CACHE_MOUNT_NS')
+    return instruction.mounts.map((text) => {
+      const mount = orInvalid(() => parseRunMount(text, (word) => this.#expand(word, environment)))
+      if (mount.type !== 'cache' || !namespace) return mount
+      return { ...mount, id: `${namespace}/${mount.id}` }
+    })
+  }
+
+  /** Which stages are needed is known before any variable is. */
+  #from(from: string): string {
+    if (orInvalid(() => expandWord(from, new Map(), this.#expansion)).text === from) return from
+    throw invalidParameter(
+      'variable expansion is not supported for --from, ' +
+        'define a new stage with FROM using ARG from global scope as a workaround',
+    )
   }
 
   #copy(instruction: Of<'copy'> | Of<'add'>): Operation {
@@ -287,11 +323,11 @@ export class StageFold {
       ...this.#done(this.#shell()),
       kind: 'copy',
       instruction: instruction.kind === 'copy' ? 'COPY' : 'ADD',
-      from: instruction.kind === 'copy' ? expand(instruction.from) : '',
+      from: instruction.kind === 'copy' ? this.#from(instruction.from) : '',
       sources: instruction.sources.map(expand),
       files: instruction.files.map(({ name, data, expand: isExpanded }) => ({
         name,
-        data: isExpanded ? orInvalid(() => expandInlineFile(data, environment, this.#expansion.budget).text) : data,
+        data: isExpanded ? this.#expandFile(data, environment) : data,
       })),
       destination: expand(instruction.destination),
       workingDir: this.config.WorkingDir || '/',
@@ -306,23 +342,10 @@ export class StageFold {
   }
 }
 
-/** A lone heredoc is the script itself; several, or one among words, go to the shell as written. */
-function heredocScript(command: CommandLine): {
-  words: string[]
-  script: { name: string; data: string } | undefined
-} {
-  const { words, files } = command
-  const [line = ''] = words
-  const [file] = files
-  if (!file) return { words: [...words], script: undefined }
-  const alone = files.length === 1 && /^<<-?["']?[^"'<\s]+["']?$/.test(line.trim())
-  if (!alone) {
-    const bodies = files.map(({ name, data }) => `\n${data}${name}`).join('')
-    return { words: [`${line}${bodies}`], script: undefined }
-  }
-  const data = file.chomp ? file.data.replace(/^\t+/gm, '') : file.data
-  if (!data.startsWith('#!')) return { words: [data], script: undefined }
-  return { words: [`/dev/pipes/${file.name}`], script: { name: file.name, data } }
+function refuseDevices({ devices }: Of<'run'>): void {
+  const required = devices.find((device) => device.required)
+  if (required)
+    throw invalidParameter(`required device ${JSON.stringify(required.name)} is not registered`)
 }
 
 function orInvalid<T>(body: () => T): T {
@@ -333,21 +356,6 @@ function orInvalid<T>(body: () => T): T {
   }
 }
 
-/** As Go's `%q` prints a list. */
-function quoted(words: readonly string[]): string {
-  return `[${words.map((word) => JSON.stringify(word)).join(' ')}]`
-}
-
 function emptySet(names: readonly string[]): Record<string, object> {
   return Object.fromEntries(names.map((name) => [name, {}]))
-}
-
-/** As Go prints a duration; nanoseconds. */
-function goDuration(ns: number): string {
-  const seconds = ns / 1e9
-  if (seconds === 0) return '0s'
-  const hours = Math.floor(seconds / 3600)
-  const minutes = Math.floor((seconds % 3600) / 60)
-  const rest = Number((seconds % 60).toFixed(9))
-return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${rest}s`
 }

@@ -23,6 +23,8 @@ export type Operation = {
       network: 'default' | 'none' | 'host'
       /** A heredoc with `#!`: a file at `/dev/pipes/NAME`. */
       script: { name: string; data: string } | undefined
+      /** Without it the container's own. */
+      hostname?: string
     }
   | CopyOperation
 )

@@ -1,7 +1,8 @@
 /** Which stages a build needs, and what each begins with. */
 import { invalidParameter } from '../../base/errors.ts'
-import type { Dockerfile, Instruction, Stage } from '../dockerfile/instruction.ts'
-import { expandWord } from '../dockerfile/words.ts'
+import { type Dockerfile, DockerfileError, type Stage } from '../dockerfile/instruction.ts'
+import { StageLinks } from '../dockerfile/stage-links.ts'
+import { type ExpansionBudget, expandWord } from '../dockerfile/words.ts'
 import type { GlobalArgs } from './scope.ts'
 
 export interface PlannedStage {
@@ -16,71 +17,75 @@ export interface PlannedStage {
 /** Each step's image repeats the history of those before it. */
 const MAX_STEPS = 1000
 
-/** Those that the target needs, in the order of the file. Throws invalidParameter. */
-export function planStages(
-  dockerfile: Dockerfile,
-  globals: GlobalArgs,
-  target: string,
-): PlannedStage[] {
-  const { stages, escape } = dockerfile
-  const last = target === '' ? stages.length - 1 : findStage(stages, target, stages.length)
-  if (last === undefined || last < 0)
-    throw invalidParameter(`target stage ${JSON.stringify(target)} could not be found`)
-  const environment = globals.environment()
-  const expand = (word: string): string => {
+export class StagePlan {
+  readonly #dockerfile: Dockerfile
+  readonly #globals: GlobalArgs
+  readonly #budget: ExpansionBudget
+  readonly #links: StageLinks
+
+  /** Throws DockerfileError. */
+  constructor(dockerfile: Dockerfile, globals: GlobalArgs, budget: ExpansionBudget) {
+    this.#dockerfile = dockerfile
+    this.#globals = globals
+    this.#budget = budget
+    this.#links = new StageLinks(dockerfile, globals.environment(), { budget })
+  }
+
+  /**
+   * Those that the target needs, in the order of the file. Throws DockerfileError, and
+   * invalidParameter for more than can be built.
+   */
+  neededFor(target: string): PlannedStage[] {
+    const planned = this.#links.neededBy(this.#links.find(target)).map((index) => this.at(index))
+    checkSteps(planned.reduce((sum, { stage }) => sum + stage.instructions.length, 0))
+    return planned
+  }
+
+  /** Throws DockerfileError. */
+  at(index: number): PlannedStage {
+    const stage = this.#dockerfile.stages[index]!
+    const name = this.#links.baseName(index)
+    if (name === '')
+      throw new DockerfileError(`base name (${stage.base}) should not be blank`, stage.lines)
+    return {
+      index,
+      stage,
+      base: this.#links.baseOf(index) ?? name,
+      platform: this.#platformOf(stage),
+    }
+  }
+
+  /**
+   * What `--from` names in stage `before`: a stage before it; undefined for an image or a context.
+   * Throws invalidParameter in moby's words for a number of no such stage.
+   */
+  source(from: string, before: number): number | undefined {
+    const found = this.#links.source(from, before)
+    if (found !== undefined || !/^\d+$/.test(from)) return found
+    const why = Number(from) === before ? 'refers to current build stage' : 'index out of bounds'
+    throw invalidParameter(`invalid from flag value ${from}: ${why}`)
+  }
+
+  #platformOf({ platform, lines }: Stage): string {
+    if (platform === '') return ''
+    const { escape } = this.#dockerfile
+    let text: string
     try {
-      return expandWord(word, environment, escape).text
+      const options = { escape, budget: this.#budget }
+      text = expandWord(platform, this.#globals.environment(), options).text
     } catch (error) {
-      throw invalidParameter((error as Error).message, error)
+      const message = `failed to process arguments for platform ${platform}: ${(error as Error).message}`
+      throw new DockerfileError(message, lines, { cause: error })
     }
+    if (text !== '') return text
+    throw new DockerfileError(`empty platform value from expression ${platform}`, lines)
   }
-  const planned = new Map<number, PlannedStage>()
-  const need = (index: number): void => {
-    if (planned.has(index)) return
-    const stage = stages[index]!
-    const name = expand(stage.base)
-    if (name === '') throw invalidParameter(`base name (${stage.base}) should not be blank`)
-    const base = stageNamed(stages, name, index) ?? name
-    planned.set(index, { index, stage, base, platform: expand(stage.platform) })
-    if (typeof base === 'number') need(base)
-    for (const from of stage.instructions.flatMap(sourcesOf)) {
-      const other = findStage(stages, from, index)
-      if (other !== undefined) need(other)
-    }
-  }
-  need(last)
-  const steps = [...planned.values()].reduce((sum, { stage }) => sum + stage.instructions.length, 0)
+}
+
+/** Throws invalidParameter for more than can be built. */
+export function checkSteps(steps: number): void {
   if (steps > MAX_STEPS)
-    throw invalidParameter(`a build of ${steps} instructions is more than the ${MAX_STEPS} supported`)
-  return [...planned.values()].toSorted((a, b) => a.index - b.index)
-}
-
-/** By name, or by its number, among those before `before`. */
-export function findStage(
-  stages: readonly Stage[],
-  reference: string,
-  before: number,
-): number | undefined {
-  const named = stageNamed(stages, reference, before)
-  if (named !== undefined) return named
-  const number = /^\d+$/.test(reference) ? Number(reference) : Number.NaN
-  return number < before ? number : undefined
-}
-
-/** The last one of that name. */
-function stageNamed(stages: readonly Stage[], name: string, before: number): number | undefined {
-  const wanted = name.toLowerCase()
-  for (let index = before - 1; index >= 0; index--)
-    if (stages[index]!.name !== '' && stages[index]!.name === wanted) return index
-  return undefined
-}
-
-/** What `COPY --from` and `RUN --mount=from=` name, as written. */
-function sourcesOf(instruction: Instruction): string[] {
-  if (instruction.kind === 'copy') return instruction.from === '' ? [] : [instruction.from]
-  if (instruction.kind !== 'run') return []
-  return instruction.mounts.flatMap((mount) => {
-    const from = /(?:^|,)from=([^,]*)/.exec(mount)?.[1]
-    return from === undefined || from === '' ? [] : [from]
-  })
+    throw invalidParameter(
+      `a build of ${steps} instructions is more than the ${MAX_STEPS} supported`,
+    )
 }

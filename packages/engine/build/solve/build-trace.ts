@@ -27,11 +27,13 @@ export class BuildTrace {
     for (const listener of this.#listeners) listener(status)
   }
 
-  /** Only the first place is told: others fail because of it. */
-  failedAt(lines: Lines | undefined): void {
-    if (this.#hasFailed || !this.source) return
+  /** Only the first place is told: others fail because of it. Answers what is told. */
+  failedAt(lines: Lines | undefined): string {
+    if (this.#hasFailed || !this.source) return ''
     this.#hasFailed = true
-    this.tell({ excerpt: excerpt(this.source, lines) })
+    const where = excerpt(this.source, lines)
+    this.tell({ excerpt: where })
+    return where
   }
 
   /** `place`: unique in this build. Not told before it starts; `announce` does. */

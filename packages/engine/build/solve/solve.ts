@@ -5,12 +5,13 @@ import { settleAll } from '../../base/settle-all.ts'
 import { cancelled, invalidParameter, system } from '../../base/errors.ts'
 import type { BuildOptions } from '../build-backend.ts'
 import { wantsRecord } from '../cache/inline-record.ts'
-import type { Dockerfile, Instruction, Lines, Stage } from '../dockerfile/instruction.ts'
+import type { Definition } from '../definition.ts'
+import type { Instruction, Lines, Stage } from '../dockerfile/instruction.ts'
 import { parseTrigger } from '../dockerfile/parse-dockerfile.ts'
+import type { Environment } from '../dockerfile/words.ts'
 import { StageFold } from '../graph/fold.ts'
-import type { GlobalArgs } from '../graph/scope.ts'
-import { type PlannedStage, findStage, planStages } from '../graph/stages.ts'
-import type { BuildImage } from '../needs.ts'
+import { type PlannedStage, checkSteps } from '../graph/stages.ts'
+import type { BuildImage, RuntimeConfig } from '../needs.ts'
 import type { Build } from './build.ts'
 import { NamedImages } from './named-images.ts'
 import { type TracedStep, silentStep } from './build-trace.ts'
@@ -22,68 +23,76 @@ import { doStep } from './step.ts'
 import { withInlineRecord } from './through-cache.ts'
 
 /** Throws what the client is told. */
-export async function solve(
-  build: Build,
-  dockerfile: Dockerfile,
-  globals: GlobalArgs,
-): Promise<Solved> {
-  const planned = planStages(dockerfile, globals, build.options.target)
-  const solver = new Solver(build, dockerfile, globals, planned)
-  return await solver.run()
+export async function solve(build: Build, definition: Definition): Promise<Solved> {
+  return await new Solver(build, definition).run()
+}
+
+interface StageResult {
+  /** undefined: empty. */
+  id: string | undefined
+  /** For the stages that begin with it. */
+  args: Environment
+  /** Image that no stage made, which it begins with in the end. */
+  baseId: string | undefined
+}
+
+interface Base {
+  /** undefined: scratch. */
+  image: BuildImage | undefined
+  args: Environment
+  baseId: string | undefined
 }
 
 class Solver {
   readonly #build: Build
-  readonly #dockerfile: Dockerfile
-  readonly #globals: GlobalArgs
-  readonly #planned: readonly PlannedStage[]
+  readonly #definition: Definition
   readonly #images: NamedImages
-  readonly #results = new Map<number, Promise<string | undefined>>()
-  /** Images that no stage made, which stages begin with. */
-  readonly #baseIds = new Map<number, string | undefined>()
+  readonly #results = new Map<number, Promise<StageResult>>()
   readonly #output: OrderedOutput
   readonly #failed = new AbortController()
   readonly #signal: AbortSignal
-  readonly #total: number
+  /** As they are told, and with those that triggers add. */
+  #total: number
+  #steps: number
   /** Number of each stage's first step, from 1. */
   readonly #firstStep = new Map<number, number>()
   readonly #traces = new Map<number, StageTrace>()
+  /** Of the first failure. */
+  #excerpt = ''
 
-  constructor(
-    build: Build,
-    dockerfile: Dockerfile,
-    globals: GlobalArgs,
-    planned: readonly PlannedStage[],
-  ) {
+  constructor(build: Build, definition: Definition) {
     this.#build = build
-    this.#dockerfile = dockerfile
-    this.#globals = globals
-    this.#planned = planned
-    this.#output = new OrderedOutput(planned.length, (message) => build.options.progress(message))
+    this.#definition = definition
+    const { dockerfile, stages } = definition
+    this.#output = new OrderedOutput(stages.length, (message) => build.options.progress(message))
     this.#signal = AbortSignal.any([build.options.signal, this.#failed.signal])
     this.#images = new NamedImages(build, this.#signal)
-    let step = dockerfile.args.length + 1
-    const single = dockerfile.stages.length === 1
-    for (const each of planned) {
-      const { index, stage, base } = each
-      this.#firstStep.set(index, step)
-      step += stage.instructions.length + 1
-      const input = typeof base === 'number' ? this.#traces.get(base)?.last : undefined
-      this.#traces.set(index, new StageTrace(build.trace, each, { single, input }))
-    }
-    this.#total = step - 1 + Object.keys(build.options.labels).length
+    this.#total = dockerfile.args.length
+    for (const each of stages) this.#number(each)
+    this.#total += Object.keys(build.options.labels).length
+    this.#steps = this.#total
+  }
+
+  #number(planned: PlannedStage): void {
+    const { index, stage, base } = planned
+    this.#firstStep.set(index, this.#total + 1)
+    this.#total += stage.instructions.length + 1
+    const input = typeof base === 'number' ? this.#traces.get(base)?.last : undefined
+    const single = this.#definition.dockerfile.stages.length === 1
+    this.#traces.set(index, new StageTrace(this.#build.trace, planned, { single, input }))
   }
 
   async run(): Promise<Solved> {
-    for (const [at, { source }] of this.#dockerfile.args.entries())
+    const { dockerfile, stages } = this.#definition
+    for (const [at, { source }] of dockerfile.args.entries())
       this.#output.say(0, { stream: `Step ${at + 1}/${this.#total} : ${source}\n` })
-    const all = this.#planned.map(({ index }) => this.#stage(index))
+    const all = stages.map(({ index }, position) => this.#stage(index, position))
     try {
       const results = await settleAll(all)
-      const id = results.at(-1)
+      const { id, baseId } = results.at(-1)!
       if (id === undefined)
         throw system('No image was generated. Is your Dockerfile empty?')
-      return { id, baseId: this.#baseIds.get(this.#planned.at(-1)!.index) }
+      return { id, baseId }
     } catch (error) {
       throw this.#build.options.signal.aborted ? cancelled('Build cancelled', error) : this.#first ?? error
     }
@@ -91,34 +100,52 @@ class Solver {
 
   #first: unknown
 
-  #stage(index: number): Promise<string | undefined> {
+  /** `waiting`: who speaks for a stage that only a trigger of an image asked for. */
+  #stage(index: number, waiting: number): Promise<StageResult> {
     const known = this.#results.get(index)
     if (known) return known
-    const position = this.#planned.findIndex((each) => each.index === index)
-    const planned = this.#planned[position]
-    if (!planned) return Promise.reject(system(`stage ${index} is not part of this build`))
-    const result = this.#runStage(planned, position).then(
-      (id) => {
-        this.#output.end(position)
-        return id
-      },
-      (error: unknown) => {
-        // Others fail because of it: what it said is what matters.
-        if (!this.#failed.signal.aborted) {
-          this.#first = error
-          this.#output.fail(position)
-          this.#failed.abort(error)
-        }
-        throw error
-      },
-    )
+    const own = this.#definition.stages.findIndex((each) => each.index === index)
+    const result =
+      own < 0
+        ? this.#late(index, waiting)
+        : this.#runStage(this.#definition.stages[own]!, own).then(
+            (made) => {
+              this.#output.end(own)
+              return made
+            },
+            (error: unknown) => this.#fail(error, own),
+          )
     this.#results.set(index, result)
     result.catch(() => {})
     return result
   }
 
-  async #runStage(planned: PlannedStage, position: number): Promise<string | undefined> {
+  async #late(index: number, waiting: number): Promise<StageResult> {
+    const planned = this.#definition.plan.at(index)
+    this.#countSteps(planned.stage.instructions.length)
+    this.#number(planned)
+    return await this.#runStage(planned, waiting)
+  }
+
+  #countSteps(more: number): void {
+    this.#steps += more
+    checkSteps(this.#steps)
+  }
+
+  #fail(error: unknown, position: number): never {
+    // Others fail because of it: what it said is what matters.
+    if (!this.#failed.signal.aborted) {
+      this.#first = error
+      if (this.#excerpt !== '') this.#output.say(position, { stream: this.#excerpt })
+      this.#output.fail(position)
+      this.#failed.abort(error)
+    }
+    throw error
+  }
+
+  async #runStage(planned: PlannedStage, position: number): Promise<StageResult> {
     const { stage } = planned
+    const { dockerfile, globals, budget } = this.#definition
     let step = this.#firstStep.get(planned.index)!
     const say = (text: string): void => this.#output.say(position, { stream: text })
     const announce = (source: string): void =>
@@ -126,15 +153,10 @@ class Solver {
     announce(stage.source)
     const platform = this.#images.platformOf(planned)
     const traces = this.#traces.get(planned.index)!
-    const base = await this.#tracedBase(planned, position)
-    const fold = new StageFold({
-      config: base?.config.config ?? {},
-      globals: this.#globals,
-      escape: this.#dockerfile.escape,
-    })
-    const triggers = (base?.config.config?.OnBuild ?? []).map((text) =>
-      parseTrigger(text, stage.lines),
-    )
+    const { image: base, args, baseId } = await this.#tracedBase(planned, position)
+    const config = base?.config.config ?? {}
+    const fold = new StageFold({ config, globals, escape: dockerfile.escape, budget, args })
+    const triggers = await this.#telling(stage.lines, async () => this.#triggers(stage, config))
     traces.addTriggers(triggers)
     delete fold.config.OnBuild
     let parentId = base?.id
@@ -142,7 +164,7 @@ class Solver {
       parentId,
       traced,
       platform: base ? platformOf(base) : platform,
-      sourceOf: (from) => this.#source(from, planned.index),
+      sourceOf: (from) => this.#source(from, planned.index, position),
       say,
       // As moby's builder marks what goes to stderr.
       sayError: (text) => say(`\u001B[91m${text}\u001B[0m`),
@@ -164,32 +186,38 @@ class Solver {
       await doOne(instruction)
       say(` ---> ${shortId(parentId)}\n`)
     }
-    if (position === this.#planned.length - 1)
+    if (planned === this.#definition.stages.at(-1))
       for (const [key, value] of labelsOf(this.#build)) {
         announce(`LABEL ${key}=${value}`)
         parentId = await doStep(this.#build, fold.label(key, value), place(silentStep()))
         say(` ---> ${shortId(parentId)}\n`)
       }
-    if (position === this.#planned.length - 1 && parentId !== undefined)
+    if (planned === this.#definition.stages.at(-1) && parentId !== undefined)
       if (wantsRecord(this.#build.options.buildArgs))
         parentId = await withInlineRecord(this.#build, parentId)
     if (parentId !== undefined) this.#output.say(position, { aux: { ID: parentId } } as JSONMessage)
-    return parentId
+    return { id: parentId, args: fold.args, baseId }
   }
 
-  async #tracedBase(planned: PlannedStage, position: number): Promise<BuildImage | undefined> {
+  /** What its base image asks for. */
+  #triggers({ lines }: Stage, { OnBuild }: RuntimeConfig): Instruction[] {
+    this.#countSteps(OnBuild?.length ?? 0)
+    return (OnBuild ?? []).map((text) => parseTrigger(text, lines))
+  }
+
+  async #tracedBase(planned: PlannedStage, position: number): Promise<Base> {
     const { base } = this.#traces.get(planned.index)!
     const pulled = base.pulled()
     let isPulled = false
-    const find = (): Promise<BuildImage | undefined> =>
-      this.#base(planned, (message) => {
+    const find = (): Promise<Base> =>
+      this.#base(planned, position, (message) => {
         isPulled = true
         pulled(message)
         this.#output.say(position, message)
       })
     // One that builds on another stage waits for that one, which fails for itself.
     if (typeof planned.base === 'number') return await find()
-    const work = async (): Promise<BuildImage | undefined> => {
+    const work = async (): Promise<Base> => {
       const found = await find()
       if (!isPulled) base.cached()
       return found
@@ -202,39 +230,33 @@ class Solver {
     try {
       return await work()
     } catch (error) {
-      if (!this.#signal.aborted) this.#build.trace.failedAt(lines)
+      if (!this.#signal.aborted) this.#excerpt ||= this.#build.trace.failedAt(lines)
       throw error
     }
   }
 
-  /** undefined for scratch. */
   async #base(
-    { index, base, platform }: PlannedStage,
+    { base, platform }: PlannedStage,
+    position: number,
     progress: (message: JSONMessage) => void,
-  ): Promise<BuildImage | undefined> {
-    if (typeof base === 'number') {
-      const id = await this.#stage(base)
-      this.#baseIds.set(index, this.#baseIds.get(base))
-      return id === undefined ? undefined : this.#build.images.get(id)
+  ): Promise<Base> {
+    if (typeof base !== 'number') {
+      const image = await this.#images.base(base, platform, progress)
+      return { image, args: new Map(), baseId: image?.id }
     }
-    const image = await this.#images.base(base, platform, progress)
-    this.#baseIds.set(index, image?.id)
-    return image
+    const { id, args, baseId } = await this.#stage(base, position)
+    return { image: id === undefined ? undefined : this.#build.images.get(id), args, baseId }
   }
 
   /** What `--from` names: a stage before this one, else a name; empty: the build context. */
-  async #source(from: string, before: number): Promise<StepSource> {
+  async #source(from: string, before: number, position: number): Promise<StepSource> {
     if (from === '') return { kind: 'directory', path: await this.#build.context.directory() }
-    const index = findStage(this.#dockerfile.stages, from, before)
-    if (index !== undefined) {
-      const id = await this.#stage(index)
-      if (id === undefined)
-        throw invalidParameter(`invalid from flag value ${from}: the stage is empty`)
-      return { kind: 'image', id }
-    }
-    if (/^\d+$/.test(from) && Number(from) < this.#dockerfile.stages.length)
-      throw invalidParameter(`invalid from flag value ${from}: refers to current build stage`)
-    return await this.#images.source(from)
+    const index = this.#definition.plan.source(from, before)
+    if (index === undefined) return await this.#images.source(from)
+    const { id } = await this.#stage(index, position)
+    if (id === undefined)
+      throw invalidParameter(`invalid from flag value ${from}: the stage is empty`)
+    return { kind: 'image', id }
   }
 }
 
