@@ -29,6 +29,7 @@
         "addon/kernel/tar_packer.cc",
         "addon/kernel/live_writer.cc",
         "addon/kernel/tree_assemble.cc",
+        "addon/kernel/private_mount.cc",
         "addon/kernel/tree_changes.cc",
         "addon/kernel/path_open.cc",
         "addon/kernel/socket_body.cc",

@@ -271,6 +271,8 @@ Napi::Value SyncFs(const Napi::CallbackInfo& info) {
 void InitRootfs(Napi::Env env, Napi::Object exports) {
   exports["openRoot"] = Napi::Function::New<OpenRoot>(env);
   exports["mountClone"] = Napi::Function::New<MountClone>(env);
+  exports["privateFile"] = Napi::Function::New<PrivateFile>(env);
+  exports["privateSocket"] = Napi::Function::New<PrivateSocket>(env);
   exports["overlayOpen"] = Napi::Function::New<OverlayOpen>(env);
   exports["volumeMount"] = Napi::Function::New<VolumeMount>(env);
   exports["volumeTree"] = Napi::Function::New<VolumeTree>(env);

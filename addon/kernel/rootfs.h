@@ -7,6 +7,8 @@
 #include "common/errno_result.h"
 
 Napi::Value MountClone(const Napi::CallbackInfo& info);
+Napi::Value PrivateFile(const Napi::CallbackInfo& info);
+Napi::Value PrivateSocket(const Napi::CallbackInfo& info);
 Napi::Value OverlayOpen(const Napi::CallbackInfo& info);
 Napi::Value VolumeMount(const Napi::CallbackInfo& info);
 Napi::Value VolumeTree(const Napi::CallbackInfo& info);

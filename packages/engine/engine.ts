@@ -162,7 +162,7 @@ class AssembledEngine implements Engine {
       images: images.builds,
       containers: {
         create: (o) => containers.backend.create(o),
-        start: (id, o) => containers.backend.start(id, o),
+        start: (id, extras) => containers.startStep(id, extras),
         attach: (id, o, hijack) => containers.backend.attach(id, o, hijack),
         wait: (id, o) => containers.backend.wait(id, o),
         remove: (id, o) => containers.backend.remove(id, o),

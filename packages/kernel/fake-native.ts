@@ -132,6 +132,8 @@ export class FakeNative {
       openRoot: this.#sync('openRoot', open),
       overlayOpen: this.#async('overlayOpen', open),
       mountClone: this.#async('mountClone', open),
+      privateFile: this.#async('privateFile', open),
+      privateSocket: this.#async('privateSocket', () => ({ mount: open(), listener: open() })),
       volumeMount: this.#async('volumeMount', open),
       volumeTree: this.#async('volumeTree', () => ({ fd: open(), directory: true })),
       projectOf: this.#async('projectOf', () => 0),

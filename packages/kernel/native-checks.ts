@@ -56,6 +56,12 @@ function bytes(value: unknown, name: string): void {
   if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`)
 }
 
+function owned(o: { mode: number; uid: number; gid: number }): void {
+  integer(o.mode, 'mode', 0, 0o7777)
+  integer(o.uid, 'uid', 0, ID_MAX)
+  integer(o.gid, 'gid', 0, ID_MAX)
+}
+
 function flag(value: unknown, name: string): void {
   if (typeof value !== 'boolean') throw new TypeError(`${name} must be a boolean`)
 }
@@ -192,6 +198,15 @@ export const nativeChecks: NativeChecks = {
     options(o)
     fd(o.mntnsFd, 'mntnsFd')
     absolute(o.path, 'path')
+  },
+  privateFile(o) {
+    options(o)
+    bytes(o.data, 'data')
+    owned(o)
+  },
+  privateSocket(o) {
+    options(o)
+    owned(o)
   },
   volumeMount(o) {
     options(o)

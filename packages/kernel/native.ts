@@ -91,6 +91,17 @@ export interface Native {
    */
   mountClone(o: { mntnsFd: number; path: string }): Promise<number>
   /**
+   * A detached mount of one file in memory, which nobody else sees: `data` is on no disk and goes
+   * with the last user of the mount. Owner and mode are the file's. The caller closes it.
+   */
+  privateFile(o: { data: Uint8Array; mode: number; uid: number; gid: number }): Promise<number>
+  /** The same of a UNIX stream socket, which listens. The caller closes both. */
+  privateSocket(o: {
+    mode: number
+    uid: number
+    gid: number
+  }): Promise<{ mount: number; listener: number }>
+  /**
    * mount(2) in a mount namespace of its own, whose root the file system becomes; resolves with a
    * descriptor of the namespace, which keeps it mounted. `target` is a directory, covered there only.
    * `flags` are MS_*; the error's syscall is `mount` or, for a read-only bind, `remount-ro`.

@@ -117,7 +117,7 @@ export interface StepContainers {
     buildStep: true
     stepMounts: readonly StepMount[]
   }): Promise<{ Id: string; Warnings: string[] }>
-  start(id: string, o: object): Promise<void>
+  start(id: string, extras: StepExtras): Promise<void>
   attach(
     id: string,
     o: { stdin: boolean; stdout: boolean; stderr: boolean; stream: boolean; logs: boolean },
@@ -133,6 +133,14 @@ export interface StepContainers {
     id: string,
     stubs: readonly string[],
   ): Promise<AsyncDisposable & { tar: AsyncIterable<Uint8Array> }>
+}
+
+/** What no row and no answer ever tells of a step. */
+export interface StepExtras {
+  /** Detached mounts of one file each; the descriptors stay the caller's. */
+  mounts: ReadonlyArray<{ fd: number; target: string; readonly: boolean }>
+  /** `KEY=VALUE`. */
+  env: readonly string[]
 }
 
 /** A user of a file's owner names: container/plan. */

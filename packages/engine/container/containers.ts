@@ -46,6 +46,7 @@ import { loadContainers, restoreContainers } from './restore/restore.ts'
 import { shutdownContainers } from './shutdown.ts'
 import { listWithSizes } from './sizes.ts'
 import { startContainer } from './start/start.ts'
+import type { StepExtras } from './start/step-extras.ts'
 import { kernelHostUsage } from './stats/host-usage.ts'
 import { containerStats, statsCollector } from './stats/stats.ts'
 import { stopContainer } from './stop.ts'
@@ -71,6 +72,8 @@ export interface Containers {
   usersOf(imageId: string): ImageUser[]
   /** Takes over what may change while the daemon runs. */
   reload(o: Pick<ContainersConfig, 'stopTimeoutSeconds' | 'liveRestore'>): void
+  /** As the verb, for a step of a build. */
+  startStep(id: string, extras: StepExtras): Promise<void>
   /** What a container has changed, as a layer's tar; `stubs` are made for mounts, and no change. */
   upper(id: string, stubs: readonly string[]): Promise<Upper>
   /** Running containers and their endpoints by network name. */
@@ -125,6 +128,7 @@ export function createContainers(o: ContainersOptions): Containers {
     counts: () => counts(ctx),
     usersOf: (imageId) => ctx.registry.usersOf(imageId),
     reload: (settings) => Object.assign(ctx.config, settings),
+    startStep: (id, extras) => startContainer(ctx, id, extras),
     upper: (id, stubs) => openUpper(ctx, ctx.registry.get(id), stubs),
     attached: () =>
       [...ctx.registry.all()]

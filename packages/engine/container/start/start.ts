@@ -32,9 +32,14 @@ import { openJoinedNamespaces, sharedWithHost } from './joined-namespaces.ts'
 import { startFailure } from './launch-error.ts'
 import { refuseConflicts, resolveMounts } from './mount-sources.ts'
 import { type NetworkSetup, setUpNetwork } from './sandbox.ts'
+import { extraMounts, noExtras, type StepExtras, withExtraVariables } from './step-extras.ts'
 
 /** `POST /containers/{id}/start`. */
-export async function startContainer(ctx: Context, reference: string): Promise<void> {
+export async function startContainer(
+  ctx: Context,
+  reference: string,
+  extras: StepExtras = noExtras,
+): Promise<void> {
   const c = ctx.registry.get(reference)
   await c.reconciled
   assertStartable(ctx, c)
@@ -43,7 +48,7 @@ export async function startContainer(ctx: Context, reference: string): Promise<v
   ctx.cgroups.anticipateJoin()
   await ctx.locks.run(c.id, () => {
     assertStartable(ctx, c)
-    return startLocked(ctx, c, { automatic: false })
+    return startLocked(ctx, c, { automatic: false, extras })
   })
 }
 
@@ -61,7 +66,7 @@ export function assertStartable(ctx: Context, c: Container): void {
 export async function startLocked(
   ctx: Context,
   c: Container,
-  o: { automatic: boolean },
+  o: { automatic: boolean; extras?: StepExtras },
 ): Promise<void> {
   try {
     await launch(ctx, c, o)
@@ -79,7 +84,12 @@ export async function startLocked(
   }
 }
 
-async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Promise<void> {
+async function launch(
+  ctx: Context,
+  c: Container,
+  o: { automatic: boolean; extras?: StepExtras },
+): Promise<void> {
+  const { extras = noExtras } = o
   await using scope = rollback(ctx, c.id)
   using fds = new FdScope((fd) => ctx.native.closeFd(fd))
   // Clients that attached before are served by the shim from here on, or closed with a failure.
@@ -115,7 +125,7 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
   const built = buildCreatePlan({
     id: c.id,
     name: c.name,
-    config: withLinkVariables(c, links),
+    config: withExtraVariables(withLinkVariables(c, links), extras),
     hostConfig: withUlimits(ctx, c),
     paths: planPaths(c, dirs, network, init),
     rootFd: root.rootFd,
@@ -126,7 +136,7 @@ async function launch(ctx: Context, c: Container, o: { automatic: boolean }): Pr
     shared: sharedWithHost(ctx, c),
     netnsFd: network.netnsFd,
     user: root.user,
-    mounts: mounted.mounts,
+    mounts: [...mounted.mounts, ...extraMounts(extras)],
     devices: devices.devices,
     cgroup: planCgroup(ctx, cgroup),
     seccomp,
