@@ -106,7 +106,9 @@ Napi::Value PrivateFile(const Napi::CallbackInfo& info) {
   made->data = Bytes(o, "data");
   return RunOnThread(
       info.Env(), [made] { return Make(made.get()); },
-      [made](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, made->mount.release()); });
+      [made](Napi::Env env) -> Napi::Value {
+        return Napi::Number::New(env, made->mount.release());
+      });
 }
 
 Napi::Value PrivateSocket(const Napi::CallbackInfo& info) {

@@ -14,6 +14,7 @@ export const ownOperations: readonly Operation[] = [
     path: '/containers/{id}/ports/remove',
     tag: 'Container',
   },
+  { id: 'BuildSession', method: 'POST', path: '/build/session', tag: 'Image' },
   { id: 'ContentPrune', method: 'POST', path: '/content/prune', tag: 'System' },
   { id: 'SystemFsck', method: 'POST', path: '/fsck', tag: 'System' },
   { id: 'ImageLastUsed', method: 'GET', path: '/images/last-used', tag: 'Image' },

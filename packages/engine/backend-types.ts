@@ -32,6 +32,8 @@ export interface TakeOptions {
    * at once. Not for one who next starts the container on another connection: it would overtake.
    */
   headRead?: boolean
+  /** What is spoken from here on, as the request's `Upgrade` names it; none: raw bytes, `tcp`. */
+  protocol?: string
 }
 
 /**

@@ -66,8 +66,14 @@ const EDGES: Readonly<Record<string, Readonly<Record<string, 'any' | 'type'>>>> 
   api: {},
 }
 
-/** Both sides of a build must see the same files: pure rules that the engine may call, too. */
+/**
+ * Both sides of a build must see the same files, and speak the same frames beside it: pure rules that
+ * the engine may call, too.
+ */
 const RULES_OF_BOTH_SIDES: ReadonlySet<string> = new Set([
+  'packages/api/build-session/connection.ts',
+  'packages/api/build-session/frames.ts',
+  'packages/api/build-session/stream.ts',
   'packages/api/dockerignore.ts',
   'packages/api/path-match.ts',
 ])

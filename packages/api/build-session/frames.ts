@@ -34,8 +34,7 @@ export interface Hello {
 
 /** Of the daemon, by `open`. */
 export type SessionRequest =
-  | { kind: 'secret' | 'agent' | 'directory'; name: string }
-  | { kind: 'output'; index: number }
+  { kind: 'secret' | 'agent' | 'directory'; name: string } | { kind: 'output'; index: number }
 
 /** The peer does not keep to the protocol: the connection is given up. */
 export class ProtocolError extends Error {

@@ -85,14 +85,15 @@ test('who does not read is sent no more than a window', async () => {
     more()
   })
   const stream = daemon.open({ kind: 'directory', name: 'x' })
-  for (let last = -1; last !== sent; ) {
+  for (let last = -1; last !== sent;) {
     last = sent
     await new Promise((go) => setTimeout(go, 50))
   }
   assert.ok(sent <= INITIAL_WINDOW + 2 * MAX_PAYLOAD, `${sent} bytes`)
   // Goes on as soon as somebody does.
   let read = 0
-  for await (const chunk of stream as Readable) if ((read += (chunk as Buffer).length) > 5_000_000) break
+  for await (const chunk of stream as Readable)
+    if ((read += (chunk as Buffer).length) > 5_000_000) break
 })
 
 test('a stream that is refused says why', async () => {
@@ -129,7 +130,11 @@ const HOSTILE: Record<string, Array<[number, number, Uint8Array]>> = {
   'only the daemon opens streams': [hello, [FRAME.open, 2, Buffer.from('{}')]],
   'no stream 7': [hello, [FRAME.data, 7, Buffer.from('x')]],
   'a frame of type 9': [hello, [9, 1, Buffer.from('x')]],
-  'data behind the end of stream 1': [hello, [FRAME.end, 1, Buffer.alloc(0)], [FRAME.data, 1, Buffer.from('x')]],
+  'data behind the end of stream 1': [
+    hello,
+    [FRAME.end, 1, Buffer.alloc(0)],
+    [FRAME.data, 1, Buffer.from('x')],
+  ],
   'a window of another size': [hello, [FRAME.window, 1, Buffer.alloc(3)]],
   'a reset without a reason': [hello, [FRAME.reset, 1, Buffer.from('x')]],
 }

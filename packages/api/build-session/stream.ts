@@ -128,7 +128,9 @@ export class SessionStream extends Duplex {
     }
     const size = Math.min(bytes.length, MAX_PAYLOAD, this.#credit)
     this.#credit -= chargeOf(size)
-    this.#carrier.data(this.id, bytes.subarray(0, size), () => this.#send(bytes.subarray(size), done))
+    this.#carrier.data(this.id, bytes.subarray(0, size), () =>
+      this.#send(bytes.subarray(size), done),
+    )
   }
 
   override _final(done: () => void): void {

@@ -116,11 +116,11 @@ export class Client {
   }
 
   /** Asks to take over the connection (attach, exec start). The body arrives before the stream. */
-  async hijack(path: string, input: RequestInput = {}): Promise<Hijacked> {
+  async hijack(path: string, input: RequestInput = {}, protocol = 'tcp'): Promise<Hijacked> {
     const version = await this.version()
     const request = await this.open('POST', `/v${version}${path}`, input, {
       Connection: 'Upgrade',
-      Upgrade: 'tcp',
+      Upgrade: protocol,
     })
     return new Promise((resolve, reject) => {
       request.once('error', (error) => reject(cannotConnect(this.host, error)))
@@ -130,7 +130,7 @@ export class Client {
       })
       request.once('response', (response: IncomingMessage) => {
         if ((response.statusCode ?? 0) >= 400) return void apiError(response).then(reject, reject)
-        reject(new Error(`unable to upgrade to tcp, received ${response.statusCode}`))
+        reject(new Error(`unable to upgrade to ${protocol}, received ${response.statusCode}`))
       })
     })
   }

@@ -153,6 +153,10 @@ export function fakeBackend(): FakeBackend {
       },
     },
     builds: {
+      openSession: async (id, hijack) => {
+        await note('build session')(id)
+        await backend.onHijack(hijack)
+      },
       build: async ({ signal: _signal, progress, body: _body, ...o }) => {
         await note('build')(o)
         progress({ stream: 'Step 1/1 : FROM scratch\n' })

@@ -78,8 +78,12 @@ export class Connection {
   }
 
   hijack(version: string): Hijack {
-    return this.#offer(({ multiplexed, headRead = false }) =>
-      this.#take({ multiplexed: multiplexed && since(version, 'multiplexedStream'), headRead }),
+    return this.#offer(({ multiplexed, headRead = false, protocol = 'tcp' }) =>
+      this.#take({
+        multiplexed: multiplexed && since(version, 'multiplexedStream'),
+        headRead,
+        protocol,
+      }),
     )
   }
 
@@ -112,7 +116,7 @@ export class Connection {
 
   async #take(o: Required<TakeOptions>): Promise<{ fd: number; head: Buffer }> {
     const socket = this.#detach()
-    const answer = this.#head(o.multiplexed)
+    const answer = this.#head(o)
     const kernel = await this.#descriptors()
     return socket instanceof TLSSocket
       ? this.#bridge(socket, answer, kernel)
@@ -193,12 +197,12 @@ export class Connection {
     return Buffer.concat(chunks)
   }
 
-  #head(multiplexed: boolean): string {
+  #head({ multiplexed, protocol }: Required<TakeOptions>): string {
     const upgraded = this.#raw !== undefined
     const type = multiplexed && upgraded ? 'multiplexed-stream' : 'raw-stream'
     return headOf(upgraded ? '101 UPGRADED' : '200 OK', {
       'Content-Type': `application/vnd.docker.${type}`,
-      ...(upgraded && { Connection: 'Upgrade', Upgrade: 'tcp' }),
+      ...(upgraded && { Connection: 'Upgrade', Upgrade: protocol }),
       ...this.#headers,
     })
   }

@@ -229,6 +229,8 @@ function isHijack(request: IncomingMessage): boolean {
     return /^\/containers\/[^/]+\/attach\/ws$/.test(path) && asksForWebSocket(request)
   return (
     request.method === 'POST' &&
-    (/^\/containers\/[^/]+\/attach$/.test(path) || /^\/exec\/[^/]+\/start$/.test(path))
+    (path === '/build/session' ||
+      /^\/containers\/[^/]+\/attach$/.test(path) ||
+      /^\/exec\/[^/]+\/start$/.test(path))
   )
 }

@@ -2,7 +2,7 @@
 import type { AuthConfig, BuildPruneReport } from '@tdocker/api'
 import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
 import type { Readable } from 'node:stream'
-import type { TarSource } from '../backend-types.ts'
+import type { Hijack, TarSource } from '../backend-types.ts'
 import type { TraceListener } from './solve/trace.ts'
 
 export interface BuildOptions {
@@ -75,6 +75,11 @@ export interface CachePruneOptions {
 }
 
 export interface BuildBackend {
+  /**
+   * A connection that a client keeps open beside its build, which names it by `session`. Throws
+   * invalidParameter for what is no id, conflict for one in use.
+   */
+  openSession(id: string, hijack: Hijack): Promise<void>
   /** Answers the image's id. */
   build(o: BuildOptions): Promise<string>
   /** What a build that waits has for its client, by the word it told. Throws notFound. */

@@ -2,7 +2,7 @@
 import type { BuildPruneReport } from '@tdocker/api'
 import { availableParallelism } from 'node:os'
 import type { Native } from '@tdocker/kernel/native.ts'
-import type { TarSource } from '../backend-types.ts'
+import type { Hijack, TarSource } from '../backend-types.ts'
 import { randomId } from '../base/random-id.ts'
 import { Semaphore } from '../content/semaphore.ts'
 import type { Transport } from '../registry/transport.ts'
@@ -25,6 +25,8 @@ import { deliver } from './output/deliver.ts'
 import { sourceDateEpoch } from './output/epoch.ts'
 import { OutputOffers } from './output/offers.ts'
 import { planOutputs } from './output/plan-outputs.ts'
+import type { BuildSession } from './session.ts'
+import { Sessions } from './session/sessions.ts'
 import type { Build } from './solve/build.ts'
 import { BuildTrace } from './solve/build-trace.ts'
 import { solve } from './solve/solve.ts'
@@ -52,6 +54,7 @@ export class Builder implements BuildBackend {
   readonly #steps = new Semaphore(Math.max(2, availableParallelism()))
   readonly #pool = new MountPool()
   readonly #offers = new OutputOffers()
+  readonly #sessions = new Sessions()
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps
@@ -84,10 +87,16 @@ export class Builder implements BuildBackend {
     return { store, native, cache: this.#cache, directory, removeImages, locks: this.#pool }
   }
 
+  openSession(id: string, hijack: Hijack): Promise<void> {
+    return this.#sessions.open(id, hijack)
+  }
+
   async build(o: BuildOptions): Promise<string> {
     const { images } = this.#deps
     const parseTags = (texts: readonly string[]): BuildTag[] => uniqueTags(images, texts)
     const outputs = planOutputs(o.outputs, parseTags(o.tags), parseTags)
+    await using session =
+      o.session === '' ? undefined : await this.#sessions.find(o.session, o.signal)
     await using workspace = new BuildWorkspace(() => images.workspace())
     using hold = this.#holds.begin(randomId())
     const used: string[] = []
@@ -98,7 +107,7 @@ export class Builder implements BuildBackend {
     const { globals } = definition
     const epoch = sourceDateEpoch(globals.take('SOURCE_DATE_EPOCH'))
     const createdTime = outputs.some(({ rewrite }) => !rewrite) ? epoch : undefined
-    const started = this.#buildOf(o, { context, workspace, hold, used, trace })
+    const started = this.#buildOf(o, { context, session, workspace, hold, used, trace })
     const build = { ...started, createdTime }
     const solved = await solve(build, definition)
     const unused = globals.unused()
@@ -124,12 +133,14 @@ export class Builder implements BuildBackend {
     options: BuildOptions,
     {
       context,
+      session,
       workspace,
       hold,
       used,
       trace,
     }: {
       context: BuildContext
+      session: BuildSession | undefined
       workspace: BuildWorkspace
       hold: { add(imageId: string): void }
       used: string[]
@@ -156,6 +167,7 @@ export class Builder implements BuildBackend {
       resolveOwner,
       steps: this.#steps,
       context,
+      session,
       scratch: () => workspace.scratch(),
       hold: holdImage,
       used: (key) => void used.push(key),

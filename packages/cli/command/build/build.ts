@@ -12,6 +12,7 @@ import type { Cli } from '../cli.ts'
 import type { Action, Command } from '../command.ts'
 import { buildSource } from './context.ts'
 import { progressMode, showBuild } from './progress/show-build.ts'
+import type { BuildSession } from './session/begin.ts'
 
 export const command: Command = {
   use: '[OPTIONS] PATH | URL | -',
@@ -28,6 +29,7 @@ export const command: Command = {
       })
       if (options.iidfile.value !== '') rmSync(options.iidfile.value, { force: true })
       const source = await buildSource(path, options.file.value, cli.stdin)
+      await using session = await sessionOf(options, cli)
       const stream = options.compress.value ? source.stream?.pipe(createGzip()) : source.stream
       const response = await cli.client.request('POST', '/build', {
         query: {
@@ -36,6 +38,7 @@ export const command: Command = {
           ...(!['classic', 'quiet'].includes(mode) && { trace: true }),
           dockerfile: source.dockerfile || undefined,
           remote: source.remote,
+          session: session?.id,
         },
         headers: {
           'Content-Type': 'application/x-tar',
@@ -93,6 +96,7 @@ function defineFlags(flags: FlagSet) {
     pull: flags.bool('pull', '', false, 'Ask the registry for newer images'),
     quiet: flags.bool('quiet', 'q', false, "Show the image's ID only"),
     rm: flags.bool('rm', '', true, 'Remove containers of steps'),
+    secret: flags.list('secret', '', 'Give a secret to steps (id=mysecret[,src=/local/secret])'),
     securityOpt: stringsFlag(flags, 'security-opt', 'Security options'),
     shmSize: bytesFlag(flags, 'shm-size', 'Size of /dev/shm'),
     squash: flags.bool('squash', '', false, 'Make one layer of all'),
@@ -138,6 +142,13 @@ function queryOf(o: Options, cli: Cli): Record<string, string | number | boolean
     ulimits: o.ulimit.value.length > 0 ? JSON.stringify(o.ulimit.value) : undefined,
     version: '1',
   }
+}
+
+/** undefined where nothing needs one. */
+async function sessionOf(o: Options, cli: Cli): Promise<BuildSession | undefined> {
+  if (o.secret.value.length === 0) return undefined
+  const { beginSession } = await import('./session/begin.ts')
+  return await beginSession(cli, { secrets: o.secret.value })
 }
 
 /** Without `=` it is the environment's; proxies are those of the configuration. */

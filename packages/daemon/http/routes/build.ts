@@ -15,6 +15,7 @@ export function buildRoutes(builds: BuildBackend): Routes {
     ImageBuild: (x) => build(x, builds),
     BuildOutput: async (x) =>
       sendArchive(x, await builds.takeOutput(x.param('token')), 'application/x-tar'),
+    BuildSession: (x) => builds.openSession(text(x.query, 'id'), x.hijack),
     BuildPrune: {
       since: 'buildPrune',
       handler: async (x) => {

@@ -120,13 +120,8 @@ async function prepare(
     }
     case 'secret':
     case 'ssh':
-      // Clients give neither to this endpoint.
-      if (!mount.required) return undefined
-      throw invalidParameter(
-        mount.type === 'secret'
-          ? `secret ${mount.id}: not found: this build was given no secrets`
-          : `unset ssh forward key ${mount.id}: this build was given no agent`,
-      )
+      // Not part of the container's configuration: see private-mounts.ts.
+      return undefined
   }
 }
 

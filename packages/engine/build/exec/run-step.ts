@@ -6,7 +6,7 @@ import { EngineError } from '../../base/errors.ts'
 import { type Store, sql } from '../../store/store.ts'
 import type { BuildOptions } from '../build-backend.ts'
 import type { Operation } from '../graph/operation.ts'
-import type { StepContainers, StepMount } from '../needs.ts'
+import type { StepContainers, StepExtras, StepMount } from '../needs.ts'
 import { type Heard, hearOutput } from './output-frames.ts'
 
 export type RunOperation = Extract<Operation, { kind: 'run' }>
@@ -23,6 +23,7 @@ export interface RunRequest {
   options: Pick<BuildOptions, 'networkMode' | 'extraHosts' | 'resources' | 'remove'>
   mounts: readonly Mount[]
   stepMounts: readonly StepMount[]
+  extras: StepExtras
   /** Paths that are made for mounts, and no change of the image. */
   stubs: readonly string[]
   signal: AbortSignal
@@ -93,7 +94,7 @@ async function run(ctx: RunContext, o: RunRequest, id: string): Promise<void> {
     const { result } = await ctx.containers.wait(id, { condition: 'next-exit', signal: never })
     result.catch(() => {})
     signal.throwIfAborted()
-    await ctx.containers.start(id, {})
+    await ctx.containers.start(id, o.extras)
     signal.addEventListener('abort', kill, { once: true })
     if (signal.aborted) kill()
     const { StatusCode } = await result

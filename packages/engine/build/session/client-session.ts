@@ -8,7 +8,7 @@ import { cancelled, invalidParameter } from '../../base/errors.ts'
 import type { BuildSession } from '../session.ts'
 
 /** As BuildKit's limit. */
-export const MAX_SECRET = 500 * 1024
+export const MAX_SECRET: number = 500 * 1024
 /** Agents and directories that a client may have. */
 const MAX_NAMES = 1000
 

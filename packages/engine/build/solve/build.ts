@@ -9,6 +9,7 @@ import type { StepCache } from '../cache/step-cache.ts'
 import type { MountContext } from '../exec/run-mounts.ts'
 import type { RunContext } from '../exec/run-step.ts'
 import type { BuildImages, ResolveOwner } from '../needs.ts'
+import type { BuildSession } from '../session.ts'
 import type { BuildTrace } from './build-trace.ts'
 
 export interface Build {
@@ -30,6 +31,8 @@ export interface Build {
   /** Seconds since 1970: of directories that WORKDIR makes, as BuildKit has it; undefined: now. */
   createdTime: number | undefined
   context: BuildContext
+  /** What the client gives beside the request. */
+  session: BuildSession | undefined
   /** A directory of this build's own; gone with it. */
   scratch(): Promise<string>
   /** Keeps an image until the build ends; false when it is not there any more. */

@@ -2,9 +2,11 @@
 import { posix } from 'node:path'
 import { invalidParameter } from '../../base/errors.ts'
 import { findCopySources } from '../copy/copy.ts'
+import { preparePrivateMounts } from '../exec/private-mounts.ts'
 import { type MountSources, type PreparedMounts, prepareMounts } from '../exec/run-mounts.ts'
 import { type RunOperation, runStep } from '../exec/run-step.ts'
 import type { CopyOperation, Operation } from '../graph/operation.ts'
+import type { StepExtras } from '../needs.ts'
 import type { Build } from './build.ts'
 import type { StepPlace } from './place.ts'
 import { openImage, openSource, requestOf } from './sources.ts'
@@ -32,7 +34,12 @@ export async function runOperation(
   }
   return throughCache(build, operation, at, { content }, async (commit) => {
     using prepared = await prepareMounts(build.mounts, operation, sources)
-    return await runIn(build, operation, at, { parentId, prepared }, commit)
+    using hidden = await preparePrivateMounts(
+      { native: build.native, session: build.session, ...sources },
+      operation,
+    )
+    const { extras } = hidden
+    return await runIn(build, operation, at, { parentId, prepared, extras }, commit)
   })
 }
 
@@ -93,12 +100,19 @@ async function runIn(
   build: Build,
   operation: RunOperation,
   at: StepPlace,
-  { parentId, prepared }: { parentId: string; prepared: PreparedMounts },
+  {
+    parentId,
+    prepared,
+    extras,
+  }: { parentId: string; prepared: PreparedMounts; extras: StepExtras },
   commit: Commit,
 ): Promise<string> {
   let removed = ''
   const { mounts, stepMounts } = prepared
-  const targets = [...mounts.map(({ Target = '' }) => Target), ...stepMounts.map((o) => o.target)]
+  const targets = [
+    ...mounts.map(({ Target = '' }) => Target),
+    ...[...stepMounts, ...extras.mounts].map(({ target }) => target),
+  ]
   const id = await runStep(
     build.run,
     {
@@ -107,6 +121,7 @@ async function runIn(
       options: build.options,
       mounts,
       stepMounts,
+      extras,
       stubs: await stubsOf(build, parentId, targets),
       signal: at.signal,
       heard: (text, isError) => {

@@ -1,0 +1,28 @@
+/** What a build's flags offer to the daemon beside the request. */
+import type { Cli } from '../../cli.ts'
+import { openSession } from './open.ts'
+import { readSecret, secretSources } from './secrets.ts'
+
+export interface BuildSession extends AsyncDisposable {
+  readonly id: string
+}
+
+export interface Offered {
+  /** Values of `--secret`. */
+  readonly secrets: readonly string[]
+}
+
+/** Throws where the daemon cannot take what it is offered. */
+export async function beginSession(cli: Cli, o: Offered): Promise<BuildSession> {
+  const secrets = secretSources(o.secrets, cli.env)
+  const session = await openSession(cli.client, {
+    secret: (id) => {
+      const source = secrets.get(id)
+      return source && readSecret(source, cli.env)
+    },
+    agents: new Map(),
+    directories: new Map(),
+  })
+  if (!session) throw new Error('--secret needs a daemon of tdocker: this one has no build sessions')
+  return { id: session.id, [Symbol.asyncDispose]: async () => session.close() }
+}

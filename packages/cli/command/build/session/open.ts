@@ -1,0 +1,106 @@
+/** The connection beside a build: what of ours the daemon may ask for while it works. */
+import { SessionConnection } from '@tdocker/api/build-session/connection.ts'
+import { PROTOCOL, type SessionRequest } from '@tdocker/api/build-session/frames.ts'
+import { type SessionStream, StreamRefused } from '@tdocker/api/build-session/stream.ts'
+import { randomBytes } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import type { Client } from '../../../client/client.ts'
+import { ApiError } from '../../../client/errors.ts'
+
+export interface SessionContent {
+  /** undefined: there is none. */
+  secret(id: string): Buffer | undefined
+  /** A connection to the agent of that id. */
+  readonly agents: ReadonlyMap<string, () => Duplex>
+  /** What tells of a directory and sends its files. */
+  readonly directories: ReadonlyMap<string, (stream: SessionStream) => Promise<void>>
+  /** Takes a result; ends the stream when it is where it belongs. */
+  output?(index: number, stream: SessionStream): Promise<void>
+}
+
+export interface OpenSession {
+  readonly id: string
+  close(): void
+}
+
+/** Answers of a daemon that does not know the path. */
+const UNKNOWN = new Set([404, 405, 501])
+
+/** undefined where the daemon has no such sessions. */
+export async function openSession(
+  client: Client,
+  content: SessionContent,
+): Promise<OpenSession | undefined> {
+  const id = randomBytes(32).toString('hex')
+  try {
+    const { socket, head } = await client.hijack('/build/session', { query: { id } }, PROTOCOL)
+    const connection = new SessionConnection({
+      socket,
+      head,
+      accept: (request, stream) => void serve(content, request, stream),
+    })
+    connection.greet({
+      version: 1,
+      agents: [...content.agents.keys()],
+      directories: [...content.directories.keys()],
+    })
+    return { id, close: () => connection.close() }
+  } catch (error) {
+    if (error instanceof ApiError && UNKNOWN.has(error.status)) return undefined
+    throw error
+  }
+}
+
+async function serve(
+  content: SessionContent,
+  request: SessionRequest,
+  stream: SessionStream,
+): Promise<void> {
+  try {
+    await answer(content, request, stream)
+  } catch (error) {
+    stream.destroy(error as Error)
+  }
+}
+
+async function answer(
+  content: SessionContent,
+  request: SessionRequest,
+  stream: SessionStream,
+): Promise<void> {
+  switch (request.kind) {
+    case 'secret': {
+      const data = content.secret(request.name)
+      if (!data) throw missing()
+      stream.end(data)
+      // Both sides must have ended, or the stream is never done.
+      stream.resume()
+      return
+    }
+    case 'agent': {
+      const connect = content.agents.get(request.name)
+      if (!connect) throw missing()
+      return joinAgent(stream, connect())
+    }
+    case 'directory': {
+      const send = content.directories.get(request.name)
+      if (!send) throw missing()
+      return await send(stream)
+    }
+    case 'output':
+      if (!content.output) throw missing()
+      return await content.output(request.index, stream)
+  }
+}
+
+function missing(): StreamRefused {
+  return new StreamRefused('not found', 'not-found')
+}
+
+function joinAgent(stream: SessionStream, agent: Duplex): void {
+  agent.on('error', (error) => stream.destroy(error))
+  agent.on('close', () => stream.destroy())
+  stream.on('close', () => agent.destroy())
+  stream.pipe(agent)
+  agent.pipe(stream)
+}
