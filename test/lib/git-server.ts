@@ -90,10 +90,8 @@ export class GitServer implements AsyncDisposable {
     return repository
   }
 
-  /** How often objects were asked for. */
-  get fetches(): number {
-    return this.requests.filter(({ method }) => method === 'POST').length
-  }
+  /** How often objects were sent. */
+  packs = 0
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = request.url ?? '/'
@@ -144,6 +142,7 @@ export class GitServer implements AsyncDisposable {
           .split('\r\n')
           .map((line) => line.split(': ') as [string, string]),
       )
+      if (all.includes('packfile\n')) this.packs++
       const status = Number.parseInt(headers['Status'] ?? '200', 10)
       response.writeHead(status, headers).end(all.subarray(end + 4))
     })

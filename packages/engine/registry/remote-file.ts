@@ -43,8 +43,9 @@ export async function openRemote(
   transport: Transport,
   url: URL,
   signal: AbortSignal,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  const headers = credentialsOf(url)
+  const headers = { ...more, ...credentialsOf(url) }
   try {
     const local = await isLocal(url)
     const bare = withoutCredentials(url)

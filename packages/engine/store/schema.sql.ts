@@ -184,4 +184,11 @@ export const MIGRATIONS: readonly string[] = [
     uses INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   `,
+  `
+  -- What servers said of files that builds fetched, to ask whether they are still the same.
+  CREATE TABLE build_download (
+    url_digest TEXT PRIMARY KEY, etag TEXT NOT NULL, modified TEXT NOT NULL, name TEXT NOT NULL,
+    digest TEXT NOT NULL, used_at INTEGER NOT NULL
+  ) STRICT;
+  `,
 ]

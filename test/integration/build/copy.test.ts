@@ -94,7 +94,7 @@ test('what is missing, too much or cannot be a layer is refused in words', async
     ['COPY .wh.a /', { '.wh.a': '' }, /names that begin with \.wh\./],
     ['COPY --chown=nobodyatall a /', { a: '' }, /unable to convert uid\/gid chown string/],
     ['COPY --chmod=9 a /', { a: '' }, /invalid chmod parameter/],
-    ['ADD git@github.com:a/b.git /', {}, /git are not supported yet/],
+    ['ADD git@example.com:-a/b.git /', {}, /^invalid git address/],
   ] as const) {
     const made = await build(daemon, { Dockerfile: `FROM busybox\n${line}\n`, ...files })
     assert.match(made.error, error, `${line}: ${made.text}`)

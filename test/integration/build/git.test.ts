@@ -118,3 +118,44 @@ test('objects named by SHA-256', async () => {
   const made = await fromGit(server.url('sha256'))
   assert.equal(await outputOf(daemon, made.id, 'cat /c/f'), 'long')
 })
+
+test('ADD of git: its files, by commit, and nothing fetched for what is cached', async () => {
+  const added = server.repository('added')
+  const first = added.commit({ f: 'one', 'sub/g': 'g', run: { exec: '' } })
+  added.git('tag', 'v1')
+  const url = server.url('added')
+  const Dockerfile = [
+    'FROM busybox',
+    `ADD ${url} /all`,
+    `ADD --keep-git-dir=true --checksum=${first} ${url}#v1 /kept`,
+    `ADD --chown=1:2 ${url}?tag=v1&subdir=sub /sub/`,
+  ].join('\n')
+  const made = await built(daemon, { Dockerfile })
+  assert.equal(
+    await outputOf(
+      daemon,
+      made.id,
+      'cd /; find all sub | sort; cat kept/.git/HEAD; stat -c "%a %u:%g %Y" all/f all/run sub/g',
+    ),
+    `all\nall/f\nall/run\nall/sub\nall/sub/g\nsub\nsub/g\n${first}\n` +
+      '644 0:0 981173106\n755 0:0 981173106\n644 1:2 981173106\n',
+  )
+  const before = server.requests.filter(({ url: asked }) => asked.endsWith('upload-pack')).length
+  const uploads = server.packs
+  const again = await built(daemon, { Dockerfile })
+  assert.equal(again.id, made.id)
+  assert.equal(server.packs, uploads)
+  assert.ok(server.requests.length > before, 'the server was asked')
+
+  added.commit({ f: 'two' })
+  const changed = await built(daemon, { Dockerfile })
+  assert.equal(await outputOf(daemon, changed.id, 'cat /all/f /kept/f'), 'twoone')
+
+  const wrong = async (line: string): Promise<string> =>
+    (await build(daemon, { Dockerfile: `FROM busybox\n${line}\n` })).error
+  assert.match(await wrong(`ADD --checksum=${'1'.repeat(40)} ${url}#v1 /x`), /^expected checksum to match 1+, got/)
+  assert.match(await wrong(`ADD --checksum=nothex ${url} /x`), /^invalid checksum nothex for Git URL/)
+  assert.match(await wrong(`COPY ${url} /x`), /^source can't be a git ref for COPY/)
+  assert.match(await wrong(`ADD --keep-git-dir ${url}?keep-git-dir=0 /x`), /^inconsistent keep-git-dir/)
+  assert.match(await wrong(`ADD ${url}#-x /x`), /^invalid git ref "-x"/)
+})

@@ -69,7 +69,8 @@ export async function takeContext(
   }
 }
 
-async function roomAt(path: string): Promise<number> {
+/** Bytes that one build may put there. */
+export async function roomAt(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path)
   return bavail * bsize * SHARE
 }

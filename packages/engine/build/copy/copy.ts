@@ -9,6 +9,7 @@ import { EntriesDigest } from './content-digest.ts'
 import { type ChangeMode, parseMode } from './file-mode.ts'
 import { isExcluded } from './pattern.ts'
 import { TAR_END, ownEntry, rewriteTar } from './rewrite-tar.ts'
+import type { RemoteSource, RemoteTree } from './remote-source.ts'
 import type { PackOptions, SourceTree } from './source-tree.ts'
 import { type Found, findSources } from './sources.ts'
 import { BadTar, type TarEntry } from './tar-entry.ts'
@@ -18,8 +19,8 @@ export interface CopyRequest {
   operation: CopyOperation
   /** Where the sources are; undefined where all are heredocs or downloads. */
   source: SourceTree | undefined
-  /** Downloaded files, in a tree of their own; absolute paths. */
-  downloads: { tree: Tree; paths: readonly string[] } | undefined
+  /** Known by digests alone so far. */
+  remotes: readonly RemoteSource[]
   formats: ArchiveFormats
   signal: AbortSignal
 }
@@ -49,17 +50,27 @@ export async function findCopySources(o: CopyRequest): Promise<CopySources> {
     const found = o.source ? await findSources(o.source, source) : []
     for (const each of found) items.push(await lookUp(o, o.source!, each, source))
   }
-  for (const path of o.downloads?.paths ?? [])
-    items.push(await lookUp(o, o.downloads!.tree, { path, pivot: '/' }, path))
-  if (items.length === 0 && operation.files.length === 0)
+  if (items.length === 0 && operation.files.length === 0 && o.remotes.length === 0)
     throw invalidParameter(`${operation.instruction} failed: no source files were specified`)
   const digests: string[] = []
   for (const item of items) digests.push(await digestOf(o, item))
   for (const { name, data } of operation.files)
     digests.push(`file:${createHash('sha256').update(`${name}\0${data}`).digest('hex')}`)
+  digests.push(...o.remotes.map(({ digest }) => digest))
   const [only = ''] = digests
   const all = createHash('sha256').update(digests.join(',')).digest('hex')
   return { items, digest: digests.length === 1 ? only : `multi:${all}` }
+}
+
+/** With what is elsewhere, now that it is here. */
+export async function withRemotes(
+  o: CopyRequest,
+  sources: CopySources,
+  remotes: readonly RemoteTree[],
+): Promise<CopySources> {
+  const items = [...sources.items]
+  for (const { tree, path } of remotes) items.push(await lookUp(o, tree, { path, pivot: '/' }, path))
+  return { ...sources, items }
 }
 
 async function lookUp(o: CopyRequest, tree: SourceTree, found: Found, said: string): Promise<Item> {

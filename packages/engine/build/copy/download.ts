@@ -1,102 +1,165 @@
-/** ADD of a URL: the file, mode 0600, its time the server's. */
-import { createHash } from 'node:crypto'
-import { type FileHandle, mkdir, open, utimes } from 'node:fs/promises'
+/** ADD of a URL: the file, mode 0600, its time the server's (BuildKit: source/http). */
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, open, utimes } from 'node:fs/promises'
 import { join, posix } from 'node:path'
-import { randomBytes } from 'node:crypto'
-import { invalidParameter } from '../../base/errors.ts'
+import { invalidParameter, system } from '../../base/errors.ts'
 import { openRemote, remoteUrl } from '../../registry/remote-file.ts'
-import type { Transport } from '../../registry/transport.ts'
+import type { Response, Transport } from '../../registry/transport.ts'
+import { roomAt } from '../context/intake.ts'
+import { Hasher, parseChecksum } from './checksum.ts'
+import type { DownloadRecord, DownloadRecords } from './download-records.ts'
+import type { RemoteSource } from './remote-source.ts'
 import { Tree, type TreeNative } from './tree.ts'
 
 export interface DownloadContext {
   transport: Transport
   native: TreeNative
+  records: DownloadRecords
   /** Of the build's own; gone with it. */
   scratch(): Promise<string>
 }
 
 export function isUrl(source: string): boolean {
-  return /^https?:\/\//i.test(source) && !isGitSource(source)
+  return /^https?:\/\//i.test(source)
 }
 
-export function isGitSource(source: string): boolean {
-  return /^(git@|git:\/\/|ssh:\/\/)/.test(source) || /^https?:\/\/.*\.git(#.*|\?.*)?$/.test(source)
-}
-
-export interface Downloads extends AsyncDisposable {
-  tree: Tree
-  paths: string[]
-}
-
-/** undefined without urls. Throws invalidParameter where a checksum is not met. */
-export async function downloadSources(
-  ctx: DownloadContext,
-  o: { urls: readonly string[]; checksum: string; signal: AbortSignal },
-): Promise<Downloads | undefined> {
-  if (o.urls.length === 0) return undefined
-  const directory = join(await ctx.scratch(), randomBytes(8).toString('hex'))
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  const paths: string[] = []
-  for (const [at, url] of o.urls.entries()) {
-    const own = join(directory, String(at))
-    await mkdir(own, { mode: 0o700 })
-    const name = await download(ctx, url, own, o)
-    paths.push(`/${at}/${name}`)
-  }
-  const tree = Tree.ofDirectory(ctx.native, directory)
-  return { tree, paths, [Symbol.asyncDispose]: async () => tree[Symbol.dispose]() }
-}
-
-async function download(
+/** Asks the server only for what is not known. Throws what a client is told. */
+export async function resolveDownload(
   ctx: DownloadContext,
   source: string,
-  directory: string,
   o: { checksum: string; signal: AbortSignal },
-): Promise<string> {
-  const url = remoteUrl(source)
-  const response = await openRemote(ctx.transport, url, o.signal)
-  try {
-    const name = nameOf(url, response.headers['content-disposition'])
-    if (name === '')
-      throw invalidParameter(`cannot determine filename for source ${url.href}`)
-    const path = join(directory, name)
+): Promise<RemoteSource> {
+  const download = new Download(ctx, remoteUrl(source), o)
+  return await download.resolve()
+}
+
+interface Fetched {
+  directory: string
+  name: string
+  digest: string
+}
+
+class Download {
+  readonly #ctx: DownloadContext
+  readonly #url: URL
+  readonly #o: { checksum: string; signal: AbortSignal }
+
+  constructor(ctx: DownloadContext, url: URL, o: { checksum: string; signal: AbortSignal }) {
+    this.#ctx = ctx
+    this.#url = url
+    this.#o = o
+  }
+
+  async resolve(): Promise<RemoteSource> {
+    const { checksum } = this.#o
+    const name = nameIn(this.#url)
+    if (checksum !== '') {
+      parseChecksum(checksum)
+      if (name !== '') return this.#source({ name, digest: checksum }, undefined)
+    }
+    const known = checksum === '' ? this.#ctx.records.find(this.#url) : undefined
+    const response = await this.#ask(known)
+    if (response.status === 304 && known) {
+      response.body.destroy()
+      return this.#source(known, undefined)
+    }
+    const fetched = await this.#save(response)
+    return this.#source(fetched, fetched)
+  }
+
+  #source(
+    { name, digest }: Pick<DownloadRecord, 'name' | 'digest'>,
+    here: Fetched | undefined,
+  ): RemoteSource {
+    const key = createHash('sha256').update(`${name}\0${digest}`).digest('hex')
+    return {
+      digest: `file:${key}`,
+      open: async () => {
+        const fetched = here ?? (await this.#save(await this.#ask(undefined)))
+        // Else it would be remembered as what it is not.
+        if (fetched.digest !== digest || fetched.name !== name)
+          throw system(`${shown(this.#url)} changed while it was added`)
+        const tree = Tree.ofDirectory(this.#ctx.native, fetched.directory)
+        return { tree, path: `/${name}` }
+      },
+    }
+  }
+
+  async #ask(known: DownloadRecord | undefined): Promise<Response> {
+    const headers: Record<string, string> = {}
+    if (known && known.etag !== '') headers['if-none-match'] = known.etag
+    else if (known && known.modified !== '') headers['if-modified-since'] = known.modified
+    return await openRemote(this.#ctx.transport, this.#url, this.#o.signal, headers)
+  }
+
+  async #save({ headers, body, url, status }: Response): Promise<Fetched> {
+    const { checksum } = this.#o
+    try {
+      if (status < 200 || status >= 300)
+        throw system(`invalid response status ${status}`)
+      const name = nameIn(this.#url) || nameSaid(headers['content-disposition']) || nameIn(url)
+      const directory = join(await this.#ctx.scratch(), randomBytes(8).toString('hex'))
+      await mkdir(directory, { mode: 0o700 })
+      const path = join(directory, name || '__unnamed__')
+      const wanted = checksum === '' ? 'sha256' : parseChecksum(checksum).algorithm
+      const digests = await this.#write(body, path, ['sha256', wanted])
+      const digest = digests.get(wanted)!
+      if (checksum !== '' && checksum !== digest)
+        throw invalidParameter(`digest mismatch ${digest}: ${checksum}`)
+      const modified = textOf(headers['last-modified'])
+      const time = Date.parse(modified)
+      await utimes(path, new Date(), new Date(Number.isNaN(time) ? 0 : time))
+      const record = { name: posix.basename(path), digest, etag: textOf(headers['etag']), modified }
+      if (wanted === 'sha256') await this.#ctx.records.note(this.#url, record)
+      return { directory, ...record }
+    } finally {
+      body.destroy()
+    }
+  }
+
+  async #write(
+    body: AsyncIterable<Uint8Array>,
+    path: string,
+    algorithms: readonly string[],
+  ): Promise<Map<string, string>> {
+    const hasher = new Hasher(algorithms)
+    const limit = await roomAt(posix.dirname(path))
+    let size = 0
     await using file = await open(path, 'wx', 0o600)
-    const digest = await save(response.body, file, o.signal)
-    if (o.checksum !== '' && o.checksum !== digest)
-      throw invalidParameter(`digest mismatch ${digest}: ${o.checksum}`)
-    const modified = Date.parse(String(response.headers['last-modified'] ?? ''))
-    await utimes(path, new Date(), new Date(Number.isNaN(modified) ? 0 : modified))
-    return name
-  } finally {
-    response.body.destroy()
+    for await (const chunk of body) {
+      this.#o.signal.throwIfAborted()
+      size += chunk.length
+      if (size > limit) throw system(`${shown(this.#url)} is larger than the room on the disk`)
+      hasher.update(chunk)
+      await file.write(chunk)
+    }
+    return hasher.digests()
   }
 }
 
-async function save(
-  body: AsyncIterable<Uint8Array>,
-  file: FileHandle,
-  signal: AbortSignal,
-): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of body) {
-    signal.throwIfAborted()
-    hash.update(chunk)
-    await file.write(chunk)
-  }
-  return `sha256:${hash.digest('hex')}`
+function textOf(header: string | string[] | undefined): string {
+  return typeof header === 'string' ? header : ''
 }
 
-/** One path element, by the server's word or the URL's end. */
-function nameOf(url: URL, disposition: unknown): string {
-  const said = /filename="?([^";]+)"?/i.exec(String(disposition ?? ''))?.[1] ?? ''
-  const name = posix.basename(said !== '' ? said : decode(url.pathname))
-  return name === '.' || name === '..' || name.includes('\0') ? '' : name
+function shown(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname}`
 }
 
-function decode(path: string): string {
+/** One path element by the server's word. */
+function nameSaid(disposition: unknown): string {
+  return element(/filename="?([^";]+)"?/i.exec(String(disposition ?? ''))?.[1] ?? '')
+}
+
+/** The last element of the path; empty for none. */
+function nameIn({ pathname }: URL): string {
   try {
-    return path.endsWith('/') ? '' : decodeURIComponent(path)
+    return element(decodeURIComponent(pathname))
   } catch {
-    return path
+    return element(pathname)
   }
+}
+
+function element(path: string): string {
+  const name = posix.basename(path)
+  return name === '.' || name === '..' || name.includes('\0') ? '' : name
 }

@@ -337,6 +337,8 @@ export class StageFold {
       parents: instruction.kind === 'copy' && instruction.parents,
       link: instruction.link,
       checksum: instruction.kind === 'add' ? expand(instruction.checksum) : '',
+      ...(instruction.kind === 'add' &&
+        instruction.keepGitDir !== undefined && { keepGitDir: instruction.keepGitDir }),
       unpack: instruction.kind === 'add' ? instruction.unpack : false,
     }
   }

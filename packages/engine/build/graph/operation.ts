@@ -45,6 +45,8 @@ export interface CopyOperation {
   parents: boolean
   link: boolean
   checksum: string
+  /** Of git; undefined where it was not said. */
+  keepGitDir?: boolean | undefined
   /** Archives become what is in them: undefined for ADD's own rule. */
   unpack: boolean | undefined
 }

@@ -7,12 +7,14 @@ import {
   copyError,
   copyTar,
   findCopySources,
+  withRemotes,
 } from '../copy/copy.ts'
-import { downloadSources, isGitSource, isUrl } from '../copy/download.ts'
+import type { RemoteTree } from '../copy/remote-source.ts'
 import type { Tree } from '../copy/tree.ts'
 import type { CopyOperation, Operation } from '../graph/operation.ts'
 import type { Build } from './build.ts'
 import type { StepPlace } from './place.ts'
+import { resolveRemotes } from './remote-sources.ts'
 import { openImage, openSource, requestOf } from './sources.ts'
 import { type Tar, cached } from './through-cache.ts'
 
@@ -22,22 +24,23 @@ export async function copyOperation(
   operation: CopyOperation & Operation,
   at: StepPlace,
 ): Promise<string> {
-  const git = operation.instruction === 'ADD' ? operation.sources.find(isGitSource) : undefined
-  if (git !== undefined)
-    throw invalidParameter(`ADD ${git}: sources from git are not supported yet`)
-  const urls = operation.instruction === 'ADD' ? operation.sources.filter(isUrl) : []
-  if (operation.checksum !== '' && urls.length === 0)
-    throw invalidParameter("checksum can't be specified for non-HTTP(S) sources")
-  const local = { ...operation, sources: operation.sources.filter((each) => !urls.includes(each)) }
-  await using downloads = await downloadSources(build, { urls, checksum: operation.checksum, signal: at.signal })
+  const { local, remotes } = await resolveRemotes(build, operation, at.signal)
   using source = await openSource(build, local, at)
-  const request = requestOf(build, local, at, source, downloads)
+  using trees = new DisposableStack()
+  const request = requestOf(build, local, at, source, remotes)
   try {
     const sources = await findCopySources(request)
-    const said = named(operation, sources.digest)
-    return await cached(build, said, at, { content: [sources.digest] }, () =>
-      copyInto(build, request, sources, at),
-    )
+    // By what they hold, and not by where that was fetched from.
+    const said = named(local, sources.digest)
+    return await cached(build, said, at, { content: [sources.digest] }, async () => {
+      const opened: RemoteTree[] = []
+      for (const remote of remotes) {
+        const each = await remote.open()
+        trees.use(each.tree)
+        opened.push(each)
+      }
+      return copyInto(build, request, await withRemotes(request, sources, opened), at)
+    })
   } catch (error) {
     throw copyError(operation.instruction, error)
   }

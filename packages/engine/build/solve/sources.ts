@@ -29,10 +29,10 @@ export function requestOf(
   operation: CopyOperation,
   at: StepPlace,
   source: SourceTree | undefined,
-  downloads?: CopyRequest['downloads'],
+  remotes: CopyRequest['remotes'] = [],
 ): CopyRequest {
   const { signal } = at
   const formats = (format: 'xz' | 'bzip2') => build.native.decompressor(format)
-  return { operation, source, downloads, formats, signal }
+  return { operation, source, remotes, formats, signal }
 }
 
