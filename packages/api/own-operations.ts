@@ -16,6 +16,8 @@ export const ownOperations: readonly Operation[] = [
   },
   { id: 'BuildSession', method: 'POST', path: '/build/session', tag: 'Image' },
   { id: 'ContentPrune', method: 'POST', path: '/content/prune', tag: 'System' },
+  /** moby's, which its description of the API leaves out. */
+  { id: 'Grpc', method: 'POST', path: '/grpc', tag: 'Session' },
   { id: 'SystemFsck', method: 'POST', path: '/fsck', tag: 'System' },
   { id: 'ImageLastUsed', method: 'GET', path: '/images/last-used', tag: 'Image' },
   {

@@ -229,7 +229,7 @@ function isHijack(request: IncomingMessage): boolean {
     return /^\/containers\/[^/]+\/attach\/ws$/.test(path) && asksForWebSocket(request)
   return (
     request.method === 'POST' &&
-    (path === '/build/session' ||
+    (/^\/(build\/session|grpc|session)$/.test(path) ||
       /^\/containers\/[^/]+\/attach$/.test(path) ||
       /^\/exec\/[^/]+\/start$/.test(path))
   )

@@ -165,14 +165,7 @@ test('an image whose history fits is no result of a step', async () => {
   assert.equal(await outputOf(daemon, again.id, 'cat /who'), 'honest\n')
 })
 
-test('what is only for sessions is answered at once', async () => {
-  for (const path of ['/grpc', '/session']) {
-    const { status, text } = await daemon.api.request('POST', path, undefined, {
-      Connection: 'Upgrade',
-      Upgrade: 'h2c',
-    })
-    assert.ok([404, 501].includes(status), `${path}: ${status} ${text}`)
-  }
+test('version 2 without a session is version 1', async () => {
   const made = await built(daemon, { Dockerfile: 'FROM busybox\nRUN true\n' }, { version: '2' })
   assert.match(made.text, /^Step 1\/2 : FROM busybox\n/)
 })

@@ -7,6 +7,7 @@ import { archiveRoutes } from './archive.ts'
 import { contentRoutes } from './content.ts'
 import { containerRoutes } from './containers.ts'
 import { execRoutes } from './execs.ts'
+import { grpcRoutes } from './grpc.ts'
 import { imageArchiveRoutes } from './image-archives.ts'
 import { historyRoutes } from './history.ts'
 import { imageRoutes } from './images.ts'
@@ -38,6 +39,7 @@ export function allRoutes(backend: Backend): Routes {
     ...imageArchiveRoutes(backend.images),
     ...historyRoutes(backend.images),
     ...buildRoutes(backend.builds),
+    ...grpcRoutes(),
     ...volumeRoutes(backend.volumes),
     ...networkRoutes(backend.networks),
     ...pluginRoutes(),
