@@ -100,6 +100,7 @@ function defineFlags(flags: FlagSet) {
     securityOpt: stringsFlag(flags, 'security-opt', 'Security options'),
     shmSize: bytesFlag(flags, 'shm-size', 'Size of /dev/shm'),
     squash: flags.bool('squash', '', false, 'Make one layer of all'),
+    ssh: flags.list('ssh', '', 'Let steps use an agent or keys (default|id[=socket|key[,key]])'),
     tag: flags.list('tag', 't', 'Name of the image (name:tag)'),
     target: flags.string('target', '', '', 'Stage to build'),
     ulimit: structFlag(flags, 'ulimit', 'ulimit', 'Set a ulimit', parseUlimit),
@@ -146,9 +147,9 @@ function queryOf(o: Options, cli: Cli): Record<string, string | number | boolean
 
 /** undefined where nothing needs one. */
 async function sessionOf(o: Options, cli: Cli): Promise<BuildSession | undefined> {
-  if (o.secret.value.length === 0) return undefined
+  if (o.secret.value.length + o.ssh.value.length === 0) return undefined
   const { beginSession } = await import('./session/begin.ts')
-  return await beginSession(cli, { secrets: o.secret.value })
+  return await beginSession(cli, { secrets: o.secret.value, ssh: o.ssh.value })
 }
 
 /** Without `=` it is the environment's; proxies are those of the configuration. */

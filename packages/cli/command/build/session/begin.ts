@@ -1,5 +1,6 @@
 /** What a build's flags offer to the daemon beside the request. */
 import type { Cli } from '../../cli.ts'
+import { agentsOf } from './agents.ts'
 import { openSession } from './open.ts'
 import { readSecret, secretSources } from './secrets.ts'
 
@@ -10,6 +11,8 @@ export interface BuildSession extends AsyncDisposable {
 export interface Offered {
   /** Values of `--secret`. */
   readonly secrets: readonly string[]
+  /** Values of `--ssh`. */
+  readonly ssh: readonly string[]
 }
 
 /** Throws where the daemon cannot take what it is offered. */
@@ -20,9 +23,12 @@ export async function beginSession(cli: Cli, o: Offered): Promise<BuildSession> 
       const source = secrets.get(id)
       return source && readSecret(source, cli.env)
     },
-    agents: new Map(),
+    agents: agentsOf(o.ssh, cli.env),
     directories: new Map(),
   })
-  if (!session) throw new Error('--secret needs a daemon of tdocker: this one has no build sessions')
+  if (!session) {
+    const flag = o.secrets.length > 0 ? '--secret' : '--ssh'
+    throw new Error(`${flag} needs a daemon of tdocker: this one has no build sessions`)
+  }
   return { id: session.id, [Symbol.asyncDispose]: async () => session.close() }
 }

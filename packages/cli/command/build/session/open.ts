@@ -3,15 +3,14 @@ import { SessionConnection } from '@tdocker/api/build-session/connection.ts'
 import { PROTOCOL, type SessionRequest } from '@tdocker/api/build-session/frames.ts'
 import { type SessionStream, StreamRefused } from '@tdocker/api/build-session/stream.ts'
 import { randomBytes } from 'node:crypto'
-import type { Duplex } from 'node:stream'
 import type { Client } from '../../../client/client.ts'
 import { ApiError } from '../../../client/errors.ts'
 
 export interface SessionContent {
   /** undefined: there is none. */
   secret(id: string): Buffer | undefined
-  /** A connection to the agent of that id. */
-  readonly agents: ReadonlyMap<string, () => Duplex>
+  /** Serve one connection each. */
+  readonly agents: ReadonlyMap<string, (stream: SessionStream) => Promise<void>>
   /** What tells of a directory and sends its files. */
   readonly directories: ReadonlyMap<string, (stream: SessionStream) => Promise<void>>
   /** Takes a result; ends the stream when it is where it belongs. */
@@ -78,9 +77,9 @@ async function answer(
       return
     }
     case 'agent': {
-      const connect = content.agents.get(request.name)
-      if (!connect) throw missing()
-      return joinAgent(stream, connect())
+      const serveAgent = content.agents.get(request.name)
+      if (!serveAgent) throw missing()
+      return await serveAgent(stream)
     }
     case 'directory': {
       const send = content.directories.get(request.name)
@@ -95,12 +94,4 @@ async function answer(
 
 function missing(): StreamRefused {
   return new StreamRefused('not found', 'not-found')
-}
-
-function joinAgent(stream: SessionStream, agent: Duplex): void {
-  agent.on('error', (error) => stream.destroy(error))
-  agent.on('close', () => stream.destroy())
-  stream.on('close', () => agent.destroy())
-  stream.pipe(agent)
-  agent.pipe(stream)
 }
