@@ -9,7 +9,7 @@ let daemon: TestDaemon
 before(async () => (daemon = await TestDaemon.start()))
 after(() => daemon[Symbol.asyncDispose]())
 
-const LARGE: Entry = { name: 'large', type: 'file', content: 'x'.repeat(300 * 1024) }
+const LARGE: Entry = { name: 'large', type: 'file', content: 'x'.repeat(1200 * 1024) }
 
 const file = (name: string, content: string): Entry => ({ name, type: 'file', content })
 

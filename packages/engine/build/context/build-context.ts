@@ -60,7 +60,7 @@ async function fromGit(
 }
 
 async function fromTar(
-  { native, directory }: SourceContext,
+  { native, directory, scratch }: SourceContext,
   body: Readable,
   signal: AbortSignal,
   traced: TracedStep,
@@ -68,7 +68,7 @@ async function fromTar(
   const status = traced.status('transferring context:')
   const taken = (size: number): void => status.update(size)
   try {
-    const context = await takeTarContext(native, { body, directory, signal, taken })
+    const context = await takeTarContext(native, { body, directory, scratch, signal, taken })
     status.done()
     return context
   } finally {

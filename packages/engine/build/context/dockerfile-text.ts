@@ -5,7 +5,7 @@ import { invalidParameter } from '../../base/errors.ts'
 import type { Tree } from '../copy/tree.ts'
 
 /** As much as BuildKit's own limit for what a frontend may read at once. */
-const MAX_BYTES = 2 * 1024 * 1024
+export const MAX_DOCKERFILE: number = 2 * 1024 * 1024
 
 /** Throws invalidParameter in moby's words when there is none. */
 export async function readDockerfile(tree: Tree, name: string): Promise<Buffer> {
@@ -23,7 +23,7 @@ export async function readDockerfile(tree: Tree, name: string): Promise<Buffer> 
 }
 
 async function read(tree: Tree, path: string): Promise<Buffer> {
-  const text = await tree.native.readFileIn({ root: tree.root, path, max: MAX_BYTES })
+  const text = await tree.native.readFileIn({ root: tree.root, path, max: MAX_DOCKERFILE })
   if (text.length === 0)
     throw invalidParameter(`the Dockerfile (${path.slice(1)}) cannot be empty`)
   return text

@@ -9,8 +9,20 @@ export type IntakeNative = Pick<Native, 'closeFd' | 'decompressor' | 'openRoot' 
 
 /** Of what is free on the disk, a context takes no more. */
 const SHARE = 0.9
+/** So much is taken without a look at the disk. */
+const SMALL = 1024 * 1024
 /** Pieces that the unpacker is given at a time. */
 const BATCH = 1024 * 1024
+
+export interface ContextBody {
+  /** A tar, maybe compressed. */
+  body: Readable
+  /** Whatever its first bytes look like, it is not compressed. */
+  isTar?: true
+  signal: AbortSignal
+  /** Bytes so far, unpacked. */
+  taken?: (size: number) => void
+}
 
 /**
  * Unpacks a tar, maybe compressed, into `directory`, all of it root's. Throws invalidParameter for a
@@ -18,18 +30,10 @@ const BATCH = 1024 * 1024
  */
 export async function takeContext(
   native: IntakeNative,
-  o: {
-    body: Readable
-    directory: string
-    signal: AbortSignal
-    /** Bytes so far, unpacked. */
-    taken?: (size: number) => void
-  },
+  o: ContextBody & { directory: string },
 ): Promise<void> {
   const root = native.openRoot(o.directory)
   const unpacker = native.tarUnpacker({ fd: root, uid: 0, gid: 0 })
-  const limit = await roomAt(o.directory)
-  let size = 0
   let batch: Uint8Array[] = []
   let batched = 0
   const flush = async (): Promise<void> => {
@@ -39,33 +43,54 @@ export async function takeContext(
     batched = 0
     await unpacker.feed(whole)
   }
-  const inflater = new Inflater(
-    async (chunk) => {
-      size += chunk.length
-      o.taken?.(size)
-      if (size > limit) throw system('build context is larger than the room on the disk')
+  try {
+    const size = await inflateContext(native, { ...o, room: async () => o.directory }, async (chunk) => {
       batch.push(Buffer.from(chunk))
       batched += chunk.length
       if (batched >= BATCH) await flush()
-    },
-    (format) => native.decompressor(format),
-  )
-  const stop = (): void => void o.body.destroy(cancelled('context canceled'))
-  o.signal.addEventListener('abort', stop, { once: true })
-  try {
-    o.signal.throwIfAborted()
-    for await (const chunk of o.body) if ((chunk as Buffer).length > 0) await inflater.write(chunk as Buffer)
-    await inflater.end()
+    })
     await flush()
     if (size > 0) await unpacker.end()
     else await unpacker.abort()
   } catch (error) {
-    inflater.abort()
     await unpacker.abort()
     throw contextError(error, o.signal)
   } finally {
-    o.signal.removeEventListener('abort', stop)
     native.closeFd(root)
+  }
+}
+
+/**
+ * Hands over the tar; a piece is the sink's until it is done with it. `room`: a directory where there
+ * must be room for it. Answers the size.
+ */
+export async function inflateContext(
+  native: Pick<Native, 'decompressor'>,
+  { body, isTar, room, signal, taken }: ContextBody & { room: () => Promise<string> },
+  sink: (chunk: Uint8Array) => Promise<void>,
+): Promise<number> {
+  let limit: number | undefined
+  let size = 0
+  const take = async (chunk: Uint8Array): Promise<void> => {
+    size += chunk.length
+    taken?.(size)
+    if (size > SMALL && size > (limit ??= await roomAt(await room()))) throw system('build context is larger than the room on the disk')
+    await sink(chunk)
+  }
+  const inflater = isTar ? undefined : new Inflater(take, (format) => native.decompressor(format))
+  const stop = (): void => void body.destroy(cancelled('context canceled'))
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    signal.throwIfAborted()
+    for await (const chunk of body as AsyncIterable<Buffer>)
+      if (chunk.length > 0) await (inflater ? inflater.write(chunk) : take(chunk))
+    await inflater?.end()
+    return size
+  } catch (error) {
+    inflater?.abort()
+    throw contextError(error, signal)
+  } finally {
+    signal.removeEventListener('abort', stop)
   }
 }
 

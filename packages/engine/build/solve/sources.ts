@@ -17,8 +17,10 @@ export async function openSource(
   build: Build,
   operation: CopyOperation,
   at: StepPlace,
-): Promise<Tree | undefined> {
+): Promise<SourceTree | undefined> {
   if (operation.sources.length === 0) return undefined
+  const { files } = build.context
+  if (operation.from === '' && files && (await files.covers(operation))) return files
   const source = await at.sourceOf(operation.from)
   if (source.kind === 'directory') return Tree.ofDirectory(build.native, source.path)
   return openImage(build, source.id)

@@ -1,0 +1,152 @@
+/**
+ * The files of a context by their digests: what a copy of them is, is told without unpacking or reading
+ * them. Only of plain trees: whatever needs a file system to say what it means (links to other entries,
+ * entries below links, twice the same name) has no index.
+ */
+import type { TarEntry } from '../copy/tar-entry.ts'
+import { EntryHasher, type HashedEntry } from '../copy/content-digest.ts'
+import { TarScanner } from '../copy/scan-tar.ts'
+
+export interface IndexedFile extends HashedEntry {
+  /** Where its content is, for whoever has it. */
+  at: number
+  /** Its place in a walk: a directory, then all below it, by the bytes of their names. */
+  order: string
+}
+
+/** More entries, or as many out of order, take too much memory and time. */
+const MAX_ENTRIES = 200_000
+const MAX_SORTED = 20_000
+
+export class FileIndex {
+  /** By path, without a slash before it. */
+  readonly #files = new Map<string, IndexedFile>()
+  #walk: IndexedFile[] = []
+  #isSorted = true
+
+  /** False: no index can tell what this means. Names as in a tar, a character for each byte. */
+  add(entry: TarEntry, digest: string, at: number): boolean {
+    const parts = entry.name.split('/').filter((part) => part !== '' && part !== '.')
+    if (entry.name.startsWith('/') || parts.includes('..')) return false
+    if (!['0', '2', '5'].includes(entry.type) || entry.attributes.size > 0) return false
+    // The root's own entry.
+    if (parts.length === 0) return entry.type === '5'
+    const name = parts.join('/')
+    const path = textOf(name)
+    if (path === undefined || this.#files.has(path) || this.#files.size >= MAX_ENTRIES) return false
+    if (!this.#hasParents(parts)) return false
+    const mtime = String(Math.floor(Number(entry.mtime)))
+    this.#put(path, { entry: { ...entry, name, mtime, uid: 0, gid: 0 }, digest, at, order: orderOf(name) })
+    return true
+  }
+
+  /** Sorts; false when there is too much to be sorted. */
+  end(): boolean {
+    if (this.#isSorted) return true
+    if (this.#walk.length > MAX_SORTED) return false
+    this.#walk.sort((a, b) => (a.order < b.order ? -1 : 1))
+    return true
+  }
+
+  find(path: string): IndexedFile | undefined {
+    return this.#files.get(path)
+  }
+
+  /** All below a directory, in order of a walk; empty for the root. */
+  *below(path: string): Generator<IndexedFile> {
+    const prefix = path === '' ? '' : `${this.#files.get(path)!.order}\0`
+    for (let at = this.#firstAfter(prefix); at < this.#walk.length; at++) {
+      const file = this.#walk[at]!
+      if (!file.order.startsWith(prefix)) return
+      yield file
+    }
+  }
+
+  #firstAfter(order: string): number {
+    let low = 0
+    let high = this.#walk.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#walk[middle]!.order < order) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** Directories that have no entry are made as an unpacker makes them. */
+  #hasParents(parts: readonly string[]): boolean {
+    for (let depth = 1; depth < parts.length; depth++) {
+      const name = parts.slice(0, depth).join('/')
+      const path = textOf(name)
+      if (path === undefined) return false
+      const known = this.#files.get(path)
+      if (known && known.entry.type !== '5') return false
+      if (known) continue
+      const entry = { ...IMPLIED, name, mtime: String(Math.floor(Date.now() / 1000)) }
+      this.#put(path, { entry, digest: '', at: 0, order: orderOf(name) })
+    }
+    return true
+  }
+
+  #put(path: string, file: IndexedFile): void {
+    const last = this.#walk.at(-1)
+    if (last && last.order > file.order) this.#isSorted = false
+    this.#walk.push(file)
+    this.#files.set(path, file)
+  }
+}
+
+const IMPLIED: TarEntry = {
+  name: '',
+  type: '5',
+  mode: 0o755,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtime: '0',
+  linkname: '',
+  devMajor: 0,
+  devMinor: 0,
+  attributes: new Map(),
+}
+
+/** No name has a zero byte: what is below a directory comes before its neighbours. */
+function orderOf(name: string): string {
+  return name.replaceAll('/', '\0')
+}
+
+/** undefined for bytes that are no UTF-8. */
+function textOf(name: string): string | undefined {
+  // oxlint-disable-next-line no-control-regex
+  if (/^[\x00-\x7F]*$/.test(name)) return name
+  const bytes = Buffer.from(name, 'latin1')
+  const text = bytes.toString()
+  return Buffer.from(text).equals(bytes) ? text : undefined
+}
+
+/** Makes the index of a tar as it comes. */
+export class TarIndexer {
+  readonly #index = new FileIndex()
+  readonly #hasher = new EntryHasher()
+  readonly #scanner = new TarScanner(this.#hasher)
+  #isPlain = true
+
+  push(chunk: Uint8Array): void {
+    if (!this.#isPlain) return
+    try {
+      this.#scanner.push(chunk)
+    } catch {
+      // The unpacker words it.
+      this.#isPlain = false
+      return
+    }
+    for (const { entry, digest, at } of this.#hasher.take())
+      if (!this.#index.add(entry, digest, at)) this.#isPlain = false
+  }
+
+  /** undefined where only an unpacker can tell. */
+  end(): FileIndex | undefined {
+    if (!this.#isPlain || !this.#scanner.ended) return undefined
+    return this.#index.end() ? this.#index : undefined
+  }
+}

@@ -1,0 +1,138 @@
+/** Sources of a copy, told by an index; their content comes from wherever it is kept. */
+import { posix } from 'node:path'
+import type { FileStat } from '@tdocker/kernel/native.ts'
+import { notFound, system } from '../../base/errors.ts'
+import type { HashedEntry } from '../copy/content-digest.ts'
+import type { PackOptions, SourceTree } from '../copy/source-tree.ts'
+import { TAR_END } from '../copy/rewrite-tar.ts'
+import { findSources } from '../copy/sources.ts'
+import { paddingOf, writeHead } from '../copy/tar-entry.ts'
+import type { CopyOperation } from '../graph/operation.ts'
+import type { FileIndex, IndexedFile } from './file-index.ts'
+
+/** A symlink on the way: only the files tell where it leads. */
+class LeadsElsewhere extends Error {}
+
+export interface IndexedContent {
+  /** The caller disposes of it. */
+  reader(): Promise<AsyncDisposable & { read(at: number, length: number): AsyncIterable<Buffer> }>
+}
+
+/** Small files go on together. */
+const PART = 1024 * 1024
+
+const TYPES = { '0': 'file', '2': 'symlink', '5': 'directory' } as const
+
+export class IndexedTree implements SourceTree {
+  readonly #index: FileIndex
+  readonly #content: IndexedContent
+
+  constructor(index: FileIndex, content: IndexedContent) {
+    this.#index = index
+    this.#content = content
+  }
+
+  /** Whether it can tell all that the operation asks: nothing leads over links, nothing is looked into. */
+  async covers({ instruction, sources, unpack }: CopyOperation): Promise<boolean> {
+    const mayUnpack = unpack ?? instruction === 'ADD'
+    try {
+      for (const source of sources)
+        for (const { path } of await findSources(this, source))
+          if ((await this.stat(path))?.type === 'file' && mayUnpack) return false
+      return true
+    } catch (error) {
+      if (error instanceof LeadsElsewhere) return false
+      throw error
+    }
+  }
+
+  /** A file's bytes; undefined for what is no plain file, or a larger one. */
+  async content(path: string, max: number): Promise<Buffer | undefined> {
+    const file = this.#index.find(path)
+    if (file?.entry.type !== '0' || file.entry.size > max) return undefined
+    const parts: Buffer[] = []
+    await using reader = await this.#content.reader()
+    for await (const part of reader.read(file.at, file.entry.size)) parts.push(part)
+    return Buffer.concat(parts)
+  }
+
+  async list(path: string): Promise<string[]> {
+    const own = inner(path)
+    const found = own === '' ? undefined : this.#find(path)
+    if (own !== '' && found?.entry.type !== '5') return []
+    const names: string[] = []
+    const depth = own === '' ? 1 : found!.entry.name.split('/').length + 1
+    for (const { entry } of this.#index.below(own)) {
+      const parts = entry.name.split('/')
+      if (parts.length === depth) names.push(Buffer.from(parts.at(-1)!, 'latin1').toString())
+    }
+    return names.toSorted()
+  }
+
+  async stat(path: string): Promise<Pick<FileStat, 'type' | 'mode'> | undefined> {
+    if (inner(path) === '') return { type: 'directory', mode: 0o755 }
+    const file = this.#find(path)
+    if (!file) return undefined
+    return { type: TYPES[file.entry.type as keyof typeof TYPES], mode: file.entry.mode }
+  }
+
+  open(path: string): never {
+    throw system(`${path}: its content is not looked into`)
+  }
+
+  async *pack(path: string, o: PackOptions): AsyncGenerator<Buffer> {
+    await using reader = await this.#content.reader()
+    let parts: Buffer[] = []
+    let size = 0
+    for (const { entry, at } of this.#entries(path, o)) {
+      parts.push(writeHead(entry))
+      for await (const piece of reader.read(at, entry.size)) {
+        parts.push(piece)
+        size += piece.length
+        if (size < PART) continue
+        o.signal.throwIfAborted()
+        yield Buffer.concat(parts)
+        parts = []
+        size = 0
+      }
+      parts.push(Buffer.alloc(paddingOf(entry.size)))
+    }
+    parts.push(TAR_END)
+    yield Buffer.concat(parts)
+  }
+
+  async *entries(path: string, o: PackOptions): AsyncGenerator<HashedEntry> {
+    yield* this.#entries(path, o)
+  }
+
+  [Symbol.dispose](): void {}
+
+  *#entries(path: string, { name }: PackOptions): Generator<Pick<IndexedFile, 'entry' | 'digest' | 'at'>> {
+    const own = inner(path)
+    const file = own === '' ? undefined : this.#find(path)
+    if (own !== '' && !file) throw notFound(`${path} is gone`)
+    if (file && file.entry.type !== '5') {
+      const said = Buffer.from(name ?? posix.basename(own)).toString('latin1')
+      yield { ...file, entry: { ...file.entry, name: said } }
+      return
+    }
+    const cut = file ? file.entry.name.length + 1 : 0
+    for (const each of this.#index.below(own)) {
+      const { type, name: whole } = each.entry
+      const below = whole.slice(cut)
+      yield { ...each, entry: { ...each.entry, name: type === '5' ? `${below}/` : below } }
+    }
+  }
+
+  #find(path: string): IndexedFile | undefined {
+    const parts = inner(path).split('/')
+    for (let depth = 1; depth <= parts.length; depth++)
+      if (this.#index.find(parts.slice(0, depth).join('/'))?.entry.type === '2')
+        throw new LeadsElsewhere(path)
+    return this.#index.find(parts.join('/'))
+  }
+}
+
+function inner(path: string): string {
+  return posix.resolve('/', path).slice(1)
+}
