@@ -17,23 +17,25 @@ import type { TarHeader } from './tar-header.ts'
 /**
  * Unpacks entries under `directory`; they belong to the user. What the archive holds is not
  * trusted: names stay below the directory, and nothing is written through a link that the archive
- * itself brought. A directory is never replaced by something else, nor the other way round.
+ * itself brought; with `insideOnly` through none at all. A directory is never replaced by something
+ * else, nor the other way round.
  */
 export async function unpackTree(
   entries: AsyncIterable<TarEntry>,
   directory: string,
   rename: (name: string) => string,
+  o: { insideOnly?: boolean } = {},
 ): Promise<void> {
   const root = clean(directory)
-  const links = new Set<string>()
+  const way = new Way(root, o.insideOnly ?? false)
   const directories: Array<[path: string, mtime: number]> = []
   for await (const { header, body } of entries) {
     const name = clean(rename(header.name))
     const path = inside(root, name)
-    refuseLinks(root, path, links)
+    way.check(path)
     makeParent(path)
     if (!makeRoom(path, root, name, header)) continue
-    await make(path, root, header, body, rename, links)
+    await make(path, root, header, body, rename, way)
     if (header.type === 'directory') directories.push([path, header.mtime])
   }
   // Last, for each file made inside changed them.
@@ -49,13 +51,52 @@ function inside(root: string, name: string): string {
   return path
 }
 
-function refuseLinks(root: string, path: string, links: ReadonlySet<string>): void {
-  if (links.size === 0) return
-  for (let at = path.lastIndexOf('/'); at > root.length; at = path.lastIndexOf('/', at - 1)) {
-    if (links.has(path.slice(0, at))) {
-      throw new Error(`${quote(path)} is below a link of the same archive`)
+/** The directories that lead to a path. */
+class Way {
+  readonly #root: string
+  readonly #insideOnly: boolean
+  readonly #links = new Set<string>()
+  readonly #directories = new Set<string>()
+
+  /** `insideOnly`: links that were there before are not followed either. */
+  constructor(root: string, insideOnly: boolean) {
+    this.#root = root
+    this.#insideOnly = insideOnly
+  }
+
+  addLink(path: string): void {
+    this.#links.add(path)
+  }
+
+  /** Throws when a link is on it. */
+  check(path: string): void {
+    if (this.#links.size === 0 && !this.#insideOnly) return
+    for (const parent of parentsOf(path, this.#root)) {
+      if (this.#links.has(parent)) {
+        throw new Error(`${quote(path)} is below a link of the same archive`)
+      }
+      if (this.#insideOnly) this.#checkDirectory(parent, path)
     }
   }
+
+  #checkDirectory(parent: string, path: string): void {
+    if (this.#directories.has(parent)) return
+    const there = lstatSync(parent, { throwIfNoEntry: false })
+    if (!there) return
+    if (!there.isDirectory()) {
+      throw new Error(`${quote(path)} is below ${quote(parent)}, which is no directory`)
+    }
+    this.#directories.add(parent)
+  }
+}
+
+/** Below the root, the deepest first. */
+function parentsOf(path: string, root: string): string[] {
+  const parents: string[] = []
+  for (let at = path.lastIndexOf('/'); at > root.length; at = path.lastIndexOf('/', at - 1)) {
+    parents.push(path.slice(0, at))
+  }
+  return parents
 }
 
 function makeParent(path: string): void {
@@ -85,7 +126,7 @@ async function make(
   header: TarHeader,
   body: AsyncIterable<Buffer>,
   rename: (name: string) => string,
-  links: Set<string>,
+  way: Way,
 ): Promise<void> {
   const { type, mode, mtime, linkName } = header
   switch (type) {
@@ -94,11 +135,11 @@ async function make(
       return chmodSync(path, mode)
     case 'symlink':
       symlinkSync(linkName, path)
-      links.add(path)
+      way.addLink(path)
       return lutimesSync(path, mtime, mtime)
     case 'link': {
       const target = inside(root, clean(rename(linkName)))
-      refuseLinks(root, target, links)
+      way.check(target)
       return linkSync(target, path)
     }
     case 'file':

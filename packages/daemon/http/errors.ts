@@ -53,8 +53,8 @@ export function sendError(
 ): void {
   const status = statusOf(error)
   // What is left of a body would be taken for the next request.
-  if (!response.req.complete && announcesBody(response.req))
-    response.setHeader('Connection', 'close')
+  const isUnread = !response.req.complete && announcesBody(response.req)
+  if (isUnread) response.setHeader('Connection', 'close')
   if (status === 304) {
     response.writeHead(304).end()
     return
@@ -65,5 +65,21 @@ export function sendError(
     'Content-Type': old ? 'text/plain; charset=utf-8' : 'application/json',
     'Content-Length': Buffer.byteLength(text),
   })
-  response.end(response.req.method === 'HEAD' ? undefined : text)
+  if (!isUnread) return void response.end(response.req.method === 'HEAD' ? undefined : text)
+  response.write(text)
+  endLater(response)
+}
+
+/** As Go's `rstAvoidanceDelay`. */
+const LINGER_MS = 500
+
+/** A client that still sends would be cut off before it has read the answer. */
+function endLater(response: ServerResponse): void {
+  const { req } = response
+  const end = (): void => {
+    clearTimeout(timer)
+    response.end()
+  }
+  const timer = setTimeout(end, LINGER_MS)
+  req.once('end', end).once('close', end).resume()
 }

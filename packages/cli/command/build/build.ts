@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createGzip } from 'node:zlib'
 import type { Readable } from 'node:stream'
 import { encodeAuth, authFor, type Auth } from '../../client/credentials.ts'
@@ -11,6 +11,9 @@ import { parseUlimit } from '../../flag/spec/limits.ts'
 import type { Cli } from '../cli.ts'
 import type { Action, Command } from '../command.ts'
 import { buildSource } from './context.ts'
+import { type Output, parseOutputs } from './output/parse-output.ts'
+import { Receiver } from './output/receive.ts'
+import { writeResults } from './output/results.ts'
 import { progressMode, showBuild } from './progress/show-build.ts'
 import type { BuildSession } from './session/begin.ts'
 
@@ -28,6 +31,8 @@ export const command: Command = {
         env: cli.env,
       })
       if (options.iidfile.value !== '') rmSync(options.iidfile.value, { force: true })
+      const outputs = outputsOf(options, cli)
+      const receiver = new Receiver(cli, outputs)
       const source = await buildSource(path, options.file.value, cli.stdin)
       await using session = await sessionOf(options, cli)
       const stream = options.compress.value ? source.stream?.pipe(createGzip()) : source.stream
@@ -39,6 +44,7 @@ export const command: Command = {
           dockerfile: source.dockerfile || undefined,
           remote: source.remote,
           session: session?.id,
+          outputs: outputs.length > 0 ? JSON.stringify(outputs.map(({ wire }) => wire)) : undefined,
         },
         headers: {
           'Content-Type': 'application/x-tar',
@@ -46,15 +52,29 @@ export const command: Command = {
         },
         ...(stream ? { stream: stream as Readable } : {}),
       })
-      const id = await showBuild(cli, response, mode)
-      if (options.iidfile.value !== '') writeFileSync(options.iidfile.value, id)
+      const id = await showBuild(cli, response, mode, receiver)
+      receiver.finish()
+      const [iidfile, metadataFile] = [options.iidfile.value, options.metadataFile.value]
+      const told = outputs.length > 0 ? receiver.metadata : undefined
+      writeResults({ iidfile, metadataFile, tags: options.tag.value }, id, told)
     }
   },
+}
+
+function outputsOf(o: Options, cli: Cli): Output[] {
+  return parseOutputs({
+    values: o.output.value,
+    push: o.push.value,
+    load: o.load.value,
+    annotations: o.annotation.value,
+    isTerminal: cli.stdout.isTTY,
+  })
 }
 
 // oxlint-disable-next-line explicit-function-return-type
 function defineFlags(flags: FlagSet) {
   return {
+    annotation: flags.list('annotation', '', 'Set an annotation of the image ([TYPE:]KEY=VALUE)'),
     addHost: flags.list('add-host', '', 'Add a name to /etc/hosts (host:ip)', checkExtraHost),
     buildArg: flags.list('build-arg', '', 'Set a variable of the build'),
     cacheFrom: stringsFlag(flags, 'cache-from', 'Images to take steps from'),
@@ -71,6 +91,8 @@ function defineFlags(flags: FlagSet) {
     iidfile: flags.string('iidfile', '', '', "Write the image's ID to the file"),
     isolation: flags.string('isolation', '', '', 'Isolation of containers'),
     label: flags.list('label', '', 'Set a label of the image', checkLabel),
+    load: flags.bool('load', '', false, "Put the image into the daemon's store"),
+    metadataFile: flags.string('metadata-file', '', '', 'Write what was made to the file, as JSON'),
     memory: bytesFlag(flags, 'memory', 'Limit of memory', { shorthand: 'm' }),
     memorySwap: bytesFlag(
       flags,
@@ -81,6 +103,7 @@ function defineFlags(flags: FlagSet) {
     network: flags.string('network', '', 'default', 'Network of the steps'),
     noCache: flags.bool('no-cache', '', false, 'Run every step'),
     noCacheFilter: stringsFlag(flags, 'no-cache-filter', 'Stages whose every step is run'),
+    output: flags.list('output', 'o', 'Where the result goes (type=local,dest=PATH)'),
     platform: flags.string(
       'platform',
       '',
@@ -94,6 +117,7 @@ function defineFlags(flags: FlagSet) {
       'How progress is shown (auto, plain, tty, rawjson, quiet)',
     ),
     pull: flags.bool('pull', '', false, 'Ask the registry for newer images'),
+    push: flags.bool('push', '', false, 'Push the image'),
     quiet: flags.bool('quiet', 'q', false, "Show the image's ID only"),
     rm: flags.bool('rm', '', true, 'Remove containers of steps'),
     secret: flags.list('secret', '', 'Give a secret to steps (id=mysecret[,src=/local/secret])'),
@@ -155,6 +179,9 @@ async function sessionOf(o: Options, cli: Cli): Promise<BuildSession | undefined
 /** Without `=` it is the environment's; proxies are those of the configuration. */
 function buildArgs(given: readonly string[], cli: Cli): Record<string, string | null> {
   const args: Record<string, string | null> = {}
+  // As buildx: the environment's counts also where nobody asks for it.
+  const epoch = cli.env['SOURCE_DATE_EPOCH'] ?? ''
+  if (epoch !== '') args['SOURCE_DATE_EPOCH'] = epoch
   for (const pair of given) {
     const at = pair.indexOf('=')
     const key = at < 0 ? pair : pair.slice(0, at)

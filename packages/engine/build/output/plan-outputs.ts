@@ -69,7 +69,7 @@ function plan(
     case 'moby':
     case 'image':
     case 'registry':
-      return done({ kind: 'image', tags: named(), push: pushOf(attributes, type) })
+      return done(imageOf(named(), pushOf(attributes, type)))
     case 'docker':
     case 'oci': {
       const annotations = annotationsOf(attributes, type)
@@ -86,6 +86,14 @@ function plan(
     default:
       throw invalidParameter(`exporter ${JSON.stringify(type)} could not be found`)
   }
+}
+
+function imageOf(
+  tags: readonly BuildTag[],
+  push: boolean,
+): { kind: 'image'; tags: readonly BuildTag[]; push: boolean } {
+  if (push && tags.length === 0) throw invalidParameter('tag is needed when pushing to registry')
+  return { kind: 'image', tags, push }
 }
 
 function epochOf(text: string | undefined): PlannedOutput['epoch'] {

@@ -3,6 +3,7 @@ import { BUILD_TRACE_ID, type WireSolveStatus } from '@tdocker/api/build-trace.t
 import { jsonLines } from '../../../format/lines.ts'
 import { ProgressDisplay, type ProgressMessage } from '../../../format/progress.ts'
 import { type Cli, StatusError } from '../../cli.ts'
+import { OUTPUT_MESSAGE, type Receiver } from '../output/receive.ts'
 import { PlainPrinter } from './plain.ts'
 import { BuildState, type Changes } from './state.ts'
 import { TtyDisplay } from './tty.ts'
@@ -50,16 +51,21 @@ export async function showBuild(
   cli: Cli,
   response: AsyncIterable<Buffer>,
   mode: ProgressMode,
+  receiver: Receiver,
 ): Promise<string> {
   const state = new BuildState()
   const display = displayOf(cli, mode, state)
-  const classic = new ClassicText(cli, mode === 'quiet')
+  const classic = new ClassicText(cli, { isQuiet: mode === 'quiet', toStderr: receiver.usesStdout })
   let id = ''
   try {
     for await (const line of jsonLines(response)) {
       const message = JSON.parse(line) as ProgressMessage
       if (message.id === BUILD_TRACE_ID) {
         display.update(message.aux as WireSolveStatus)
+        continue
+      }
+      if (message.id === OUTPUT_MESSAGE) {
+        await receiver.take(message.aux as object)
         continue
       }
       const failure = message.errorDetail?.message ?? message.error
@@ -143,14 +149,17 @@ class ClassicText {
   readonly #isQuiet: boolean
   readonly #held: string[] = []
   readonly #display: ProgressDisplay
+  readonly #out: NodeJS.WriteStream
 
-  constructor(cli: Cli, isQuiet: boolean) {
+  /** `toStderr`: stdout is for what was built. */
+  constructor(cli: Cli, { isQuiet, toStderr }: { isQuiet: boolean; toStderr: boolean }) {
     this.#cli = cli
     this.#isQuiet = isQuiet
-    const { stdout } = cli
+    this.#out = toStderr ? cli.stderr : cli.stdout
+    const out = this.#out
     this.#display = new ProgressDisplay({
-      write: (text) => void (isQuiet ? this.#held.push(text) : stdout.write(text)),
-      width: stdout.isTTY ? (stdout.columns ?? 200) : undefined,
+      write: (text) => void (isQuiet ? this.#held.push(text) : out.write(text)),
+      width: out.isTTY ? (out.columns ?? 200) : undefined,
     })
   }
 
@@ -164,7 +173,7 @@ class ClassicText {
 
   finish(): string {
     const said = this.#held.join('')
-    this.#cli.print(said)
+    this.#out.write(said)
     return said.trim()
   }
 }
