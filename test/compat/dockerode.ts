@@ -40,6 +40,10 @@ export interface Docker {
   createVolume(body: object): Promise<{ name: string }>
   pruneContainers(options?: object): Promise<{ ContainersDeleted: string[] }>
   pull(name: string): Promise<Stream>
+  buildImage(
+    context: NodeJS.ReadableStream | { context: string; src: string[] },
+    options?: object,
+  ): Promise<Stream>
   getEvents(options?: object): Promise<Stream>
   run(
     image: string,

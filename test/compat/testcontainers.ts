@@ -97,8 +97,18 @@ interface HttpWait extends WaitStrategy {
   forResponsePredicate(test: (body: string) => boolean): this
 }
 
+interface ImageBuilder {
+  withBuildArgs(args: Record<string, string>): this
+  withCache(cache: boolean): this
+  withTarget(stage: string): this
+  build(image?: string, options?: { deleteOnExit: boolean }): Promise<Builder>
+}
+
 interface Testcontainers {
-  GenericContainer: new (image: string) => Builder
+  GenericContainer: {
+    new (image: string): Builder
+    fromDockerfile(context: string, dockerfile?: string): ImageBuilder
+  }
   Network: new () => { start(): Promise<StartedNetwork> }
   PullPolicy: { defaultPolicy(): object; alwaysPull(): object }
   Wait: {
