@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
 const ENV = {
@@ -71,7 +71,7 @@ export class GitServer implements AsyncDisposable {
 
   static async start(): Promise<GitServer> {
     const server = new GitServer(mkdtempSync(join(tmpdir(), 'git-server-')))
-    await new Promise<void>((done) => server.#server.listen(0, '127.0.0.1', done))
+    await new Promise<void>((done) => server.#server.listen(0, '0.0.0.0', done))
     return server
   }
 
@@ -81,6 +81,16 @@ export class GitServer implements AsyncDisposable {
 
   url(name: string): string {
     return `http://127.0.0.1:${this.port}/${name}.git`
+  }
+
+  /** By an address that is not loopback; undefined where the machine has none. */
+  publicUrl(name: string): string | undefined {
+    const all = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+    const own = all.find(
+      ({ family, internal, address }) =>
+        family === 'IPv4' && !internal && !address.startsWith('169.254.'),
+    )
+    return own && `http://${own.address}:${this.port}/${name}.git`
   }
 
   /** An empty repository, to be committed to. */

@@ -103,7 +103,7 @@ export class Builder implements BuildBackend {
     using _uses = { [Symbol.dispose]: () => this.#noteUses(used) }
     const trace = new BuildTrace()
     if (o.trace) trace.listen(o.trace)
-    const { context, definition } = await this.#begin(o, workspace, trace)
+    const { context, definition } = await this.#begin(o, { session, workspace, trace })
     const { globals } = definition
     const epoch = sourceDateEpoch(globals.take('SOURCE_DATE_EPOCH'))
     const createdTime = outputs.some(({ rewrite }) => !rewrite) ? epoch : undefined
@@ -176,8 +176,11 @@ export class Builder implements BuildBackend {
 
   async #begin(
     o: BuildOptions,
-    workspace: BuildWorkspace,
-    trace: BuildTrace,
+    {
+      session,
+      workspace,
+      trace,
+    }: { session: BuildSession | undefined; workspace: BuildWorkspace; trace: BuildTrace },
   ): Promise<{ context: BuildContext; definition: Definition }> {
     const { native, transport } = this.#deps
     const sources = {
@@ -185,7 +188,7 @@ export class Builder implements BuildBackend {
       transport,
       directory: () => workspace.context(),
       scratch: () => workspace.scratch(),
-      secret: noSecret,
+      session,
     }
     const taken = trace.step('context', '[internal] load build context')
     const { context, alone } = await taken.run(() =>
@@ -207,8 +210,6 @@ export class Builder implements BuildBackend {
     return { context, definition }
   }
 }
-
-const noSecret = (): Promise<undefined> => Promise.resolve(undefined)
 
 function uniqueTags(images: BuildImages, texts: readonly string[]): ReturnType<BuildImages['parseTags']> {
   const tags = images.parseTags(texts)

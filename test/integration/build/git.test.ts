@@ -159,3 +159,35 @@ test('ADD of git: its files, by commit, and nothing fetched for what is cached',
   assert.match(await wrong(`ADD --keep-git-dir ${url}?keep-git-dir=0 /x`), /^inconsistent keep-git-dir/)
   assert.match(await wrong(`ADD ${url}#-x /x`), /^invalid git ref "-x"/)
 })
+
+test('a token of the client opens a private repository, and no other server', async () => {
+  const token = 'not-to-be-seen-7f3a'
+  await using other = await GitServer.start()
+  const foreign = other.repository('foreign').commit({ o: 'other' })
+  server.repository('private').commit({
+    Dockerfile: SHOW,
+    f: 'private',
+    '.gitmodules': `[submodule "o"]\n\tpath = o\n\turl = ${other.url('foreign')}\n`,
+    o: { gitlink: foreign },
+  })
+  server.wants = `basic ${Buffer.from(`x-access-token:${token}`).toString('base64')}`
+  process.env['TOKEN_OF_TEST'] = token
+  try {
+    const url = server.url('private')
+    const secret = ['--secret', 'id=GIT_AUTH_TOKEN,env=TOKEN_OF_TEST']
+    const made = await daemon.tdocker('build', ...secret, '-t', 'private', url)
+    assert.equal(made.status, 0, made.stderr)
+    assert.equal(await outputOf(daemon, 'private', 'cat /c/f /c/o/o'), 'privateother')
+    const without = await daemon.tdocker('build', url)
+    assert.notEqual(without.status, 0)
+    assert.match(without.stderr, /failed to fetch remote/)
+    assert.deepEqual(
+      other.requests.filter(({ authorization }) => authorization !== undefined),
+      [],
+    )
+    assert.ok(!daemon.log.includes(token))
+  } finally {
+    server.wants = undefined
+    delete process.env['TOKEN_OF_TEST']
+  }
+})

@@ -1,5 +1,7 @@
 /** Where an address of git leads, and what may be told there. */
+import type { Duplex } from 'node:stream'
 import { invalidParameter, prefixed, system } from '../../base/errors.ts'
+import type { BuildSession } from '../session.ts'
 import { isLocal } from '../../registry/remote-file.ts'
 import { NetworkError } from '../../registry/registry-error.ts'
 import { discard, type Transport } from '../../registry/transport.ts'
@@ -11,12 +13,13 @@ export interface GitAddress {
   /** Names this machine or its links: what it refers to may do so as well. */
   local: boolean
   auth: { scope: string; header: string } | undefined
+  /** Of the client, for ssh. */
+  agent: (() => Duplex) | undefined
 }
 
 export interface AddressContext {
   transport: Transport
-  /** The client's, by id; undefined where it has none. */
-  secret(id: string): Promise<Buffer | undefined>
+  session: Pick<BuildSession, 'secret' | 'hasAgent' | 'connectAgent'> | undefined
 }
 
 const SERVICE = '/info/refs?service=git-upload-pack'
@@ -27,16 +30,16 @@ const SERVICE = '/info/refs?service=git-upload-pack'
  * from no user. Throws what a client is told.
  */
 export async function resolveAddress(
-  ctx: AddressContext,
-  ref: Pick<GitRef, 'scheme' | 'remote' | 'host' | 'credentials' | 'shown'>,
-  o: { mayBeLocal: boolean; signal: AbortSignal },
+  ctx: Pick<AddressContext, 'transport'>,
+  ref: Pick<GitRef, 'scheme' | 'remote' | 'host' | 'shown'>,
+  o: { mayBeLocal: boolean; signal: AbortSignal } & Credentials,
 ): Promise<GitAddress> {
   const local = await isLocal(hostOf(ref))
   if (local && !o.mayBeLocal)
     throw system(`failed to fetch remote ${ref.shown}: refusing to connect to ${ref.host}`)
-  if (ref.scheme === 'ssh' || ref.scheme === 'git')
-    return { remote: ref.remote, local, auth: undefined }
-  const header = await headerOf(ctx, ref)
+  const { header, agent } = o
+  if (ref.scheme === 'ssh') return { remote: ref.remote, local, auth: undefined, agent }
+  if (ref.scheme === 'git') return { remote: ref.remote, local, auth: undefined, agent: undefined }
   const asked = new URL(`${ref.remote}${SERVICE}`)
   try {
     const { body, url } = await ctx.transport.send({
@@ -51,7 +54,8 @@ export async function resolveAddress(
     const led = url.href !== asked.href && url.href.endsWith(SERVICE)
     const remote = led ? url.href.slice(0, -SERVICE.length) : ref.remote
     const keeps = header !== undefined && url.origin === asked.origin
-    return { remote, local, auth: keeps ? { scope: scopeOf(remote), header } : undefined }
+    const auth = keeps ? { scope: scopeOf(remote), header } : undefined
+    return { remote, local, auth, agent: undefined }
   } catch (error) {
     if (error instanceof NetworkError)
       throw system(`failed to fetch remote ${ref.shown}: ${error.message}`, error)
@@ -67,14 +71,34 @@ function hostOf({ host, shown }: Pick<GitRef, 'host' | 'shown'>): URL {
   }
 }
 
+export interface Credentials {
+  /** Value of `Authorization`. */
+  header: string | undefined
+  agent: (() => Duplex) | undefined
+}
+
+/** For a repository that the user named; nothing that a repository names gets them by itself. */
+export async function credentialsFor(
+  { session }: AddressContext,
+  ref: Pick<GitRef, 'scheme' | 'credentials' | 'host'>,
+  signal: AbortSignal,
+): Promise<Credentials> {
+  const id = 'default'
+  if (ref.scheme === 'ssh' && session?.hasAgent(id))
+    return { header: undefined, agent: () => session.connectAgent(id) }
+  const isHttp = ref.scheme === 'http' || ref.scheme === 'https'
+  return { header: isHttp ? await headerOf(session, ref, signal) : undefined, agent: undefined }
+}
+
 /** The address' own, else a secret of the client's (BuildKit: source/git authSecretNames). */
 async function headerOf(
-  ctx: AddressContext,
+  session: AddressContext['session'],
   { credentials, host }: Pick<GitRef, 'credentials' | 'host'>,
+  signal: AbortSignal,
 ): Promise<string | undefined> {
   if (credentials !== '') return `Basic ${Buffer.from(credentials).toString('base64')}`
   for (const id of [`GIT_AUTH_HEADER.${host}`, `GIT_AUTH_TOKEN.${host}`, 'GIT_AUTH_HEADER', 'GIT_AUTH_TOKEN']) {
-    const secret = await ctx.secret(id)
+    const secret = await session?.secret(id, signal)
     if (secret === undefined) continue
     const text = secret.toString().trim()
     // Another header, smuggled in behind a line's end.

@@ -33,7 +33,8 @@ export async function checkOut(
   try {
     const tree = join(work, 'tree')
     await mkdir(tree, { mode: 0o755 })
-    const checkout = new Checkout(ctx, { work, tree, local: resolved.address.local, signal: o.signal })
+    const checkout = new Checkout(ctx, { work, tree, local: resolved.address.local,
+      host: resolved.ref.host, signal: o.signal })
     const repository = await fetchCommit(join(work, 'repository'), resolved, o.signal)
     await checkSum(repository, resolved)
     await checkout.unpack(repository, '')
@@ -53,10 +54,10 @@ async function checkSum({ commit }: FetchedCommit, { ref, object }: ResolvedGit)
 
 class Checkout {
   readonly #ctx: CheckoutContext
-  readonly #o: { work: string; tree: string; local: boolean; signal: AbortSignal }
+  readonly #o: { work: string; tree: string; local: boolean; host: string; signal: AbortSignal }
   #count = 0
 
-  constructor(ctx: CheckoutContext, o: { work: string; tree: string; local: boolean; signal: AbortSignal }) {
+  constructor(ctx: CheckoutContext, o: { work: string; tree: string; local: boolean; host: string; signal: AbortSignal }) {
     this.#ctx = ctx
     this.#o = o
   }
@@ -92,14 +93,15 @@ class Checkout {
   }
 
   async #submodule(each: Submodule, parent: GitPlace, prefix: string, depth: number): Promise<void> {
-    const { local, signal, work } = this.#o
+    const { host, local, signal, work } = this.#o
     const { ref } = each
-    const address = await resolveAddress(this.#ctx, ref, { mayBeLocal: local, signal })
-    // A token is for the repository that the user named, and what stands below it.
-    const inScope = parent.auth && address.remote.startsWith(parent.auth.scope)
-    const auth = inScope ? parent.auth : undefined
+    // Credentials are for what the user named, and what stands below it.
+    const inScope = parent.auth !== undefined && ref.remote.startsWith(parent.auth.scope)
+    const header = inScope ? parent.auth?.header : undefined
+    const agent = ref.scheme === 'ssh' && ref.host === host ? parent.agent : undefined
+    const address = await resolveAddress(this.#ctx, ref, { mayBeLocal: local, header, agent, signal })
     const directory = join(work, `submodule-${randomBytes(4).toString('hex')}`)
-    const wanted = { ref, address: { ...address, auth }, name: undefined, object: each.commit }
+    const wanted = { ref, address, name: undefined, object: each.commit }
     const repository = await fetchCommit(directory, wanted, signal)
     await this.unpack(repository, `${prefix}${each.path}/`)
     await this.submodules(repository, address.remote, `${prefix}${each.path}/`, depth + 1)

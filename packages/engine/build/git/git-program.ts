@@ -4,16 +4,19 @@
  * configuration but what stands here, and nothing of a repository is run (git-config(1), git(1)).
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import { PassThrough, type Readable } from 'node:stream'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { type Duplex, PassThrough, type Readable } from 'node:stream'
 import { cancelled, system, unavailable } from '../../base/errors.ts'
+import { serveAgent } from './agent-socket.ts'
 
 export interface GitPlace {
   /** A bare repository, or an empty directory where none is needed. */
   directory: string
   /** Value of an `Authorization` header and the addresses that get it. */
   auth: { scope: string; header: string } | undefined
-  /** Socket of an agent with keys for ssh. */
-  agent: string | undefined
+  /** Connects to an agent with keys for ssh. */
+  agent: (() => Duplex) | undefined
   signal: AbortSignal
 }
 
@@ -31,14 +34,20 @@ const MAX_ERRORS = 16 * 1024
 
 /** Answers what it prints. Throws GitFailure with what it says when it fails. */
 export async function git(place: GitPlace, args: readonly string[]): Promise<Buffer> {
-  const { stdout, ended } = gitStream(place, args)
+  if (!place.agent) return await outputOf(gitStream(place, args))
+  const socket = join(place.directory, `agent-${randomBytes(4).toString('hex')}`)
+  await using _agent = await serveAgent(socket, place.agent)
+  return await outputOf(gitStream(place, args, socket))
+}
+
+async function outputOf({ stdout, ended }: GitOutput): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
   try {
     for await (const chunk of stdout) {
       chunks.push(chunk as Buffer)
       size += (chunk as Buffer).length
-      if (size > MAX_OUTPUT) throw system(`git ${args[0]}: more output than expected`)
+      if (size > MAX_OUTPUT) throw system('git: more output than expected')
     }
   } catch (error) {
     stdout.destroy()
@@ -49,16 +58,22 @@ export async function git(place: GitPlace, args: readonly string[]): Promise<Buf
   return Buffer.concat(chunks)
 }
 
+export interface GitOutput {
+  stdout: Readable
+  ended: Promise<void>
+}
+
 /** `ended` throws as `git` does; the output must be read or destroyed before. */
 export function gitStream(
   place: GitPlace,
   args: readonly string[],
-): { stdout: Readable; ended: Promise<void> } {
+  socket?: string,
+): GitOutput {
   place.signal.throwIfAborted()
   // A session of its own, so that its helpers end with it.
   const child = spawn('git', args, {
     cwd: place.directory,
-    env: environment(place),
+    env: environment(place, socket),
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
@@ -125,7 +140,7 @@ const SSH = [
   '-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null',
 ].join(' ')
 
-function environment({ directory, auth, agent }: GitPlace): NodeJS.ProcessEnv {
+function environment({ directory, auth }: GitPlace, socket: string | undefined): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {
     PATH: process.env['PATH'],
     LC_ALL: 'C',
@@ -142,7 +157,7 @@ function environment({ directory, auth, agent }: GitPlace): NodeJS.ProcessEnv {
     GIT_SSH_COMMAND: SSH,
     GIT_LITERAL_PATHSPECS: '1',
     GIT_NO_REPLACE_OBJECTS: '1',
-    ...(agent !== undefined && { SSH_AUTH_SOCK: agent }),
+    ...(socket !== undefined && { SSH_AUTH_SOCK: socket }),
   }
   for (const name of PROXIES) if (process.env[name] !== undefined) env[name] = process.env[name]
   const config: Array<[string, string]> = [...CONFIG]

@@ -1,6 +1,6 @@
 /** Which commit a reference means, asked of the server alone (BuildKit: source/git resolveMetadata). */
 import { invalidParameter, notFound, system } from '../../base/errors.ts'
-import { type AddressContext, type GitAddress, resolveAddress } from './address.ts'
+import { type AddressContext, type GitAddress, credentialsFor, resolveAddress } from './address.ts'
 import { GitFailure, type GitPlace, git } from './git-program.ts'
 import { type GitRef, checkRef, isCommit } from './git-ref.ts'
 
@@ -25,7 +25,9 @@ export async function resolveGit(
   ref: GitRef,
   o: { keepGitDir: boolean; signal: AbortSignal },
 ): Promise<ResolvedGit> {
-  const address = await resolveAddress(ctx, ref, { mayBeLocal: true, signal: o.signal })
+  const { signal } = o
+  const credentials = await credentialsFor(ctx, ref, signal)
+  const address = await resolveAddress(ctx, ref, { mayBeLocal: true, ...credentials, signal })
   const place = placeOf(await ctx.scratch(), address, o.signal)
   const found = await lookUp(place, ref, address)
   const parts = [
@@ -37,8 +39,12 @@ export async function resolveGit(
   return { ref, address, name: found.name, object: found.object, key: parts.join('') }
 }
 
-export function placeOf(directory: string, { auth }: Pick<GitAddress, 'auth'>, signal: AbortSignal): GitPlace {
-  return { directory, auth, agent: undefined, signal }
+export function placeOf(
+  directory: string,
+  { auth, agent }: Pick<GitAddress, 'auth' | 'agent'>,
+  signal: AbortSignal,
+): GitPlace {
+  return { directory, auth, agent, signal }
 }
 
 interface Found {

@@ -97,6 +97,6 @@ function keeps(flag: boolean | undefined, query: boolean | undefined): boolean {
 }
 
 /** What fetching from git needs of a build. */
-export function gitContextOf({ native, transport, scratch }: Build): CheckoutContext {
-  return { native, transport, scratch, secret: () => Promise.resolve(undefined) }
+export function gitContextOf({ native, transport, scratch, session }: Build): CheckoutContext {
+  return { native, transport, scratch, session }
 }
