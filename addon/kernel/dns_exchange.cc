@@ -13,7 +13,8 @@ namespace {
 
 class Exchange : public Watched {
  public:
-  Exchange(UniqueFd fd, Forward* forward) : Watched(std::move(fd)), forward_(forward) {
+  Exchange(UniqueFd fd, Forward* forward, size_t rank)
+      : Watched(std::move(fd)), forward_(forward), rank_(rank) {
     message_ = forward->query;
   }
 
@@ -30,24 +31,31 @@ class Exchange : public Watched {
     if (!IsReplyTo(data, size, id_, forward_->query, end)) return false;
     std::string reply(reinterpret_cast<const char*>(data), size);
     const int code = Rcode(reply);
-    if (code == kServFail || code == kRefused)
+    if (code == kServFail || code == kRefused) {
       Fail(server);
-    else
-      server.Finish(forward_, std::move(reply));
+    } else {
+      End();
+      server.Answered(forward_, rank_, std::move(reply));
+    }
     return true;
   }
 
   void Fail(Server& server) {
-    dead = true;
-    // Closed here, freed with its question.
-    fd.reset();
-    server.Failed(forward_);
+    End();
+    server.Failed(forward_, rank_);
   }
 
   std::string message_;
 
  private:
+  // Closed here, freed with its question.
+  void End() {
+    dead = true;
+    fd.reset();
+  }
+
   Forward* forward_;
+  size_t rank_;
   uint16_t id_ = 0;
 };
 
@@ -112,7 +120,8 @@ class TcpExchange : public Exchange {
 
 }  // namespace
 
-std::unique_ptr<Watched> AskUpstream(Server& server, Forward* forward, const Upstream& upstream) {
+std::unique_ptr<Watched> AskUpstream(Server& server, Forward* forward, size_t rank,
+                                     const Upstream& upstream) {
   const bool tcp = forward->client.connection != 0;
   UniqueFd fd = server.OpenSocket(*forward->container, upstream, tcp ? SOCK_STREAM : SOCK_DGRAM);
   if (!fd) return nullptr;
@@ -120,12 +129,12 @@ std::unique_ptr<Watched> AskUpstream(Server& server, Forward* forward, const Ups
   const int connected = connect(fd.get(), to.address.get(), to.address.size);
   if (connected < 0 && errno != EINPROGRESS) return nullptr;
   if (tcp) {
-    auto exchange = std::make_unique<TcpExchange>(std::move(fd), forward);
+    auto exchange = std::make_unique<TcpExchange>(std::move(fd), forward, rank);
     if (!exchange->Begin()) return nullptr;
     exchange->Frame();
     return server.Watch(exchange.get(), EPOLLOUT) ? std::move(exchange) : nullptr;
   }
-  auto exchange = std::make_unique<UdpExchange>(std::move(fd), forward);
+  auto exchange = std::make_unique<UdpExchange>(std::move(fd), forward, rank);
   if (!exchange->Begin() || !exchange->Send()) return nullptr;
   return server.Watch(exchange.get(), EPOLLIN) ? std::move(exchange) : nullptr;
 }

@@ -22,7 +22,8 @@ constexpr size_t kMaxForwards = 256;      // of one container
 constexpr size_t kMaxAllForwards = 4096;  // each holds up to three descriptors
 constexpr size_t kMaxCached = 256;
 constexpr size_t kMaxCachedSize = 4096;
-constexpr int kStaggerMs = 150;
+constexpr int kHeadStartMs = 150;
+constexpr size_t kMaxUpstreams = 8;
 constexpr int kGiveUpMs = 4500;  // a resolver asks again after 5 s
 
 std::string ErrorReply(const std::string& query, const Query& parsed, int code) {
@@ -203,12 +204,12 @@ std::string Server::Ask(Container* container, const uint8_t* data, size_t size, 
   raw->client = client;
   raw->query.assign(reinterpret_cast<const char*>(data), size);
   raw->parsed = parsed;
-  if (!AskNext(raw)) return Reply(data, parsed, kServFail).bytes();
+  if (!AskAll(raw)) return Reply(data, parsed, kServFail).bytes();
   *asked = true;
   const uint64_t serial = raw->serial;
   container->forwards.insert(serial);
   forwards_[serial] = std::move(forward);
-  After(kStaggerMs, [serial](Server& server) { server.AskAlso(serial); });
+  After(kHeadStartMs, [serial](Server& server) { server.EndHeadStart(serial); });
   After(kGiveUpMs, [serial](Server& server) {
     auto found = server.forwards_.find(serial);
     if (found == server.forwards_.end()) return;
@@ -218,32 +219,51 @@ std::string Server::Ask(Container* container, const uint8_t* data, size_t size, 
   return {};
 }
 
-// The next upstream that can be asked. Theirs is an order: the first one may know names that the
-// others deny, so it gets a head start.
-bool Server::AskNext(Forward* forward) {
+// True when one could be asked.
+bool Server::AskAll(Forward* forward) {
   const Settings& settings = forward->container->settings;
-  while (forward->next < settings.upstreams.size()) {
-    const Upstream& upstream = settings.upstreams[forward->next++];
+  for (const Upstream& upstream : settings.upstreams) {
+    const size_t rank = forward->exchanges.size();
+    if (rank == kMaxUpstreams) break;
     if (upstream.host && !settings.external) continue;
-    auto exchange = AskUpstream(*this, forward, upstream);
+    auto exchange = AskUpstream(*this, forward, rank, upstream);
     if (!exchange) continue;
     forward->exchanges.push_back(std::move(exchange));
-    forward->waiting++;
-    return true;
+    forward->open |= uint32_t{1} << rank;
   }
-  return false;
+  return forward->open != 0;
 }
 
-void Server::AskAlso(uint64_t serial) {
+// The upstreams are an order: the first one may know names that the others deny, so for a while a
+// later one's answer waits for the better ones.
+void Server::Answered(Forward* forward, size_t rank, std::string reply) {
+  forward->open &= ~(uint32_t{1} << rank);
+  if (forward->held.empty() || rank < forward->held_rank) {
+    forward->held = std::move(reply);
+    forward->held_rank = rank;
+  }
+  Decide(forward);
+}
+
+void Server::Failed(Forward* forward, size_t rank) {
+  forward->open &= ~(uint32_t{1} << rank);
+  Decide(forward);
+}
+
+void Server::EndHeadStart(uint64_t serial) {
   auto found = forwards_.find(serial);
-  if (found == forwards_.end() || !AskNext(found->second.get())) return;
-  After(kStaggerMs, [serial](Server& server) { server.AskAlso(serial); });
+  if (found == forwards_.end()) return;
+  found->second->late = true;
+  Decide(found->second.get());
 }
 
-void Server::Failed(Forward* forward) {
-  forward->waiting--;
-  if (AskNext(forward) || forward->waiting > 0) return;
-  Finish(forward, ErrorReply(forward->query, forward->parsed, kServFail));
+void Server::Decide(Forward* forward) {
+  if (forward->held.empty()) {
+    if (forward->open != 0) return;
+    return Finish(forward, ErrorReply(forward->query, forward->parsed, kServFail));
+  }
+  const uint32_t better = forward->open & ((uint32_t{1} << forward->held_rank) - 1);
+  if (better == 0 || forward->late) Finish(forward, std::move(forward->held));
 }
 
 void Server::Finish(Forward* forward, std::string reply) {

@@ -80,8 +80,11 @@ struct Forward {
   std::string query;
   Query parsed;
   std::vector<std::unique_ptr<Watched>> exchanges;
-  size_t next = 0;     // the upstream to be asked next
-  size_t waiting = 0;  // exchanges that may still answer
+  uint32_t open = 0;  // ranks of the exchanges that may still answer
+  // The best answer so far.
+  std::string held;
+  size_t held_rank = 0;
+  bool late = false;  // the head start of better upstreams is over
 };
 
 class Server {
@@ -99,7 +102,8 @@ class Server {
   std::string Handle(Container* container, const uint8_t* data, size_t size, const Client& client,
                      bool* asked);
   void Finish(Forward* forward, std::string reply);
-  void Failed(Forward* forward);
+  void Answered(Forward* forward, size_t rank, std::string reply);
+  void Failed(Forward* forward, size_t rank);
   bool Watch(Watched* watched, uint32_t events);
   void Rewatch(Watched* watched, uint32_t events);
   void Bury(std::unique_ptr<Watched> watched);
@@ -116,8 +120,9 @@ class Server {
   int RunTimers();
   std::string Ask(Container* container, const uint8_t* data, size_t size, const Query& parsed,
                   const Client& client, bool* asked);
-  bool AskNext(Forward* forward);
-  void AskAlso(uint64_t serial);
+  bool AskAll(Forward* forward);
+  void EndHeadStart(uint64_t serial);
+  void Decide(Forward* forward);
   void Drop(uint64_t serial);
   void Keep(const Forward& forward, const std::string& reply);
   std::string FromCache(Container* container, const std::string& key, const uint8_t* data,
@@ -144,6 +149,7 @@ std::unique_ptr<Watched> ListenUdp(Container* container, UniqueFd fd);
 std::unique_ptr<Watched> ListenTcp(Container* container, UniqueFd fd);
 void SendLate(Server& server, Container* container, const Client& client, std::string reply);
 // dns_exchange.cc: null when it cannot even be asked.
-std::unique_ptr<Watched> AskUpstream(Server& server, Forward* forward, const Upstream& upstream);
+std::unique_ptr<Watched> AskUpstream(Server& server, Forward* forward, size_t rank,
+                                     const Upstream& upstream);
 
 }  // namespace dns

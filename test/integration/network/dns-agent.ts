@@ -31,8 +31,11 @@ export type Order =
   | { kind: 'serve'; address: string; behaviour: Behaviour }
   | { kind: 'asked' }
 
-/** `name` answers by what is in it: see `replyTo`. `silent` never answers, `liar` from elsewhere. */
-export type Behaviour = 'name' | 'silent' | 'servfail' | 'liar'
+/**
+ * `name` answers by what is in it: see `replyTo`. `silent` never answers, `liar` from elsewhere.
+ * `denying` knows no name and takes 50 ms to say so.
+ */
+export type Behaviour = 'name' | 'silent' | 'servfail' | 'liar' | 'denying'
 export interface Flood {
   sent: number
   answered: number
@@ -171,6 +174,10 @@ async function serve(address: string, behaviour: Behaviour): Promise<string> {
     asked.push(`udp ${decodeQuestion(query).name}`)
     if (behaviour === 'silent') return
     if (behaviour === 'liar') return lie(socket, query, peer.port, peer.address)
+    if (behaviour === 'denying') {
+      const no = encodeReply(query, { rcode: 3 })
+      return void setTimeout(() => socket.send(no, peer.port, peer.address), 50)
+    }
     const reply = behaviour === 'servfail' ? encodeReply(query, { rcode: 2 }) : replyTo(query, 512)
     socket.send(reply, peer.port, peer.address)
   })

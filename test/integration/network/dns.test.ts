@@ -245,6 +245,28 @@ test('servers that refuse, fail or are silent: the next is asked, or the failure
   await remove('unheard')
 })
 
+test('all servers are asked at once, and the first one’s answer counts', async () => {
+  const servers = ['127.0.0.1', '127.0.0.2', '127.0.0.3'].flatMap((at) => ['--dns', at])
+  await run('choosy', '--network', 'front', ...servers)
+  await using first = await inside('choosy')
+  await using second = await inside('choosy')
+  await using third = await inside('choosy')
+  await first.serve('127.0.0.1', 'denying')
+  await second.serve('127.0.0.2', 'silent')
+  await third.serve('127.0.0.3', 'name')
+  const names = Array.from({ length: 10 }, (_, i) => `example${i}.test`)
+  const answers: string[] = []
+  for (const name of names) answers.push(await first.short(name))
+  for (const place of [first, second, third])
+    assert.deepEqual(
+      await place.asked(),
+      names.map((name) => `udp ${name}`),
+    )
+  // One that was slower than its head start may have lost.
+  assert.ok(answers.filter((answer) => answer === '3').length >= 5, answers.join())
+  await remove('choosy')
+})
+
 test('the host is known as host.docker.internal', async () => {
   await run('guest', '--network', 'front')
   await using place = await inside('guest')
