@@ -10,7 +10,8 @@ import type { Namespace } from '../../integration/network/namespace.ts'
 import { TestDaemon, until } from '../../lib/test-daemon.ts'
 
 const LAN_PEER = '198.51.100.2'
-const SERVE = ['sh', '-c', 'mkdir -p /www; hostname > /www/index.html; exec httpd -f -h /www']
+/** Tells its name. busybox's wget does not survive this machine's emulated processor. */
+const SERVE = ['nc', '-ll', '-p', '80', '-e', 'hostname']
 const SCTP = join(import.meta.dirname, 'sctp.py')
 
 let daemon: TestDaemon
@@ -66,7 +67,7 @@ function within({ pid }: Started, program: string, ...args: string[]): string {
 }
 
 /** Arguments of busybox. */
-const fetched = (address: string): string[] => ['wget', '-qO-', '-T', '20', `http://${address}/`]
+const fetched = (address: string): string[] => ['nc', '-w', '20', address, '80']
 
 /** By the name of the other one, as the container's own resolver knows it. */
 async function assertNeighbours(from: string, to: string): Promise<void> {
