@@ -8,12 +8,15 @@ import { Semaphore } from '../content/semaphore.ts'
 import type { Transport } from '../registry/transport.ts'
 import type { Store } from '../store/store.ts'
 import type { BuildBackend, BuildOptions, CachePruneOptions } from './build-backend.ts'
+import { answerCall } from './call.ts'
+import { checkFirst, tellWarnings, warningsOf } from './checks.ts'
 import { BuildHolds } from './cache/build-holds.ts'
 import { collectMounts } from './cache/mount-garbage.ts'
 import { cacheRecords, pruneCache, type CacheContext } from './cache/prune.ts'
 import { CacheSources } from './cache/cache-sources.ts'
 import { StepCache } from './cache/step-cache.ts'
 import { fetchBuildContext } from './context/build-context.ts'
+import { type IgnoreFile, readIgnoreFile, withoutBuildFiles } from './context/ignore-file.ts'
 import type { BuildContext } from './context/tar-context.ts'
 import { BuildWorkspace } from './context/workspace.ts'
 import { type Definition, readDefinition } from './definition.ts'
@@ -28,7 +31,7 @@ import { planOutputs } from './output/plan-outputs.ts'
 import type { BuildSession } from './session.ts'
 import { Sessions } from './session/sessions.ts'
 import type { Build } from './solve/build.ts'
-import { BuildTrace } from './solve/build-trace.ts'
+import { BuildTrace, type TracedStep } from './solve/build-trace.ts'
 import { solve } from './solve/solve.ts'
 
 export interface BuilderDeps {
@@ -103,18 +106,22 @@ export class Builder implements BuildBackend {
     using _uses = { [Symbol.dispose]: () => this.#noteUses(used) }
     const trace = new BuildTrace()
     if (o.trace) trace.listen(o.trace)
-    const { context, definition } = await this.#begin(o, { session, workspace, trace })
-    const { globals } = definition
+    const begun = await this.#begin(o, { session, workspace, trace })
+    const { context, definition, ignore, loading } = begun
+    if (!definition) return ''
+    const { globals, dockerfile } = definition
     const epoch = sourceDateEpoch(globals.take('SOURCE_DATE_EPOCH'))
     const createdTime = outputs.some(({ rewrite }) => !rewrite) ? epoch : undefined
     const started = this.#buildOf(o, { context, session, workspace, hold, used, trace })
     const build = { ...started, createdTime }
+    if (dockerfile.check.error) await checkFirst(build, definition, ignore)
     const solved = await solve(build, definition)
     const unused = globals.unused()
     if (unused.length > 0)
       o.progress({
         stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n`,
       })
+    tellWarnings(build, warningsOf(build, definition, ignore), loading)
     return await deliver(build, { solved, outputs, epoch, offers: this.#offers })
   }
 
@@ -181,7 +188,7 @@ export class Builder implements BuildBackend {
       workspace,
       trace,
     }: { session: BuildSession | undefined; workspace: BuildWorkspace; trace: BuildTrace },
-  ): Promise<{ context: BuildContext; definition: Definition }> {
+  ): Promise<Begun> {
     const { native, transport } = this.#deps
     const sources = {
       native,
@@ -195,20 +202,35 @@ export class Builder implements BuildBackend {
       fetchBuildContext(sources, o, taken),
     )
     const name = o.dockerfile || 'Dockerfile'
+    let ignore: IgnoreFile | undefined
     const loading = trace.step('dockerfile', `[internal] load build definition from ${name}`)
     const definition = await loading.run(async () => {
       const text = alone ?? (await context.dockerfile(o.dockerfile))
       trace.source = { name, text: text.toString() }
+      ignore = alone ? undefined : await readIgnoreFile(context, o.dockerfile)
       try {
-        return readDefinition(o, trace.source)
+        if (o.call === '') return readDefinition(o, trace.source)
+        answerCall({ images: this.#deps.images, ignore }, o, trace.source)
+        return undefined
       } catch (error) {
         const { cause } = error as Error
         if (cause instanceof DockerfileError) trace.failedAt(cause.lines)
         throw error
       }
     })
-    return { context, definition }
+    const filtered = ignore && withoutBuildFiles(native, context, ignore, o.dockerfile)
+    return { context: filtered ?? context, definition, ignore, loading }
   }
+}
+
+/** A build whose Dockerfile is read. */
+interface Begun {
+  context: BuildContext
+  /** undefined where something else than an image was wanted, and answered. */
+  definition: Definition | undefined
+  ignore: IgnoreFile | undefined
+  /** The step that read the Dockerfile. */
+  loading: TracedStep
 }
 
 function uniqueTags(images: BuildImages, texts: readonly string[]): ReturnType<BuildImages['parseTags']> {

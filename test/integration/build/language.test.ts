@@ -57,14 +57,26 @@ test('a file that cannot be read is refused with the place', async () => {
 
 test('the language is built in: other frontends are refused, in the file and by argument', async () => {
   const foreign = /^# syntax=.*: other frontends than docker\/dockerfile:1 are not supported$/
-  for (const syntax of ['example/frontend', 'docker/dockerfile:2', 'docker/dockerfile:1-x', 'x.io/docker/dockerfile:1']) {
+  for (const syntax of [
+    'example/frontend',
+    'docker/dockerfile:2',
+    'docker/dockerfile:1-x',
+    'x.io/docker/dockerfile:1',
+  ]) {
     const made = await build(daemon, { Dockerfile: `# syntax=${syntax}\nFROM scratch\n` })
     assert.equal(made.status, 400)
     assert.match(made.error, foreign)
   }
   const buildargs = JSON.stringify({ BUILDKIT_SYNTAX: 'example/frontend' })
-  assert.match((await build(daemon, { Dockerfile: 'FROM scratch\n' }, { buildargs })).error, foreign)
-  for (const syntax of ['docker/dockerfile:1', 'docker/dockerfile:1.7-labs', 'docker.io/docker/dockerfile']) {
+  assert.match(
+    (await build(daemon, { Dockerfile: 'FROM scratch\n' }, { buildargs })).error,
+    foreign,
+  )
+  for (const syntax of [
+    'docker/dockerfile:1',
+    'docker/dockerfile:1.7-labs',
+    'docker.io/docker/dockerfile',
+  ]) {
     const Dockerfile = `# syntax=${syntax}\nFROM busybox\nLABEL a=b\n`
     await built(daemon, { Dockerfile })
   }
@@ -93,11 +105,7 @@ test('triggers: of an image and of a stage, copying from stages that nothing els
     'FROM middle',
     'RUN echo $WHO >> /both',
   ].join('\n')
-  const made = await built(
-    daemon,
-    { Dockerfile },
-    { buildargs: JSON.stringify({ WHO: 'me' }) },
-  )
+  const made = await built(daemon, { Dockerfile }, { buildargs: JSON.stringify({ WHO: 'me' }) })
   assert.match(made.text, /# Executing 3 build triggers\n/)
   assert.match(made.text, /# Executing 1 build trigger\n/)
   assert.equal(await outputOf(daemon, made.id, 'cat /both'), 'tool\nme\nme\n')

@@ -10,6 +10,7 @@ import { checkExtraHost } from '../../flag/spec/host.ts'
 import { parseUlimit } from '../../flag/spec/limits.ts'
 import type { Cli } from '../cli.ts'
 import type { Action, Command } from '../command.ts'
+import { parseCall, showCall } from './call.ts'
 import { buildSource } from './context.ts'
 import { type Output, parseOutputs } from './output/parse-output.ts'
 import { Receiver } from './output/receive.ts'
@@ -30,6 +31,7 @@ export const command: Command = {
         isTerminal: cli.stderr.isTTY === true,
         env: cli.env,
       })
+      const call = parseCall(options.check.value ? 'check' : options.call.value)
       if (options.iidfile.value !== '') rmSync(options.iidfile.value, { force: true })
       const outputs = outputsOf(options, cli)
       const receiver = new Receiver(cli, outputs)
@@ -45,6 +47,7 @@ export const command: Command = {
           remote: source.remote,
           session: session?.id,
           outputs: outputs.length > 0 ? JSON.stringify(outputs.map(({ wire }) => wire)) : undefined,
+          call: call?.name,
         },
         headers: {
           'Content-Type': 'application/x-tar',
@@ -52,6 +55,7 @@ export const command: Command = {
         },
         ...(stream ? { stream: stream as Readable } : {}),
       })
+      if (call) return await showCall(cli, response, call)
       const id = await showBuild(cli, response, mode, receiver)
       receiver.finish()
       const [iidfile, metadataFile] = [options.iidfile.value, options.metadataFile.value]
@@ -78,6 +82,8 @@ function defineFlags(flags: FlagSet) {
     addHost: flags.list('add-host', '', 'Add a name to /etc/hosts (host:ip)', checkExtraHost),
     buildArg: flags.list('build-arg', '', 'Set a variable of the build'),
     cacheFrom: stringsFlag(flags, 'cache-from', 'Images to take steps from'),
+    call: flags.string('call', '', 'build', 'What to do: build, check, outline or targets'),
+    check: flags.bool('check', '', false, 'The same as --call=check'),
     cgroupParent: flags.string('cgroup-parent', '', '', 'Parent cgroup of the steps'),
     compress: flags.bool('compress', '', false, 'Compress what is sent with gzip'),
     cpuPeriod: intFlag(flags, 'cpu-period', 'Period of the CPU quota'),

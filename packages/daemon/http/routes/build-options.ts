@@ -74,6 +74,8 @@ function outputsOf(x: Exchange): BuildOptions['outputs'] {
 function callOf(x: Exchange): BuildOptions['call'] {
   const call = text(x.query, 'call')
   if (call === '' || call === 'build') return ''
+  if (call === 'check' || call === 'lint') return 'check'
+  if (call === 'outline' || call === 'targets') return call
   throw new InvalidRequest(`unsupported call: ${JSON.stringify(call)}`)
 }
 

@@ -32,7 +32,7 @@ const MAX_QUIET = 1024 * 1024
 async function build(x: Exchange, builds: BuildBackend): Promise<void> {
   const options = buildOptions(x)
   const wantsAux = x.since('buildAux')
-  const traced = flag(x.query, 'trace')
+  const traced = flag(x.query, 'trace') && options.call === ''
   await new ProgressStream(x).run(async (progress) => {
     if (traced) {
       // A display has no use for the classic text.
@@ -43,7 +43,7 @@ async function build(x: Exchange, builds: BuildBackend): Promise<void> {
       await builds.build({ ...options, progress: send, trace })
       return
     }
-    if (!options.quiet) {
+    if (!options.quiet || options.call !== '') {
       const send = (message: ProgressMessage): void => {
         if (message.aux === undefined || wantsAux) progress(message)
       }

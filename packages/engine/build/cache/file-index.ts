@@ -52,6 +52,15 @@ export class FileIndex {
     return this.#files.get(path)
   }
 
+  /** A plain file only; false where there is none. */
+  remove(path: string): boolean {
+    const file = this.#files.get(path)
+    if (file?.entry.type !== '0') return false
+    this.#files.delete(path)
+    this.#walk = this.#walk.filter((each) => each !== file)
+    return true
+  }
+
   /** All below a directory, in order of a walk; empty for the root. */
   *below(path: string): Generator<IndexedFile> {
     const prefix = path === '' ? '' : `${this.#files.get(path)!.order}\0`

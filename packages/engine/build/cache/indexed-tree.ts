@@ -46,6 +46,11 @@ export class IndexedTree implements SourceTree {
     }
   }
 
+  /** Forgets a plain file; false where there is none of that name. */
+  remove(path: string): boolean {
+    return this.#index.remove(path)
+  }
+
   /** A file's bytes; undefined for what is no plain file, or a larger one. */
   async content(path: string, max: number): Promise<Buffer | undefined> {
     const file = this.#index.find(path)

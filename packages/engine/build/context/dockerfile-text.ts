@@ -22,6 +22,19 @@ export async function readDockerfile(tree: Tree, name: string): Promise<Buffer> 
   }
 }
 
+/** A regular file's bytes; undefined where there is none. */
+export async function findFile(tree: Tree, name: string): Promise<Buffer | undefined> {
+  const path = posix.resolve('/', name)
+  try {
+    const stat = await tree.native.statIn({ root: tree.root, path, follow: true })
+    if (stat?.type !== 'file') return undefined
+    return await tree.native.readFileIn({ root: tree.root, path, max: MAX_DOCKERFILE })
+  } catch (error) {
+    if (error instanceof KernelError && error.code !== 'EFBIG') return undefined
+    throw error
+  }
+}
+
 async function read(tree: Tree, path: string): Promise<Buffer> {
   const text = await tree.native.readFileIn({ root: tree.root, path, max: MAX_DOCKERFILE })
   if (text.length === 0)

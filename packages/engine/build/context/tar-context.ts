@@ -8,12 +8,14 @@ import { TarIndexer } from '../cache/file-index.ts'
 import { IndexedTree } from '../cache/indexed-tree.ts'
 import { Spool } from '../cache/spool.ts'
 import { Tree, type TreeNative } from '../copy/tree.ts'
-import { MAX_DOCKERFILE, readDockerfile } from './dockerfile-text.ts'
+import { MAX_DOCKERFILE, findFile, readDockerfile } from './dockerfile-text.ts'
 import { type IntakeNative, inflateContext, takeContext } from './intake.ts'
 
 export interface BuildContext {
   /** Its text: by name, empty for `Dockerfile`. */
   dockerfile(name: string): Promise<Buffer>
+  /** A small regular file's bytes; undefined where there is none of that name. */
+  file(name: string): Promise<Buffer | undefined>
   /** With all its files. */
   directory(): Promise<string>
   /** What is known of the files without a directory; undefined where only that can tell. */
@@ -66,6 +68,7 @@ export async function takeTarContext(
       if (text !== undefined && text.length > 0) return text
       return await unpacked(native, directory).dockerfile(name)
     },
+    file: (name) => files.content(posix.resolve('/', name).slice(1), MAX_DOCKERFILE),
   }
 }
 
@@ -76,6 +79,10 @@ export function unpacked(native: TreeNative, directory: () => Promise<string>): 
     dockerfile: async (name) => {
       using tree = Tree.ofDirectory(native, await directory())
       return await readDockerfile(tree, name)
+    },
+    file: async (name) => {
+      using tree = Tree.ofDirectory(native, await directory())
+      return await findFile(tree, name)
     },
   }
 }

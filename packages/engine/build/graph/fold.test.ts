@@ -137,10 +137,21 @@ test('arguments of the builder itself', () => {
     BUILDKIT_SANDBOX_HOSTNAME: 'h',
   })
   assert.ok(run?.kind === 'run')
-  assert.deepEqual([run.hostname, run.mounts[0]], [
-    'h',
-    { type: 'cache', target: '/c', readOnly: false, from: '', source: '', id: 'ns//c', sharing: 'shared' },
-  ])
+  assert.deepEqual(
+    [run.hostname, run.mounts[0]],
+    [
+      'h',
+      {
+        type: 'cache',
+        target: '/c',
+        readOnly: false,
+        from: '',
+        source: '',
+        id: 'ns//c',
+        sharing: 'shared',
+      },
+    ],
+  )
 })
 
 test('COPY and ADD as data', () => {
@@ -177,12 +188,10 @@ test('COPY and ADD as data', () => {
     unpack: false,
   })
   assert.ok(add?.kind === 'copy')
-  assert.deepEqual([add.sources, add.checksum, add.unpack, add.from], [
-    ['https://h/1'],
-    'sha256:1',
-    true,
-    '',
-  ])
+  assert.deepEqual(
+    [add.sources, add.checksum, add.unpack, add.from],
+    [['https://h/1'], 'sha256:1', true, ''],
+  )
 })
 
 const REFUSED: ReadonlyArray<[text: string, error: RegExp]> = [
@@ -196,11 +205,17 @@ const REFUSED: ReadonlyArray<[text: string, error: RegExp]> = [
   ['USER ${x', /failed to process "\$\{x"/],
   ['VOLUME $none', /VOLUME specified can not be an empty string/],
   ['WORKDIR $none', /cannot normalize nothing/],
-  [`ENV A=${'x'.repeat(60_000)}\n${'ENV A=$A$A\n'.repeat(10)}`, /expansion of variables is too long|larger than 4 MiB/],
+  [
+    `ENV A=${'x'.repeat(60_000)}\n${'ENV A=$A$A\n'.repeat(10)}`,
+    /expansion of variables is too long|larger than 4 MiB/,
+  ],
 ]
 
 for (const [text, error] of REFUSED) {
   test(`refused: ${text.slice(0, 60)}`, () => {
-    assert.throws(() => folded(`FROM x\n${text}`), (thrown: Error) => error.test(String(thrown)))
+    assert.throws(
+      () => folded(`FROM x\n${text}`),
+      (thrown: Error) => error.test(String(thrown)),
+    )
   })
 }

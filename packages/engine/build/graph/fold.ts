@@ -221,8 +221,7 @@ export class StageFold {
 
   #volume({ paths }: Of<'volume'>): Operation {
     const expanded = paths.map((path) => this.#expand(path).trim())
-    if (expanded.includes(''))
-      throw invalidParameter('VOLUME specified can not be an empty string')
+    if (expanded.includes('')) throw invalidParameter('VOLUME specified can not be an empty string')
     this.config.Volumes = { ...this.config.Volumes, ...emptySet(expanded) }
     return this.#comment(`VOLUME [${expanded.join(' ')}]`)
   }

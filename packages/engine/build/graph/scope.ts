@@ -99,10 +99,7 @@ export class GlobalArgs {
   /** In the environment of RUN: each in both cases, as programs differ in which they look at. */
   proxies(): Map<string, string> {
     const given = [...this.#given].filter(([key]) => PROXY_ARGS.includes(key))
-    return new Map([
-      ...given.map(([key, value]) => [otherCase(key), value] as const),
-      ...given,
-    ])
+    return new Map([...given.map(([key, value]) => [otherCase(key), value] as const), ...given])
   }
 
   /** Given, and never declared. */

@@ -31,7 +31,12 @@ const FILE = [
 
 test('only the stages that a target needs, and those it copies or mounts from', () => {
   const given = { V: '2' }
-  assert.deepEqual(needed(FILE, '', given), ['0 base:2', '1 0 linux/amd64', '3 busybox', '4 busybox'])
+  assert.deepEqual(needed(FILE, '', given), [
+    '0 base:2',
+    '1 0 linux/amd64',
+    '3 busybox',
+    '4 busybox',
+  ])
   assert.deepEqual(needed(FILE, 'B', given), ['0 base:2', '1 0 linux/amd64'])
   assert.deepEqual(needed(FILE, '2'), ['2 busybox'])
 })
@@ -58,7 +63,10 @@ test('what --from names', () => {
   assert.equal(plan.source('A', 1), 0)
   assert.equal(plan.source('0', 1), 0)
   assert.equal(plan.source('busybox', 1), undefined)
-  assert.throws(() => plan.source('1', 1), /invalid from flag value 1: refers to current build stage$/)
+  assert.throws(
+    () => plan.source('1', 1),
+    /invalid from flag value 1: refers to current build stage$/,
+  )
   assert.throws(() => plan.source('7', 1), /invalid from flag value 7: index out of bounds$/)
 })
 
@@ -68,7 +76,11 @@ const REFUSED: ReadonlyArray<[text: string, target: string, error: string]> = [
   ['FROM $none', '', 'base name ($none) should not be blank'],
   ['FROM --platform=$none x', '', 'empty platform value from expression $none'],
   ['FROM ${x', '', 'failed to process "${x": unsupported modifier (\uFFFD) in substitution'],
-  [`FROM x\n${'ENV A=1\n'.repeat(1001)}`, '', 'a build of 1001 instructions is more than the 1000 supported'],
+  [
+    `FROM x\n${'ENV A=1\n'.repeat(1001)}`,
+    '',
+    'a build of 1001 instructions is more than the 1000 supported',
+  ],
 ]
 
 for (const [text, target, message] of REFUSED)

@@ -90,11 +90,12 @@ class Solver {
     try {
       const results = await settleAll(all)
       const { id, baseId } = results.at(-1)!
-      if (id === undefined)
-        throw system('No image was generated. Is your Dockerfile empty?')
+      if (id === undefined) throw system('No image was generated. Is your Dockerfile empty?')
       return { id, baseId }
     } catch (error) {
-      throw this.#build.options.signal.aborted ? cancelled('Build cancelled', error) : this.#first ?? error
+      throw this.#build.options.signal.aborted
+        ? cancelled('Build cancelled', error)
+        : (this.#first ?? error)
     }
   }
 
@@ -148,8 +149,7 @@ class Solver {
     const { dockerfile, globals, budget } = this.#definition
     let step = this.#firstStep.get(planned.index)!
     const say = (text: string): void => this.#output.say(position, { stream: text })
-    const announce = (source: string): void =>
-      say(`Step ${step++}/${this.#total} : ${source}\n`)
+    const announce = (source: string): void => say(`Step ${step++}/${this.#total} : ${source}\n`)
     announce(stage.source)
     const platform = this.#images.platformOf(planned)
     const traces = this.#traces.get(planned.index)!
@@ -174,8 +174,7 @@ class Solver {
     const doOne = async (instruction: Instruction): Promise<void> => {
       this.#signal.throwIfAborted()
       const traced = traces.begin(instruction, fold.shown(sourceOf(instruction)))
-      const work = (): Promise<string> =>
-        doStep(this.#build, fold.fold(instruction), place(traced))
+      const work = (): Promise<string> => doStep(this.#build, fold.fold(instruction), place(traced))
       parentId = await this.#telling(instruction.lines, () => traced.run(work, this.#signal))
     }
     say(triggersText(triggers))
