@@ -129,7 +129,7 @@ class LayerWriter {
   async *#directory(item: Item, { path: top }: Place): AsyncGenerator<Buffer> {
     const { found, tree } = item
     const mtimeNs = found.path === '/' ? undefined : (await tree.stat(found.path))?.mtimeNs
-    yield* this.#directories(top, mtimeNs)
+    yield* this.#directories(top, { isTop: true, mtimeNs })
     const filter = filterOf(this.#o.operation, item)
     yield* this.#packed(item, filter, (entry) => this.#placed(entry, filter, `${latin1(top)}/`))
   }
@@ -252,24 +252,28 @@ class LayerWriter {
     if (there === 'directory') throw this.#failed(`cannot replace to directory ${path} with file`)
   }
 
-  async *#directories(path: string, mtimeNs?: bigint): AsyncGenerator<Buffer> {
+  /** `isTop`: a directory is copied to that path itself. */
+  async *#directories(
+    path: string,
+    { isTop = false, mtimeNs }: { isTop?: boolean; mtimeNs?: bigint | undefined } = {},
+  ): AsyncGenerator<Buffer> {
     const missing: string[] = []
     for (let at = path; !this.#made.has(at); at = posix.dirname(at)) {
       this.#made.add(at)
       const kind = await this.#view.kind(at)
       if (kind === 'directory') break
-      if (kind !== undefined && at === path && mtimeNs !== undefined)
+      if (kind !== undefined && isTop && at === path)
         throw this.#failed(`cannot copy to non-directory: ${at}`)
       if (kind !== undefined) throw this.#failed(`mkdir ${at}: not a directory`)
       missing.unshift(at)
     }
     for (const directory of missing) {
-      const isTop = mtimeNs !== undefined && directory === path
+      const hasTime = mtimeNs !== undefined && directory === path
       yield ownEntry({
         name: entryName(latin1(directory), '5'),
         type: '5',
         mode: this.#mode?.made ?? 0o755,
-        mtime: isTop ? secondsOf(mtimeNs) : now(),
+        mtime: hasTime ? secondsOf(mtimeNs) : now(),
         ...this.#ownerOfNew(),
       })
     }
