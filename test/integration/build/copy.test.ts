@@ -23,7 +23,7 @@ test('files and directories go where the rules say', async () => {
       'COPY t?o d*/inner /wild/',
       'COPY --chown=someone --chmod=640 one /owned/',
       'COPY --chmod=u=rwX,go= dir /modes',
-      'COPY --exclude=*.log dir /without',
+      'COPY --exclude=*.log no*pe dir /without/',
       'COPY --parents dir/sub/./deep /kept/',
       'COPY ../../../one /clamped',
       'COPY sym /followed',
@@ -49,7 +49,7 @@ test('files and directories go where the rules say', async () => {
   assert.equal(
     await outputOf(daemon, made.id, script),
     '1112ii2i11inline \n1dd' +
-      'someone:people 640\n700\n600\n700\ninner\nsub\nlink\n755 0\n',
+      'someone:people 640\n755\n600\n700\ninner\nsub\nlink\n755 0\n',
   )
 })
 
@@ -88,9 +88,8 @@ test('contexts and added archives may be compressed; ADD unpacks what COPY does 
 test('what is missing, too much or cannot be a layer is refused in words', async () => {
   for (const [line, files, error] of [
     ['COPY nope /', {}, /^COPY failed: file not found in build context.*stat nope: file does not exist$/],
-    ['COPY no*pe /', {}, /^COPY failed: no source files were specified$/],
     ['COPY a b /dest', { a: '', b: '' }, /more than one source file, the destination must be a directory/],
-    ['COPY a /bin/busybox/x', { a: '' }, /non-directory|ENOTDIR/],
+    ['COPY a /bin/busybox/x', { a: '' }, /not a directory/],
     ['COPY .wh.a /', { '.wh.a': '' }, /names that begin with \.wh\./],
     ['COPY --chown=nobodyatall a /', { a: '' }, /unable to convert uid\/gid chown string/],
     ['COPY --chmod=9 a /', { a: '' }, /invalid chmod parameter/],

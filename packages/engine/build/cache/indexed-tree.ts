@@ -1,9 +1,8 @@
 /** Sources of a copy, told by an index; their content comes from wherever it is kept. */
 import { posix } from 'node:path'
-import type { FileStat } from '@tdocker/kernel/native.ts'
 import { notFound, system } from '../../base/errors.ts'
 import type { HashedEntry } from '../copy/content-digest.ts'
-import type { PackOptions, SourceTree } from '../copy/source-tree.ts'
+import type { PackOptions, SourceStat, SourceTree } from '../copy/source-tree.ts'
 import { TAR_END } from '../copy/rewrite-tar.ts'
 import { findSources } from '../copy/sources.ts'
 import { paddingOf, writeHead } from '../copy/tar-entry.ts'
@@ -74,11 +73,12 @@ export class IndexedTree implements SourceTree {
     return names.toSorted()
   }
 
-  async stat(path: string): Promise<Pick<FileStat, 'type' | 'mode'> | undefined> {
+  async stat(path: string): Promise<SourceStat | undefined> {
     if (inner(path) === '') return { type: 'directory', mode: 0o755 }
     const file = this.#find(path)
     if (!file) return undefined
-    return { type: TYPES[file.entry.type as keyof typeof TYPES], mode: file.entry.mode }
+    const { type, mode, mtime } = file.entry
+    return { type: TYPES[type as keyof typeof TYPES], mode, mtimeNs: nanoseconds(mtime) }
   }
 
   open(path: string): never {
@@ -140,4 +140,11 @@ export class IndexedTree implements SourceTree {
 
 function inner(path: string): string {
   return posix.resolve('/', path).slice(1)
+}
+
+/** Of a tar's time: seconds, maybe with a fraction. */
+function nanoseconds(mtime: string): bigint {
+  const [seconds = '0', fraction = ''] = mtime.split('.', 2)
+  const rest = BigInt(fraction.padEnd(9, '0').slice(0, 9))
+  return BigInt(seconds) * 1_000_000_000n + (seconds.startsWith('-') ? -rest : rest)
 }

@@ -4,8 +4,8 @@ import { posix } from 'node:path'
 import type { Decompressor } from '@tdocker/kernel/native.ts'
 import { system } from '../../base/errors.ts'
 import { Inflater } from '../../content/inflate.ts'
-import { BLOCK, type TarEntry, isZero, readHead } from './tar-entry.ts'
-import { rewriteTar } from './rewrite-tar.ts'
+import { BLOCK, isZero, readHead } from './tar-entry.ts'
+import { type EditEntry, rewriteTar } from './rewrite-tar.ts'
 import type { SourceTree } from './source-tree.ts'
 
 export type ArchiveFormats = (format: 'xz' | 'bzip2') => Decompressor
@@ -28,14 +28,45 @@ export async function isArchive(fd: number, formats: ArchiveFormats): Promise<bo
   }
 }
 
-export async function* unpackedArchive(o: {
+export interface Archive {
   tree: Pick<SourceTree, 'open'>
   path: string
+  /** Where it is unpacked. */
   prefix: string
   formats: ArchiveFormats
   signal: AbortSignal
-  edit(entry: TarEntry): TarEntry
-}): AsyncGenerator<Buffer> {
+}
+
+/**
+ * Which of its entries, counted from 0, are told again later on: files that were replaced, or
+ * directories. Those that hard links were made to stay, as the links need what was there.
+ */
+export async function toldAgain(o: Archive): Promise<ReadonlySet<number>> {
+  const last = new Map<string, number>()
+  const again: Array<[name: string, at: number]> = []
+  const linked = new Set<string>()
+  let count = -1
+  const scan = unpackedArchive({
+    ...o,
+    edit: ({ name, type, linkname }) => {
+      count++
+      const before = last.get(name)
+      if (before !== undefined) again.push([name, before])
+      last.set(name, count)
+      if (type === '1') linked.add(linkname)
+      return undefined
+    },
+  })
+  for await (const _part of scan);
+  return new Set(again.filter(([name]) => !linked.has(name)).map(([, at]) => at))
+}
+
+export async function* unpackedArchive(
+  o: Archive & {
+    /** Names, also of hard links' targets, are absolute. */
+    edit: EditEntry
+  },
+): AsyncGenerator<Buffer> {
   using pinned = await o.tree.open(o.path)
   if (!pinned) throw system(`ADD failed: ${o.path} is gone`)
   const prefix = Buffer.from(o.prefix).toString('latin1')

@@ -1,4 +1,4 @@
-/** Wildcards of one path element (Go's filepath.Match), and of `--exclude`, where `**` spans several. */
+/** Wildcards of one path element: Go's filepath.Match. */
 import { invalidParameter } from '../../base/errors.ts'
 
 const compiled = new Map<string, RegExp>()
@@ -7,18 +7,6 @@ const MAX_COMPILED = 500
 /** Throws invalidParameter for a malformed pattern. */
 export function matchesName(pattern: string, name: string): boolean {
   return regexOf(pattern).test(name)
-}
-
-/** Whether a path, relative to what is copied, or a directory above it is excluded. */
-export function isExcluded(patterns: readonly string[], path: string): boolean {
-  const parts = path.split('/').filter(Boolean)
-  return patterns.some((pattern) =>
-    parts.some((_, at) => regexOf(clean(pattern)).test(parts.slice(0, at + 1).join('/'))),
-  )
-}
-
-function clean(pattern: string): string {
-  return pattern.replace(/^\/+|\/+$/g, '')
 }
 
 function regexOf(pattern: string): RegExp {
@@ -35,15 +23,7 @@ function compile(pattern: string): RegExp {
   for (let at = 0; at < pattern.length; at++) {
     const letter = pattern[at]!
     if (letter === '*') {
-      if (pattern[at + 1] !== '*') {
-        if (!source.endsWith('[^/]*')) source += '[^/]*'
-        continue
-      }
-      at++
-      if (pattern[at + 1] === '/') {
-        at++
-        source += '(?:.*/)?'
-      } else source += '.*'
+      if (!source.endsWith('[^/]*')) source += '[^/]*'
     } else if (letter === '?') source += '[^/]'
     else if (letter === '[') {
       const end = pattern.indexOf(']', at + 2)

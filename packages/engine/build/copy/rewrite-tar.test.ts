@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { extract, pack } from 'tar-stream'
 import { parseMode } from './file-mode.ts'
-import { isExcluded, matchesName } from './pattern.ts'
+import { EntryFilter } from './entry-filter.ts'
+import { matchesName } from './pattern.ts'
 import { TAR_END, ownEntry, rewriteTar } from './rewrite-tar.ts'
-import { BadTar } from './tar-entry.ts'
+import { BadTar, type TarEntry } from './tar-entry.ts'
 
 async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
@@ -80,9 +81,13 @@ for (const [text, mode, isDirectory, expected] of [
   ['+x', 0o644, false, 0o755],
   ['go-rwx', 0o777, false, 0o700],
   ['a=r', 0o777, false, 0o444],
+  ['g=u,o=g', 0o640, false, 0o666],
+  ['u+s,g+s,+t', 0o755, false, 0o7755],
+  ['go=', 0o755, true, 0o700],
+  ['u=rwx,u-x+w', 0o000, false, 0o600],
 ] as const)
   test(`--chmod=${text} of ${mode.toString(8)}`, () =>
-    assert.equal(parseMode(text)!(mode, isDirectory), expected))
+    assert.equal(parseMode(text)!.of(mode, isDirectory), expected))
 
 test('what is no mode is refused', () => {
   for (const text of ['8', '99999', 'u', 'z=r', 'u=q', '-1'])
@@ -93,6 +98,44 @@ test('wildcards', () => {
   assert.ok(matchesName('a*c', 'abbc') && matchesName('?[a-c]', 'xb') && matchesName('\\*', '*'))
   assert.ok(!matchesName('a*', 'b') && !matchesName('[^a]', 'a') && !matchesName('*', 'a/b'))
   assert.throws(() => matchesName('[a', 'a'), /syntax error in pattern/)
-  assert.ok(isExcluded(['*.log'], 'x.log') && isExcluded(['sub'], 'sub/deep/file'))
-  assert.ok(isExcluded(['**/*.log'], 'a/b/x.log') && !isExcluded(['*.log'], 'a/x.log'))
+})
+
+function passed(o: ConstructorParameters<typeof EntryFilter>[0], names: readonly string[]): string[] {
+  const filter = new EntryFilter(o)
+  return names.flatMap((name) => {
+    const type = name.endsWith('/') ? '5' : '0'
+    return filter.pass({ ...ENTRY, name, type }).map((entry) => entry.name)
+  })
+}
+
+const ENTRY: TarEntry = {
+  name: '',
+  type: '0',
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtime: '0',
+  linkname: '',
+  devMajor: 0,
+  devMinor: 0,
+  attributes: new Map(),
+}
+
+test('what is left out, and directories that wait for what is in them', () => {
+  const names = ['./', 'a/', 'a/b/', 'a/b/x.log', 'a/y', 'c/', 'z.log']
+  const none = { include: undefined, prefix: '' }
+  assert.deepEqual(passed({ ...none, exclude: ['*.log'] }, names), names.slice(0, 6))
+  assert.deepEqual(passed({ ...none, exclude: ['**/*.log', 'c'] }, names), ['./', 'a/', 'a/b/', 'a/y'])
+  assert.deepEqual(passed({ ...none, exclude: ['a', '!a/b/x.log'] }, names), ['./', 'a/', 'a/b/', 'a/b/x.log', 'c/', 'z.log'])
+  assert.deepEqual(passed({ include: '**/*.log', exclude: [], prefix: '' }, names), ['./', 'a/', 'a/b/', 'a/b/x.log', 'z.log'])
+  assert.deepEqual(passed({ include: 'p/a/*', exclude: ['p/a/y'], prefix: 'p' }, names), ['./', 'a/', 'a/b/', 'a/b/x.log'])
+})
+
+test('hard links to what is left out are told apart', () => {
+  const filter = new EntryFilter({ include: undefined, exclude: ['first'], prefix: '' })
+  assert.deepEqual(filter.pass({ ...ENTRY, name: 'first' }), [])
+  const link = { ...ENTRY, name: 'second', type: '1', linkname: 'first' }
+  assert.deepEqual(filter.pass(link), [])
+  assert.deepEqual([...filter.orphans], [['first', [link]]])
 })

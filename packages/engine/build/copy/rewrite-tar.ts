@@ -4,8 +4,9 @@ import { BLOCK, type TarEntry, paddingOf, writeHead } from './tar-entry.ts'
 
 const OUT = 1024 * 1024
 
-/** undefined leaves the entry out. */
-export type EditEntry = (entry: TarEntry) => TarEntry | undefined
+/** undefined or none leaves the entry out; of several the last one has the content. */
+export type Edited = TarEntry | readonly TarEntry[] | undefined
+export type EditEntry = (entry: TarEntry) => Edited | Promise<Edited>
 
 /**
  * The edited archive without its end, in parts of about 1 MiB, so that several can follow each other.
@@ -50,6 +51,8 @@ export function ownEntry(
 
 class EntryEditor {
   readonly #edit: EditEntry
+  /** Entries that are not edited yet, each before its content. */
+  #waiting: Array<TarEntry | Uint8Array> = []
   #out: Uint8Array[] = []
   #outSize = 0
   #keep = false
@@ -59,22 +62,35 @@ class EntryEditor {
   }
 
   entry(entry: TarEntry): void {
-    const edited = /[0-6]/.test(entry.type) ? this.#edit(entry) : undefined
-    this.#keep = edited !== undefined
-    if (edited) this.#emit(writeHead({ ...edited, size: entry.size }))
+    this.#waiting.push(entry)
   }
 
   content(piece: Buffer): void {
-    if (this.#keep) this.#emit(piece)
+    this.#waiting.push(piece)
   }
 
   /** What is ready, once it is `least` bytes. */
-  *take(least: number): Generator<Buffer> {
+  async *take(least: number): AsyncGenerator<Buffer> {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const one of waiting) {
+      if (!(one instanceof Uint8Array)) {
+        const answer = /[0-6]/.test(one.type) ? this.#edit(one) : undefined
+        this.#head(one, answer instanceof Promise ? await answer : answer)
+      } else if (this.#keep) this.#emit(one)
+    }
     if (this.#outSize === 0 || this.#outSize < least) return
     const whole = Buffer.concat(this.#out)
     this.#out = []
     this.#outSize = 0
     yield whole
+  }
+
+  #head({ size }: TarEntry, edited: Edited): void {
+    const entries = edited === undefined ? [] : Array.isArray(edited) ? edited : [edited as TarEntry]
+    this.#keep = entries.length > 0
+    for (const [at, entry] of entries.entries())
+      this.#emit(writeHead({ ...entry, size: at === entries.length - 1 ? size : 0 }))
   }
 
   #emit(piece: Uint8Array): void {

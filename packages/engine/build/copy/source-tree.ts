@@ -6,7 +6,7 @@ export interface SourceTree extends Disposable {
   /** Names in a directory; empty where there is none. */
   list(path: string): Promise<string[]>
   /** What the path leads to, links followed within the tree; undefined when nothing is there. */
-  stat(path: string): Promise<Pick<FileStat, 'type' | 'mode'> | undefined>
+  stat(path: string): Promise<SourceStat | undefined>
   /** The same, pinned, to be read; the caller disposes of it. */
   open(path: string): Promise<(Disposable & { fd: number; stat: FileStat }) | undefined>
   /** A tar of what the path leads to: a directory's entries stand alone, a file has `name`. */
@@ -14,6 +14,10 @@ export interface SourceTree extends Disposable {
   /** What such a tar holds. */
   entries(path: string, o: PackOptions): AsyncIterable<HashedEntry>
 }
+
+/** Owner and time are only told where files are read. */
+export type SourceStat = Pick<FileStat, 'type' | 'mode'> &
+  Partial<Pick<FileStat, 'uid' | 'gid' | 'mtimeNs'>>
 
 export interface PackOptions {
   /** Of a file; a directory has none. */

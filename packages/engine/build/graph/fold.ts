@@ -332,7 +332,7 @@ export class StageFold {
       workingDir: this.config.WorkingDir || '/',
       chown: expand(instruction.chown),
       chmod: expand(instruction.chmod),
-      exclude: instruction.exclude.map(expand),
+      exclude: [...instruction.exclude],
       parents: instruction.kind === 'copy' && instruction.parents,
       link: instruction.link,
       checksum: instruction.kind === 'add' ? expand(instruction.checksum) : '',

@@ -5,10 +5,10 @@ import {
   type CopyRequest,
   type CopySources,
   copyError,
-  copyTar,
   findCopySources,
   withRemotes,
 } from '../copy/copy.ts'
+import { copyTar } from '../copy/layer-writer.ts'
 import type { RemoteTree } from '../copy/remote-source.ts'
 import type { Tree } from '../copy/tree.ts'
 import type { CopyOperation, Operation } from '../graph/operation.ts'
@@ -81,10 +81,10 @@ async function* closing(
 /** Names are the target's. A user without a group has its own, a number the same one. */
 async function ownerOf(
   build: Build,
-  { chown, from }: CopyOperation,
+  { chown }: CopyOperation,
   tree: Tree | undefined,
 ): Promise<{ uid: number; gid: number } | undefined> {
-  if (chown === '') return from === '' ? { uid: 0, gid: 0 } : undefined
+  if (chown === '') return undefined
   const spec = /^\d+$/.test(chown) ? `${chown}:${chown}` : chown
   const numbers = /^(\d+):(\d+)$/.exec(spec)
   if (!tree) {
