@@ -72,7 +72,7 @@ export async function checkFirst(
   definition: Definition,
   ignore: IgnoreFile | undefined,
 ): Promise<void> {
-  const images = new NamedImages(build, build.options.signal)
+  const images = new NamedImages(build, definition.contexts, build.options.signal)
   for (const { base, platform } of definition.stages)
     if (typeof base === 'string')
       await images.base(base, platform, (message) => build.options.progress(message))

@@ -2,6 +2,7 @@
 import { type Platform, hostPlatform, parsePlatform } from '@tdocker/oci'
 import { type EngineError, invalidParameter } from '../base/errors.ts'
 import type { BuildOptions } from './build-backend.ts'
+import { ContextNames } from './context/context-names.ts'
 import { parseCheckOptions } from './dockerfile/checks/options.ts'
 import { type Source, excerpt } from './dockerfile/excerpt.ts'
 import { type CheckOptions, type Dockerfile, DockerfileError } from './dockerfile/instruction.ts'
@@ -13,6 +14,7 @@ import { type PlannedStage, StagePlan } from './graph/stages.ts'
 
 export interface Definition {
   dockerfile: Dockerfile
+  contexts: ContextNames
   source: Source
   globals: GlobalArgs
   /** Of all expansions of the build. */
@@ -24,17 +26,18 @@ export interface Definition {
 
 type Options = Pick<
   BuildOptions,
-  'buildArgs' | 'platform' | 'target' | 'quiet' | 'trace' | 'dockerfile'
+  'buildArgs' | 'contexts' | 'platform' | 'target' | 'quiet' | 'trace' | 'dockerfile'
 >
 
 /** Throws invalidParameter, its cause what is wrong with the Dockerfile. */
 export function readDefinition(o: Options, source: Source): Definition {
   return told(o, source, () => {
-    const dockerfile = parse(o, source.text)
+    const contexts = new ContextNames(o.contexts)
+    const dockerfile = contexts.override(parse(o, source.text))
     const budget = expansionBudget()
     const globals = globalsOf(o, dockerfile, budget)
     const plan = new StagePlan(dockerfile, globals, budget)
-    return { dockerfile, source, globals, budget, plan, stages: plan.neededFor(o.target) }
+    return { dockerfile, contexts, source, globals, budget, plan, stages: plan.neededFor(o.target) }
   })
 }
 

@@ -16,6 +16,7 @@ import { type Output, parseOutputs } from './output/parse-output.ts'
 import { Receiver } from './output/receive.ts'
 import { writeResults } from './output/results.ts'
 import { progressMode, showBuild } from './progress/show-build.ts'
+import { type NamedContexts, namedContexts } from './named-contexts.ts'
 import type { BuildSession } from './session/begin.ts'
 
 export const command: Command = {
@@ -36,7 +37,8 @@ export const command: Command = {
       const outputs = outputsOf(options, cli)
       const receiver = new Receiver(cli, outputs)
       const source = await buildSource(path, options.file.value, cli.stdin)
-      await using session = await sessionOf(options, cli)
+      const contexts = namedContexts(options.buildContext.value)
+      await using session = await sessionOf(options, cli, contexts)
       const stream = options.compress.value ? source.stream?.pipe(createGzip()) : source.stream
       const response = await cli.client.request('POST', '/build', {
         query: {
@@ -46,6 +48,7 @@ export const command: Command = {
           dockerfile: source.dockerfile || undefined,
           remote: source.remote,
           session: session?.id,
+          contexts: Object.keys(contexts.values).length > 0 ? JSON.stringify(contexts.values) : undefined,
           outputs: outputs.length > 0 ? JSON.stringify(outputs.map(({ wire }) => wire)) : undefined,
           call: call?.name,
         },
@@ -81,6 +84,11 @@ function defineFlags(flags: FlagSet) {
     annotation: flags.list('annotation', '', 'Set an annotation of the image ([TYPE:]KEY=VALUE)'),
     addHost: flags.list('add-host', '', 'Add a name to /etc/hosts (host:ip)', checkExtraHost),
     buildArg: flags.list('build-arg', '', 'Set a variable of the build'),
+    buildContext: flags.list(
+      'build-context',
+      '',
+      'Another context by a name (name=path, URL or docker-image://image)',
+    ),
     cacheFrom: stringsFlag(flags, 'cache-from', 'Images to take steps from'),
     call: flags.string('call', '', 'build', 'What to do: build, check, outline or targets'),
     check: flags.bool('check', '', false, 'The same as --call=check'),
@@ -176,10 +184,14 @@ function queryOf(o: Options, cli: Cli): Record<string, string | number | boolean
 }
 
 /** undefined where nothing needs one. */
-async function sessionOf(o: Options, cli: Cli): Promise<BuildSession | undefined> {
-  if (o.secret.value.length + o.ssh.value.length === 0) return undefined
+async function sessionOf(
+  o: Options,
+  cli: Cli,
+  { directories }: NamedContexts,
+): Promise<BuildSession | undefined> {
+  if (o.secret.value.length + o.ssh.value.length + directories.size === 0) return undefined
   const { beginSession } = await import('./session/begin.ts')
-  return await beginSession(cli, { secrets: o.secret.value, ssh: o.ssh.value })
+  return await beginSession(cli, { secrets: o.secret.value, ssh: o.ssh.value, directories })
 }
 
 /** Without `=` it is the environment's; proxies are those of the configuration. */

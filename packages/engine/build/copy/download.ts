@@ -102,13 +102,13 @@ class Download {
       await mkdir(directory, { mode: 0o700 })
       const path = join(directory, name || '__unnamed__')
       const wanted = checksum === '' ? 'sha256' : parseChecksum(checksum).algorithm
-      const digests = await this.#write(body, path, ['sha256', wanted])
+      const { signal } = this.#o
+      const digests = await write(this.#url, body, { path, algorithms: ['sha256', wanted], signal })
       const digest = digests.get(wanted)!
       if (checksum !== '' && checksum !== digest)
         throw invalidParameter(`digest mismatch ${digest}: ${checksum}`)
       const modified = textOf(headers['last-modified'])
-      const time = Date.parse(modified)
-      await utimes(path, new Date(), new Date(Number.isNaN(time) ? 0 : time))
+      await stamp(path, modified)
       const record = { name: posix.basename(path), digest, etag: textOf(headers['etag']), modified }
       if (wanted === 'sha256') await this.#ctx.records.note(this.#url, record)
       return { directory, ...record }
@@ -116,25 +116,47 @@ class Download {
       body.destroy()
     }
   }
+}
 
-  async #write(
-    body: AsyncIterable<Uint8Array>,
-    path: string,
-    algorithms: readonly string[],
-  ): Promise<Map<string, string>> {
-    const hasher = new Hasher(algorithms)
-    const limit = await roomAt(posix.dirname(path))
-    let size = 0
-    await using file = await open(path, 'wx', 0o600)
-    for await (const chunk of body) {
-      this.#o.signal.throwIfAborted()
-      size += chunk.length
-      if (size > limit) throw system(`${shown(this.#url)} is larger than the room on the disk`)
-      hasher.update(chunk)
-      await file.write(chunk)
-    }
-    return hasher.digests()
+/** A file as it is, at `path`, of the server's time. Throws what a client is told. */
+export async function fetchFile(
+  { transport }: Pick<DownloadContext, 'transport'>,
+  source: string,
+  { path, signal }: { path: string; signal: AbortSignal },
+): Promise<void> {
+  const url = remoteUrl(source)
+  const { body, headers } = await openRemote(transport, url, signal)
+  try {
+    await write(url, body, { path, algorithms: [], signal })
+    await stamp(path, textOf(headers['last-modified']))
+  } finally {
+    body.destroy()
   }
+}
+
+async function write(
+  url: URL,
+  body: AsyncIterable<Uint8Array>,
+  o: { path: string; algorithms: readonly string[]; signal: AbortSignal },
+): Promise<Map<string, string>> {
+  const hasher = new Hasher(o.algorithms)
+  const limit = await roomAt(posix.dirname(o.path))
+  let size = 0
+  await using file = await open(o.path, 'wx', 0o600)
+  for await (const chunk of body) {
+    o.signal.throwIfAborted()
+    size += chunk.length
+    if (size > limit) throw system(`${shown(url)} is larger than the room on the disk`)
+    hasher.update(chunk)
+    await file.write(chunk)
+  }
+  return hasher.digests()
+}
+
+/** Without a time of the server's it is the beginning of time, the same in every build. */
+async function stamp(path: string, modified: string): Promise<void> {
+  const time = Date.parse(modified)
+  await utimes(path, new Date(), new Date(Number.isNaN(time) ? 0 : time))
 }
 
 function textOf(header: string | string[] | undefined): string {

@@ -1,18 +1,27 @@
-/** What FROM and `--from` mean when they name no stage: images, here or in a registry. */
+/** What FROM and `--from` mean when they name no stage: named contexts, and images, here or in a registry. */
 import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
-import { type Platform, hostPlatform, parsePlatform } from '@tdocker/oci'
+import { type Platform, formatPlatform, hostPlatform, parsePlatform } from '@tdocker/oci'
 import { invalidParameter, notFound } from '../../base/errors.ts'
+import type { ContextNames } from '../context/context-names.ts'
 import type { PlannedStage } from '../graph/stages.ts'
 import type { BuildImage } from '../needs.ts'
 import type { Build } from './build.ts'
+import { imageOfDirectory } from './directory-image.ts'
+import { NamedContexts } from './named-contexts.ts'
 import type { StepSource } from './place.ts'
+
+type Progress = (message: JSONMessage) => void
 
 export class NamedImages {
   readonly #build: Build
+  readonly #contexts: NamedContexts
   readonly #signal: AbortSignal
+  /** By reference and platform: each is asked for once in a build. */
+  readonly #found = new Map<string, Promise<BuildImage>>()
 
-  constructor(build: Build, signal: AbortSignal) {
+  constructor(build: Build, names: ContextNames, signal: AbortSignal) {
     this.#build = build
+    this.#contexts = new NamedContexts(build, names, signal)
     this.#signal = signal
   }
 
@@ -31,26 +40,48 @@ export class NamedImages {
   }
 
   /** undefined for scratch. */
-  async base(
-    name: string,
-    platform: string,
-    progress: (message: JSONMessage) => void,
-  ): Promise<BuildImage | undefined> {
-    if (name === 'scratch') return undefined
-    const wanted = platform || this.#build.options.platform
-    return await this.#named(name, wanted === '' ? undefined : wanted, progress)
+  async base(name: string, platform: string, progress: Progress): Promise<BuildImage | undefined> {
+    const wanted = platform || this.#build.options.platform || undefined
+    const target = this.platformOf({ platform })
+    const context = await this.#contexts.find(name, target, progress)
+    if (context?.kind === 'directory')
+      return await imageOfDirectory(this.#build, {
+        name,
+        path: context.path,
+        platform: target,
+        signal: this.#signal,
+      })
+    const reference = context?.reference ?? name
+    if (reference === 'scratch') return undefined
+    return await this.#named(reference, wanted, progress)
   }
 
   /** Of `COPY --from` and `RUN --mount=from=`. */
   async source(name: string): Promise<StepSource> {
-    const { id } = await this.#named(name, undefined, () => {})
+    const context = await this.#contexts.find(name, this.platformOf({ platform: '' }), () => {})
+    if (context?.kind === 'directory') return context
+    const { id } = await this.#named(context?.reference ?? name, undefined, () => {})
     return { kind: 'image', id }
   }
 
-  async #named(
+  #named(
     name: string,
     platform: string | undefined,
-    progress: (message: JSONMessage) => void,
+    progress: Progress,
+  ): Promise<BuildImage> {
+    const key = JSON.stringify([name, platform])
+    const known = this.#found.get(key)
+    if (known) return known
+    const found = this.#find(name, platform, progress)
+    found.catch(() => {})
+    this.#found.set(key, found)
+    return found
+  }
+
+  async #find(
+    name: string,
+    platform: string | undefined,
+    progress: Progress,
   ): Promise<BuildImage> {
     const { images, options } = this.#build
     const found = options.pull ? undefined : images.find(name, platform)
@@ -62,7 +93,7 @@ export class NamedImages {
   async #pulled(
     reference: string,
     platform: string | undefined,
-    progress: (message: JSONMessage) => void,
+    progress: Progress,
   ): Promise<BuildImage> {
     const { images, options } = this.#build
     await images.pull({
@@ -73,7 +104,22 @@ export class NamedImages {
       progress: (message) => progress(message as JSONMessage),
     })
     const image = images.find(reference, platform)
-    if (!image) throw notFound(`No such image: ${reference}`)
-    return image
+    if (image) return image
+    const other = platform === undefined ? undefined : images.find(reference, undefined)
+    if (!other) throw notFound(`No such image: ${reference}`)
+    progress({ status: mismatch(reference, platform!, other) })
+    return other
   }
+}
+
+/** moby's words (daemon/images/image_builder.go): what a registry gave is not what was asked for. */
+function mismatch(reference: string, wanted: string, { config }: BuildImage): string {
+  const { os, architecture, variant } = config
+  const found = formatPlatform({ os, architecture, ...(variant && { variant }) })
+  return [
+    '',
+    `WARNING: Pulled image with specified platform (${formatPlatform(parsePlatform(wanted))}), but the resulting image's configured platform (${found}) does not match.`,
+    `This is most likely caused by a bug in the build system that created the fetched image (${reference}).`,
+    'Please notify the image author to correct the configuration.',
+  ].join('\n')
 }

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalidParameter } from '../../base/errors.ts'
-import { isUrl, resolveDownload } from '../copy/download.ts'
+import { type DownloadContext, isUrl, resolveDownload } from '../copy/download.ts'
 import { DownloadRecords } from '../copy/download-records.ts'
 import type { RemoteSource } from '../copy/remote-source.ts'
 import { Tree } from '../copy/tree.ts'
@@ -57,9 +57,7 @@ function urlSource(
   source: string,
   signal: AbortSignal,
 ): Promise<RemoteSource> {
-  const { transport, native, scratch, run } = build
-  const records = new DownloadRecords(run.store)
-  return resolveDownload({ transport, native, scratch, records }, source, { checksum, signal })
+  return resolveDownload(downloadContextOf(build), source, { checksum, signal })
 }
 
 async function gitSource(
@@ -94,6 +92,10 @@ function keeps(flag: boolean | undefined, query: boolean | undefined): boolean {
   if (flag !== undefined && query !== undefined && flag !== query)
     throw invalidParameter('inconsistent keep-git-dir configuration')
   return query ?? flag ?? false
+}
+
+export function downloadContextOf({ transport, native, scratch, run }: Build): DownloadContext {
+  return { transport, native, scratch, records: new DownloadRecords(run.store) }
 }
 
 /** What fetching from git needs of a build. */

@@ -66,7 +66,7 @@ class Solver {
     const { dockerfile, stages } = definition
     this.#output = new OrderedOutput(stages.length, (message) => build.options.progress(message))
     this.#signal = AbortSignal.any([build.options.signal, this.#failed.signal])
-    this.#images = new NamedImages(build, this.#signal)
+    this.#images = new NamedImages(build, definition.contexts, this.#signal)
     this.#total = dockerfile.args.length
     for (const each of stages) this.#number(each)
     this.#total += Object.keys(build.options.labels).length

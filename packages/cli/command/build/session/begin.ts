@@ -13,6 +13,8 @@ export interface Offered {
   readonly secrets: readonly string[]
   /** Values of `--ssh`. */
   readonly ssh: readonly string[]
+  /** Directories of `--build-context`, by the name the daemon asks for. */
+  readonly directories: ReadonlyMap<string, string>
 }
 
 /** Throws where the daemon cannot take what it is offered. */
@@ -27,7 +29,7 @@ export async function beginSession(cli: Cli, o: Offered): Promise<BuildSession> 
     directories: new Map(),
   })
   if (!session) {
-    const flag = o.secrets.length > 0 ? '--secret' : '--ssh'
+    const flag = o.secrets.length > 0 ? '--secret' : o.ssh.length > 0 ? '--ssh' : '--build-context'
     throw new Error(`${flag} needs a daemon of tdocker: this one has no build sessions`)
   }
   return { id: session.id, [Symbol.asyncDispose]: async () => session.close() }

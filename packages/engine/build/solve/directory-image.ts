@@ -1,0 +1,46 @@
+/** FROM a directory: an image of its files. */
+import type { Platform } from '@tdocker/oci'
+import type { BuildImage } from '../needs.ts'
+import type { Build } from './build.ts'
+import { silentStep } from './build-trace.ts'
+import { copyOperation } from './copy-operation.ts'
+
+export async function imageOfDirectory(
+  build: Build,
+  o: { name: string; path: string; platform: Platform; signal: AbortSignal },
+): Promise<BuildImage> {
+  const { name, path, platform, signal } = o
+  const id = await copyOperation(
+    build,
+    {
+      kind: 'copy',
+      config: {},
+      createdBy: ['/bin/sh', '-c'],
+      author: '',
+      instruction: 'COPY',
+      from: name,
+      sources: ['/'],
+      files: [],
+      destination: '/',
+      workingDir: '/',
+      chown: '',
+      chmod: '',
+      exclude: [],
+      parents: false,
+      link: false,
+      checksum: '',
+      unpack: false,
+    },
+    {
+      parentId: undefined,
+      platform,
+      sourceOf: async () => ({ kind: 'directory', path }),
+      say: () => {},
+      sayError: () => {},
+      noCache: build.options.noCache,
+      traced: silentStep(),
+      signal,
+    },
+  )
+  return build.images.get(id)
+}

@@ -1,0 +1,100 @@
+/** What `--build-context` gives a name to: an image, or a directory from elsewhere. Each fetched once. */
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
+import type { Platform } from '@tdocker/oci'
+import { invalidParameter } from '../../base/errors.ts'
+import { type ContextNames, type ContextSpec, parseContextSpec } from '../context/context-names.ts'
+import { fetchFile } from '../copy/download.ts'
+import { checkOut } from '../git/checkout.ts'
+import type { GitRef } from '../git/git-ref.ts'
+import { resolveGit } from '../git/resolve.ts'
+import type { Build } from './build.ts'
+import { downloadContextOf, gitContextOf } from './remote-sources.ts'
+
+export type NamedContext =
+  | { kind: 'image'; reference: string }
+  | { kind: 'directory'; path: string }
+
+/** How its one file is named, where a context is a file. */
+const FILE_NAME = 'context'
+
+export class NamedContexts {
+  readonly #build: Build
+  readonly #names: ContextNames
+  readonly #signal: AbortSignal
+  readonly #fetched = new Map<string, Promise<NamedContext>>()
+
+  constructor(build: Build, names: ContextNames, signal: AbortSignal) {
+    this.#build = build
+    this.#names = names
+    this.#signal = signal
+  }
+
+  /** undefined where no context has that name. Throws what a client is told. */
+  find(
+    name: string,
+    platform: Platform,
+    progress: (message: JSONMessage) => void,
+  ): Promise<NamedContext> | undefined {
+    const value = this.#names.find(name, platform)
+    if (value === undefined) return undefined
+    const known = this.#fetched.get(value)
+    if (known) return known
+    const fetched = this.#fetch(name, value, progress)
+    fetched.catch(() => {})
+    this.#fetched.set(value, fetched)
+    return fetched
+  }
+
+  async #fetch(
+    name: string,
+    value: string,
+    progress: (message: JSONMessage) => void,
+  ): Promise<NamedContext> {
+    const spec = parseContextSpec(name, value)
+    if (spec.kind === 'image') return spec
+    progress({ status: `[context ${name}] ${shown(spec)}` })
+    const path = join(await this.#build.scratch(), randomBytes(8).toString('hex'))
+    await mkdir(path, { mode: 0o755 })
+    await this.#fill(spec, path)
+    return { kind: 'directory', path }
+  }
+
+  async #fill(spec: Exclude<ContextSpec, { kind: 'image' }>, path: string): Promise<void> {
+    switch (spec.kind) {
+      case 'git':
+        return await this.#checkOut(spec.ref, path)
+      case 'url':
+        return await fetchFile(downloadContextOf(this.#build), spec.url, {
+          path: join(path, FILE_NAME),
+          signal: this.#signal,
+        })
+      case 'client': {
+        const { session } = this.#build
+        if (!session)
+          throw invalidParameter(`the client of this build has no directory "${spec.name}"`)
+        return await session.fill(spec.name, path, this.#signal)
+      }
+    }
+  }
+
+  async #checkOut(ref: GitRef, directory: string): Promise<void> {
+    const ctx = gitContextOf(this.#build)
+    const o = { keepGitDir: ref.keepGitDir === true, signal: this.#signal }
+    await checkOut(ctx, await resolveGit(ctx, ref, o), { ...o, directory })
+  }
+}
+
+function shown(spec: Exclude<ContextSpec, { kind: 'image' }>): string {
+  switch (spec.kind) {
+    case 'git':
+      return `fetching ${spec.ref.shown}`
+    case 'url':
+      return 'fetching a file'
+    case 'client':
+      return 'load from client'
+  }
+}
+
