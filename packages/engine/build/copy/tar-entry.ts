@@ -31,13 +31,23 @@ function text(block: Buffer, at: number, length: number): string {
   return field.toString('latin1', 0, end < 0 ? length : end)
 }
 
+const BLANK = 0x20
+
 /** Octal, or with the first bit set big-endian binary (GNU). */
 function number(block: Buffer, at: number, length: number): number {
   if ((block[at]! & 0x80) === 0) {
-    const digits = text(block, at, length).trim()
-    if (digits === '') return 0
-    if (!/^[0-7]+$/.test(digits)) throw new BadTar('archive/tar: invalid tar header')
-    return Number.parseInt(digits, 8)
+    const field = block.subarray(at, at + length)
+    let i = 0
+    while (field[i] === BLANK) i++
+    let value = 0
+    for (let digit = field[i]! - 0x30; digit >= 0 && digit <= 7; digit = field[i]! - 0x30) {
+      value = value * 8 + digit
+      i++
+    }
+    while (field[i] === BLANK) i++
+    // Up to the end of the text, or of the field.
+    if (field[i]) throw new BadTar('archive/tar: invalid tar header')
+    return value
   }
   let value = block[at]! & 0x7f
   for (let i = 1; i < length; i++) value = value * 256 + block[at + i]!
