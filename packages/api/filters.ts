@@ -19,7 +19,7 @@ export const filterKeys = {
   NetworkPrune: 'label label! until',
   VolumeList: 'dangling driver label name',
   VolumePrune: 'all label label!',
-  BuildPrune: 'all description id inuse parent private shared type until unused-for',
+  BuildPrune: 'description id inuse label label! parent private shared type until unused-for',
   PluginList: 'capability enabled',
   NodeList: 'id label membership name node.label role',
   ServiceList: 'id label mode name runtime',

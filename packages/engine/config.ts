@@ -1,3 +1,4 @@
+import type { CacheCollection } from './build/build-backend.ts'
 import type { PluginDirectories } from './volume/plugin/plugin-registry.ts'
 
 /** Options of networks as given; what is left out has its default in the network room. */
@@ -54,6 +55,8 @@ export interface EngineConfig {
   maxDownloadAttempts: number
   /** What becomes of compressed layers that are kept for pushes. */
   contentRetention: 'keep' | 'auto' | 'drop'
+  /** What is taken from the build cache by itself; absent: nothing. */
+  cacheCollection?: CacheCollection | undefined
   labels: readonly string[]
   /** Defaults of HostConfig.LogConfig. */
   logDriver: string
@@ -87,3 +90,5 @@ export interface EngineConfig {
   /** `http://HOST:PORT` where anybody may speak to the API, for the warnings of `info`. */
   exposedAddresses: readonly string[]
 }
+
+export type { CacheCollection }

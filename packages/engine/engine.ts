@@ -7,6 +7,7 @@ import { NativeShimLauncher } from '@tdocker/kernel/shim/launcher.ts'
 import type { ContainerBackend, ExecBackend } from './backend-types.ts'
 import type { BuildBackend } from './build/build-backend.ts'
 import { Builder } from './build/builder.ts'
+import { cachePolicies } from './build/cache/policies.ts'
 import type { EngineConfig } from './config.ts'
 import { type Containers, createContainers } from './container/containers.ts'
 import type { ContainersConfig } from './container/containers-config.ts'
@@ -172,6 +173,7 @@ class AssembledEngine implements Engine {
       resolveOwner: (o) => resolveUser({ native, ...o }),
       removeImages: (ids) => removeUnnamed(store, images, ids),
       directory: join(config.dataRoot, 'build-mounts'),
+      collect: cachePolicies(config.cacheCollection, config.dataRoot),
       pruned: (bytes) =>
         events.commit(
           [],
@@ -258,6 +260,7 @@ class AssembledEngine implements Engine {
       stopContainers: o.stopContainers,
       timeoutSeconds: this.#config.shutdownTimeout,
     })
+    await this.#builder.close()
     await this.#images.close()
     await this.#networks.shutdown()
     this.#cgroups.close()
@@ -288,7 +291,7 @@ async function removeUnnamed(
     )
     if (!free) continue
     // In use by a container or a build: it stays.
-    await images.backend.remove(id, { force: false, noprune: false }).catch(() => {})
+    await images.backend.remove(id, { force: false, noprune: true }).catch(() => {})
   }
   return Math.max(0, before - images.layersSize())
 }

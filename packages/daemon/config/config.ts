@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { compareVersions, maxVersion, minVersion } from '@tdocker/api/versions.ts'
 import type { EngineConfig } from '@tdocker/engine/config.ts'
 import { mirrorText, parseMirror } from '@tdocker/engine/registry/mirror.ts'
+import { cacheCollection } from './builder.ts'
 import { ConfigError, type Settings, type Ulimit } from './flags.ts'
 import { parseHost, type Host } from './hosts.ts'
 import { networkOptions } from './network.ts'
@@ -123,6 +124,7 @@ function engineOf(
       ['keep', 'auto', 'drop'],
       'invalid content retention',
     ) as EngineConfig['contentRetention'],
+    ...collectionOf(of),
     labels,
     logDriver: of.text('log-driver', 'json-file'),
     logOpts: of.value<Record<string, string>>('log-opts') ?? {},
@@ -142,6 +144,11 @@ function engineOf(
     shutdownTimeout: of.value<number>('shutdown-timeout') ?? 15,
     debug: of.flag('debug', false),
   }
+}
+
+function collectionOf(of: Reader): Pick<EngineConfig, 'cacheCollection'> {
+  const collection = cacheCollection(of.value('builder'))
+  return collection === undefined ? {} : { cacheCollection: collection }
 }
 
 /** As moby has them; below another root for tests. */

@@ -123,7 +123,7 @@ export const options: readonly Option[] = [
   { flag: 'version', short: 'v', key: false, kind: 'bool', served: true, help: 'Print version information and quit' },
   // Only in daemon.json.
   { key: 'allow-nondistributable-artifacts', kind: 'any' },
-  { key: 'builder', kind: 'any' },
+  { key: 'builder', kind: 'any', served: true },
   { key: 'default-init', kind: 'string' },
   { key: 'deprecated-key-path', kind: 'any' },
   { key: 'host-gateway-ip', kind: 'string', served: true },

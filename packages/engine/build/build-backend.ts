@@ -74,6 +74,11 @@ export interface CachePruneOptions {
   minFreeSpace: number
 }
 
+/** Rules of one's own, or the default ones within so many bytes (all 0: by the size of the disk). */
+export type CacheCollection =
+  | readonly CachePruneOptions[]
+  | Pick<CachePruneOptions, 'reservedSpace' | 'maxUsedSpace' | 'minFreeSpace'>
+
 export interface BuildBackend {
   /**
    * A connection that a client keeps open beside its build, which names it by `session`. Throws

@@ -12,7 +12,10 @@ import { answerCall } from './call.ts'
 import { checkFirst, tellWarnings, warningsOf } from './checks.ts'
 import { BuildHolds } from './cache/build-holds.ts'
 import { collectMounts } from './cache/mount-garbage.ts'
-import { cacheRecords, pruneCache, type CacheContext } from './cache/prune.ts'
+import { CacheCollector } from './cache/collector.ts'
+import { pruneCache } from './cache/prune.ts'
+import { checkFilters } from './cache/prune-filters.ts'
+import { cacheRecords, type CacheContext } from './cache/records.ts'
 import { CacheSources } from './cache/cache-sources.ts'
 import { StepCache } from './cache/step-cache.ts'
 import { fetchBuildContext } from './context/build-context.ts'
@@ -45,6 +48,8 @@ export interface BuilderDeps {
   removeImages(ids: readonly string[]): Promise<number>
   /** Of cache mounts. */
   directory: string
+  /** What is collected without being asked; none: nothing. */
+  collect: readonly CachePruneOptions[]
   /** Tells of a prune. */
   pruned(bytes: number): Promise<void>
   log: (what: string, error: unknown) => void
@@ -56,12 +61,18 @@ export class Builder implements BuildBackend {
   readonly #holds = new BuildHolds()
   readonly #steps = new Semaphore(Math.max(2, availableParallelism()))
   readonly #pool = new MountPool()
+  readonly #collector: CacheCollector
   readonly #offers = new OutputOffers()
   readonly #sessions = new Sessions()
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps
     this.#cache = new StepCache(deps.store)
+    this.#collector = new CacheCollector({
+      policies: deps.collect,
+      prune: (policy) => pruneCache(this.#cacheContext(), policy),
+      failed: (error) => deps.log('collection of the build cache', error),
+    })
   }
 
   /** Builds that need an image at the moment, for those who would remove it. */
@@ -73,6 +84,12 @@ export class Builder implements BuildBackend {
   async restore(): Promise<void> {
     await removeLeftContainers(this.#deps)
     await collectMounts(this.#deps)
+    this.#collector.wake()
+  }
+
+  /** What is being collected ends. */
+  close(): Promise<void> {
+    return this.#collector.settle()
   }
 
   cacheRecords(): ReturnType<typeof cacheRecords> {
@@ -80,6 +97,7 @@ export class Builder implements BuildBackend {
   }
 
   async prune(o: CachePruneOptions): Promise<BuildPruneReport> {
+    checkFilters(o.filters)
     const report = await pruneCache(this.#cacheContext(), o)
     await this.#deps.pruned(report.SpaceReclaimed)
     return report
@@ -87,7 +105,8 @@ export class Builder implements BuildBackend {
 
   #cacheContext(): CacheContext {
     const { store, native, directory, removeImages } = this.#deps
-    return { store, native, cache: this.#cache, directory, removeImages, locks: this.#pool }
+    const isHeld = (imageId: string): boolean => this.#holds.usersOf(imageId).length > 0
+    return { store, native, cache: this.#cache, directory, removeImages, locks: this.#pool, isHeld }
   }
 
   openSession(id: string, hijack: Hijack): Promise<void> {
@@ -96,6 +115,8 @@ export class Builder implements BuildBackend {
 
   async build(o: BuildOptions): Promise<string> {
     const { images } = this.#deps
+    // Last of all, when nothing of it is in use any more.
+    using _grown = { [Symbol.dispose]: () => this.#collector.wake() }
     const parseTags = (texts: readonly string[]): BuildTag[] => uniqueTags(images, texts)
     const outputs = planOutputs(o.outputs, parseTags(o.tags), parseTags)
     await using session =

@@ -89,9 +89,11 @@ function usageOf<Item>(
 }
 
 function cacheUsage(records: BuildCacheRecord[]): UsageOf<BuildCacheRecord> {
-  return usageOf(
+  const usage = usageOf(
     records,
     (record) => record.InUse || record.Shared,
     (record) => record.Size,
   )
+  // What images have in common with it cannot be reclaimed, and is not in use either.
+  return { ...usage, ActiveCount: records.filter(({ InUse }) => InUse).length }
 }
