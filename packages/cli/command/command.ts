@@ -15,6 +15,8 @@ export type Action = (cli: Cli, args: string[]) => Promise<void>
 export interface Command {
   /** What follows the command's path in its usage line. */
   readonly use: string
+  /** Other forms of the same, for further usage lines. */
+  readonly uses?: readonly string[]
   readonly short: string
   /** All paths it is reached by; shown where there is more than one. */
   readonly aliases?: readonly string[]

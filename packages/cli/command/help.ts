@@ -9,7 +9,7 @@ import type { Group } from './tree/node.ts'
 export function commandHelp(path: string, command: Command, flags: FlagSet, width: number): string {
   const options = flagUsages(flags, width)
   return [
-    `Usage:  ${usageLine(path, command)}\n`,
+    `Usage:  ${usageLine(path, command)}\n${otherForms(path, command)}`,
     `${command.short}\n`,
     ...((command.aliases ?? []).length > 0
       ? [`Aliases:\n  ${command.aliases?.map((alias) => `${programName} ${alias}`).join(', ')}\n`]
@@ -20,6 +20,10 @@ export function commandHelp(path: string, command: Command, flags: FlagSet, widt
 
 export function usageLine(path: string, command: Command): string {
   return `${programName} ${path} ${command.use}`.trimEnd()
+}
+
+function otherForms(path: string, { uses = [] }: Command): string {
+  return uses.map((use) => `        ${programName} ${path} ${use}\n`).join('')
 }
 
 /** Help page of a noun. */

@@ -132,6 +132,8 @@ export interface NetworkSandboxes {
   publish(o: {
     request: SandboxRequest
     keeper: PortKeeper
+    /** These host ports go, also where the request would let them stay. */
+    unpublish: PortMap
     /** Notes what is published now, and commits it along with the statements. */
     record: (ports: Sandbox['ports'], statements: readonly Statement[]) => Promise<void>
   }): Promise<void>

@@ -24,11 +24,15 @@ class FakeSockets {
 
 function setUp() {
   const sockets = new FakeSockets()
-  const ports = new HostPorts(sockets, () => ({
-    first: 50000,
-    last: 50003,
-    reserved: new Set([50001]),
-  }))
+  const ports = new HostPorts(
+    sockets,
+    () => ({
+      first: 50000,
+      last: 50003,
+      reserved: new Set([50001]),
+    }),
+    () => '/web',
+  )
   const reserve = async (bindings: Record<string, Array<{ HostIp?: string; HostPort?: string }>>) =>
     (
       await ports.reserve(
@@ -37,6 +41,7 @@ function setUp() {
           hostAddress: port.hostAddress || '0.0.0.0',
           containerAddress: '172.17.0.2',
         })),
+        'first',
       )
     ).map((port) => `${port.hostAddress}:${port.hostPort}→${port.containerPort}/${port.protocol}`)
   return { sockets, ports, reserve }
@@ -49,7 +54,7 @@ test('a wildcard address clashes with every other, and they with it', async () =
   await reserve({ '80/udp': [{ HostPort: '80' }] })
   await assert.rejects(
     reserve({ '80/tcp': [{ HostPort: '80' }] }),
-    /^EngineError: Bind for 0\.0\.0\.0:80 failed: port is already allocated$/,
+    /^EngineError: Bind for 0\.0\.0\.0:80 failed: port is already allocated \(container web\)$/,
   )
   await assert.rejects(
     reserve({ '81/udp': [{ HostIp: '127.0.0.1', HostPort: '80' }] }),
@@ -110,7 +115,7 @@ test('a port that was just released is waited for: its holder is dying', async (
 
 test('an adopted port is taken', async () => {
   const { ports, reserve } = setUp()
-  ports.adopt({ protocol: 'tcp', hostAddress: '0.0.0.0', hostPort: 80 })
+  ports.adopt({ protocol: 'tcp', hostAddress: '0.0.0.0', hostPort: 80, containerId: 'other' })
   await assert.rejects(reserve({ '80/tcp': [{ HostPort: '80' }] }), /already allocated/)
 })
 

@@ -1,5 +1,6 @@
 import { KernelError, type Native } from '@tdocker/kernel'
-import { system } from '../base/errors.ts'
+import { system, type EngineError } from '../base/errors.ts'
+import { programAt } from './port-holder.ts'
 import type { PortRequest, Protocol } from './port-request.ts'
 
 export const ANY_ADDRESS = '0.0.0.0'
@@ -43,7 +44,9 @@ export interface ReservedPort extends HostPort {
 export class HostPorts {
   readonly #native: Pick<Native, 'bindPort' | 'closeFd'>
   readonly #ephemeral: () => EphemeralRange
-  readonly #taken = new Set<string>()
+  readonly #nameOf: (containerId: string) => string | undefined
+  /** Ids of the containers that have them. */
+  readonly #taken = new Map<string, string>()
   readonly #addresses = new Map<string, number>()
   readonly #freed = new Map<string, number>()
   readonly #lastOf = new Map<string, number>()
@@ -51,25 +54,28 @@ export class HostPorts {
   constructor(
     native: Pick<Native, 'bindPort' | 'closeFd'>,
     ephemeral: () => EphemeralRange = () => ({ first: 32768, last: 60999, reserved: new Set() }),
+    nameOf: (containerId: string) => string | undefined = () => undefined,
   ) {
     this.#native = native
     this.#ephemeral = ephemeral
+    this.#nameOf = nameOf
   }
 
   /** Notes a port that a running container already holds. */
-  adopt(port: HostPort): void {
-    this.#mark(port)
+  adopt(port: HostPort & { containerId: string }): void {
+    this.#mark(port, port.containerId)
   }
 
   /**
    * Reserves all requests or none. Throws moby's sentences: `Bind for A:P failed: port is already
-   * allocated`, `failed to bind host port A:P/tcp: address already in use`, `all ports are allocated`.
+   * allocated`, `failed to bind host port A:P/tcp: address already in use`, `all ports are allocated`;
+   * the first two say who has it.
    */
-  async reserve(requests: readonly PlannedPort[]): Promise<ReservedPort[]> {
+  async reserve(requests: readonly PlannedPort[], containerId: string): Promise<ReservedPort[]> {
     const reserved: ReservedPort[] = []
     try {
       for (const group of groupsOf(requests)) {
-        reserved.push(...(await this.#reserveGroup(group)))
+        reserved.push(...(await this.#reserveGroup(group, containerId)))
       }
       return reserved
     } catch (error) {
@@ -90,39 +96,54 @@ export class HostPorts {
   }
 
   /** One host port for all host addresses of the group. */
-  async #reserveGroup(group: PlannedPort[]): Promise<ReservedPort[]> {
+  async #reserveGroup(group: PlannedPort[], containerId: string): Promise<ReservedPort[]> {
     const [first] = group
     if (first === undefined) return []
     if (isRouted(first)) return [routedPort(first)]
     const fixed = first.first !== 0 && first.first === first.last
     let attempts = 0
     for (const hostPort of this.#candidates(first)) {
-      const clash = group.find(({ protocol, hostAddress }) =>
-        this.#isTaken({ protocol, hostAddress, hostPort }),
-      )
+      const clash = this.#clashOf(group, hostPort)
       if (clash !== undefined) {
         if (!fixed) continue
-        throw system(`Bind for ${clash.hostAddress}:${hostPort} failed: port is already allocated`)
+        throw clash
       }
       try {
-        return await this.#bindAll(group, hostPort)
+        return await this.#bindAll(group, hostPort, containerId)
       } catch (error) {
         attempts++
-        if (fixed || (first.first === 0 && attempts >= MAX_EPHEMERAL_ATTEMPTS)) throw error
         if (!isInUse(error)) throw error
+        if (fixed) throw await withHolder(error as EngineError, first.protocol, hostPort)
+        if (first.first === 0 && attempts >= MAX_EPHEMERAL_ATTEMPTS) throw error
       }
     }
     throw system('all ports are allocated')
   }
 
-  async #bindAll(group: readonly PlannedPort[], hostPort: number): Promise<ReservedPort[]> {
+  /** What to say when another container has the port. */
+  #clashOf(group: readonly PlannedPort[], hostPort: number): EngineError | undefined {
+    for (const { protocol, hostAddress } of group) {
+      const id = this.#holderOf({ protocol, hostAddress, hostPort })
+      if (id === undefined) continue
+      const holder = this.#nameOf(id)?.replace(/^\//, '') ?? id.slice(0, 12)
+      const text = `Bind for ${hostAddress}:${hostPort} failed: port is already allocated`
+      return system(`${text} (container ${holder})`)
+    }
+    return undefined
+  }
+
+  async #bindAll(
+    group: readonly PlannedPort[],
+    hostPort: number,
+    containerId: string,
+  ): Promise<ReservedPort[]> {
     const fds: number[] = []
     const ports = group.map(({ protocol, hostAddress, containerAddress, port }) => {
       const containerPort = port
       return { protocol, hostAddress, hostPort, containerAddress, containerPort }
     })
     // Marked before the first await: nobody else may choose it meanwhile.
-    for (const port of ports) this.#mark(port)
+    for (const port of ports) this.#mark(port, containerId)
     try {
       for (const port of ports) fds.push(await this.#bind(port))
     } catch (error) {
@@ -170,21 +191,22 @@ export class HostPorts {
   }
 
   /** A wildcard clashes with every address of its family at the port, and the other way round. */
-  #isTaken({ protocol, hostAddress, hostPort }: HostPort): boolean {
+  #holderOf({ protocol, hostAddress, hostPort }: HostPort): string | undefined {
     const v6 = hostAddress.includes(':')
     const any = v6 ? ANY_ADDRESS6 : ANY_ADDRESS
     const others = hostAddress === any ? this.#addresses.keys() : [hostAddress, any]
     for (const address of others) {
       if (address.includes(':') !== v6) continue
-      if (this.#taken.has(keyOf({ protocol, hostAddress: address, hostPort }))) return true
+      const holder = this.#taken.get(keyOf({ protocol, hostAddress: address, hostPort }))
+      if (holder !== undefined) return holder
     }
-    return false
+    return undefined
   }
 
-  #mark(port: HostPort): void {
+  #mark(port: HostPort, containerId: string): void {
     const key = keyOf(port)
     if (this.#taken.has(key)) return
-    this.#taken.add(key)
+    this.#taken.set(key, containerId)
     this.#addresses.set(port.hostAddress, (this.#addresses.get(port.hostAddress) ?? 0) + 1)
   }
 
@@ -244,6 +266,14 @@ function routedPort({ protocol, hostAddress, containerAddress, port }: PlannedPo
 
 function isInUse(error: unknown): boolean {
   return ((error as Error).cause as { code?: string } | undefined)?.code === 'EADDRINUSE'
+}
+
+async function withHolder(
+  error: EngineError,
+  protocol: Protocol,
+  hostPort: number,
+): Promise<EngineError> {
+  return system(error.message + (await programAt(protocol, hostPort)), error.cause)
 }
 
 function rangeKey(request: PortRequest): string {

@@ -1,4 +1,4 @@
-import type { EndpointSettings } from '@tdocker/api'
+import type { EndpointSettings, PortMap } from '@tdocker/api'
 import { forbidden, invalidParameter, system } from '../base/errors.ts'
 import { RollbackScope } from '../base/scope.ts'
 import type {
@@ -20,7 +20,7 @@ import type { LiveNetwork } from './live-network.ts'
 import { commit, driverOf, networkEvent, type NetworkContext } from './network-context.ts'
 import { endpointNames, newEndpoint } from './new-endpoint.ts'
 import { republish } from './port-publisher.ts'
-import { publishedPorts } from './published-ports.ts'
+import { isNamed, publishedPorts } from './published-ports.ts'
 import type { Sandboxes } from './sandboxes.ts'
 
 const SHARED =
@@ -197,6 +197,7 @@ export class LiveEndpoints {
   async publish(o: {
     request: SandboxRequest
     keeper: PortKeeper
+    unpublish: PortMap
     /** Notes what is published now; commits it along with the statements. */
     record: (ports: Sandbox['ports'], statements: readonly Statement[]) => Promise<void>
   }): Promise<void> {
@@ -214,6 +215,7 @@ export class LiveEndpoints {
       endpoints,
       gateways,
       scope,
+      goes: (row) => isNamed(row, o.unpublish),
     })
     const shown = this.#sandboxes.publishes(holding) ? publishedPorts(o.request, changed.rows) : {}
     await o.record(shown, changed.statements)

@@ -66,7 +66,7 @@ export class Networks implements NetworkSandboxes {
   #alive: AliveContainers = new Map()
 
   constructor(o: NetworksOptions) {
-    this.#ctx = contextOf(o)
+    this.#ctx = contextOf(o, (id) => this.#sandboxes.get(id)?.name)
     this.#sandboxes = new Sandboxes(this.#ctx, (network) => this.#restorer.broughtBack(network))
     this.#live = new LiveEndpoints(this.#ctx, this.#sandboxes)
     this.#restorer = new Restorer(this.#ctx, this.#sandboxes)
@@ -201,7 +201,10 @@ export class Networks implements NetworkSandboxes {
   }
 }
 
-function contextOf(o: NetworksOptions): NetworkContext {
+function contextOf(
+  o: NetworksOptions,
+  nameOf: (containerId: string) => string | undefined,
+): NetworkContext {
   const { native, store, config, log, events, host = hostFiles } = o
   const firewall = new Firewall(native, config.table ?? DEFAULT_TABLE, log)
   const directory = new NetworkDirectory()
@@ -226,7 +229,7 @@ function contextOf(o: NetworksOptions): NetworkContext {
     firewall,
     rules: new HostRules({ native, store, config, firewall, log }),
     reaper,
-    ports: new HostPorts(native, () => host.ephemeralPorts()),
+    ports: new HostPorts(native, () => host.ephemeralPorts(), nameOf),
     // The default concerns devices to come: they get no IPv6 unless their network has, lo keeps ::1.
     netns: new NetnsPool(native, host.ipv6 ? { 'net/ipv6/conf/default/disable_ipv6': '1' } : {}),
     names,

@@ -99,9 +99,14 @@ export interface PortChanges {
   dropped: PortRow[]
 }
 
-export function portChanges(rows: readonly PortRow[], plan: readonly PlannedPort[]): PortChanges {
+export function portChanges(
+  rows: readonly PortRow[],
+  plan: readonly PlannedPort[],
+  goes: (row: PortRow) => boolean = () => false,
+): PortChanges {
   const byWish = new Map<string, PortRow[]>()
   for (const row of rows) {
+    if (goes(row)) continue
     const group = byWish.get(wishKey(row))
     if (group === undefined) byWish.set(wishKey(row), [row])
     else group.push(row)
@@ -114,7 +119,7 @@ export function portChanges(rows: readonly PortRow[], plan: readonly PlannedPort
     if (old === undefined) changes.added.push(planned)
     else changes.kept.push({ old, next: { ...old, containerAddress: planned.containerAddress } })
   }
-  changes.dropped = [...byWish.values()].flat()
+  changes.dropped = [...rows.filter(goes), ...[...byWish.values()].flat()]
   return changes
 }
 

@@ -32,15 +32,17 @@ export async function republish(
     gateways: Gateways
     keeper: PortKeeper
     scope: RollbackScope
+    /** Rows that are to go even where others of their kind stay. */
+    goes?: (row: PortRow) => boolean
   },
 ): Promise<RepublishedPorts> {
   const { holding, endpoints, gateways, keeper, scope } = o
   const plan = planPorts(ctx, portRequests(o.wishes), endpoints, gateways)
-  const { kept, added, dropped } = portChanges(holding.ports, plan)
+  const { kept, added, dropped } = portChanges(holding.ports, plan, o.goes)
   const moved = kept.filter(({ old, next }) => old.containerAddress !== next.containerAddress)
   const publisher = publisherOf(endpoints, gateways)
   try {
-    const reserved = await reservePorts(ctx, added, scope)
+    const reserved = await reservePorts(ctx, added, holding.containerId, scope)
     const newRows = reserved.map((port) => portRow(port, holding.containerId))
     for (const port of reserved) await hold(keeper, port, scope)
     for (const { old, next } of moved) await lead(keeper, old, next, scope)
@@ -69,9 +71,10 @@ export async function republish(
 export async function reservePorts(
   ctx: NetworkContext,
   plan: readonly PlannedPort[],
+  containerId: string,
   scope: RollbackScope,
 ): Promise<ReservedPort[]> {
-  const reserved = await ctx.ports.reserve(plan)
+  const reserved = await ctx.ports.reserve(plan, containerId)
   scope.undo('release ports', () => {
     for (const port of reserved) {
       closePort(ctx, port)

@@ -1,3 +1,4 @@
+import type { PortMap } from '@tdocker/api'
 import type { HeldPort } from '@tdocker/kernel/shim/plan.ts'
 import type { Sandbox } from '../container/needs.ts'
 import type { PortRow } from './endpoint-rows.ts'
@@ -15,6 +16,15 @@ export function publishedPorts(wishes: PortWishes, rows: readonly PortRow[]): Sa
     bindings.push(shownBinding(row))
   }
   return ports
+}
+
+/** One of several host ports of the same container port, by its number. */
+export function isNamed(row: PortRow, ports: PortMap): boolean {
+  const key = formatContainerPort({ port: row.containerPort, protocol: row.protocol })
+  return (ports[key] ?? []).some(
+    ({ HostIp = '', HostPort = '' }) =>
+      HostPort === String(row.hostPort) && (HostIp === '' || HostIp === row.hostAddress),
+  )
 }
 
 /** A routed port has no port of the host; moby shows it so. */

@@ -214,7 +214,7 @@ export class Sandboxes {
     const { endpoints, gateways, name } = holding
     const plan = planPorts(this.#ctx, portRequests(request), endpoints, gateways)
     try {
-      return await reservePorts(this.#ctx, plan, scope)
+      return await reservePorts(this.#ctx, plan, request.containerId, scope)
     } catch (error) {
       const publisher = publisherOf(endpoints, gateways) ?? endpoints[0]
       throw connectivityError(name, publisher?.row.id ?? '', error)

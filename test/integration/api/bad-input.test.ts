@@ -223,7 +223,9 @@ test('starts that fail leave a container that can be removed, and nothing else',
     startRefused(
       publish(holderPort),
       500,
-      new RegExp(`Bind for 0\\.0\\.0\\.0:${holderPort} failed: port is already allocated$`),
+      new RegExp(
+        `Bind for 0\\.0\\.0\\.0:${holderPort} failed: port is already allocated \\(container `,
+      ),
     ),
   )
   await t.test('port of a program of the host', async () => {
@@ -231,7 +233,7 @@ test('starts that fail leave a container that can be removed, and nothing else',
     await new Promise((resolve) => server.once('listening', resolve))
     const { port } = server.address() as AddressInfo
     try {
-      await startRefused(publish(String(port)), 500, /address already in use$/)
+      await startRefused(publish(String(port)), 500, /address already in use \(.*, pid \d+\)$/)
     } finally {
       server.close()
     }
@@ -394,7 +396,10 @@ test('of many who want the same name or port, one gets it', async () => {
   const refusals = started.filter(({ status }) => status !== 204)
   assert.equal(refusals.length, 5)
   for (const { body } of refusals)
-    assert.match((body as { message: string }).message, /:47653 failed: port is already allocated$/)
+    assert.match(
+      (body as { message: string }).message,
+      /:47653 failed: port is already allocated \(container .+\)$/,
+    )
 
   await Promise.all(
     ['wanted', ...ids].map((id) => daemon.api.delete(`/containers/${id}?force=1&v=1`)),

@@ -127,12 +127,21 @@ test('ports come and go while their container runs', async () => {
   await run('other', '-p', '8080:80')
   await serves('other', 8080)
   const taken = await change('add', 'web', { '80/tcp': [{ HostPort: '8080' }] }, 500)
-  assert.match(taken.message, /Bind for 0\.0\.0\.0:8080 failed: port is already allocated$/)
+  assert.match(
+    taken.message,
+    /Bind for 0\.0\.0\.0:8080 failed: port is already allocated \(container other\)$/,
+  )
   await change('add', 'web', { '80/tcp': [{ HostPort: '0' }] })
   const chosen = Number((await docker('port', 'web', '80')).split('\n')[0]?.split(':')[1])
   await serves('web', chosen)
   await change('remove', 'web', { '80/tcp': [{ HostPort: String(chosen) }] })
   await refused(chosen)
+  for (let i = 0; i < 3; i++) await change('add', 'web', { '82/tcp': [{ HostPort: '0' }] })
+  const ofThree = async (): Promise<string[]> =>
+    (await docker('port', 'web', '82')).split('\n').filter((line) => line.startsWith('0.0.0.0'))
+  const [one = '', two = '', three = ''] = await ofThree()
+  await change('remove', 'web', { '82/tcp': [{ HostPort: two.split(':')[1] ?? '' }] })
+  assert.deepEqual(await ofThree(), [one, three])
   await docker('rm', '-f', 'web', 'other')
   const actions = (
     await docker(
@@ -205,4 +214,22 @@ test('ports follow the network that packets leave through, and come back', async
   assert.match(await docker('port', 'web'), /^53\/udp -> 0\.0\.0\.0:5353$/m)
   await docker('rm', '-f', 'web')
   await docker('network', 'rm', 'a', 'b')
+})
+
+test('a container of an internal network publishes once it is on another', async () => {
+  await docker('network', 'create', '--internal', 'inner')
+  await docker('network', 'create', 'outer')
+  await run('web', '--network', 'inner', '-p', '8080:80', '-p', '81')
+  assert.equal(await docker('port', 'web'), '')
+  for (const address of ['127.0.0.1', '::1']) await refused(8080, address)
+  await docker('network', 'connect', 'outer', 'web')
+  for (const host of ['127.0.0.1', '[::1]']) await serves('web', 8080, host)
+  assert.match(await docker('port', 'web', '81'), /^0\.0\.0\.0:\d+$/m)
+  await daemon.crash()
+  await daemon.boot()
+  for (const host of ['127.0.0.1', '[::1]']) await serves('web', 8080, host)
+  await docker('network', 'disconnect', 'outer', 'web')
+  for (const address of ['127.0.0.1', '::1']) await refused(8080, address)
+  await docker('rm', '-f', 'web')
+  await docker('network', 'rm', 'inner', 'outer')
 })

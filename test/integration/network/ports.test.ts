@@ -1,6 +1,7 @@
 import './private-netns.ts'
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { after, before, test } from 'node:test'
 import { isKind } from '@tdocker/engine/base/errors.ts'
@@ -59,7 +60,7 @@ test('a port of another container is refused in words that clients know', async 
   ] as const) {
     assert.equal(
       await failureOf(rig.run('second', publish('8080', '80/tcp', address))),
-      `Bind for ${shown}:8080 failed: port is already allocated`,
+      `Bind for ${shown}:8080 failed: port is already allocated (container first)`,
     )
   }
   assert.deepEqual(await holdings(), before)
@@ -72,9 +73,10 @@ test("a host program's port is refused, and the other way round", async () => {
   const server = createServer().listen(8090, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const before = await holdings()
+  const comm = readFileSync('/proc/self/comm', 'utf8').trim()
   assert.equal(
     await failureOf(rig.run('web', publish('8090'))),
-    'failed to bind host port 0.0.0.0:8090/tcp: address already in use',
+    `failed to bind host port 0.0.0.0:8090/tcp: address already in use (${comm}, pid ${process.pid})`,
   )
   assert.deepEqual(await holdings(), before)
   await new Promise((resolve) => server.close(resolve))

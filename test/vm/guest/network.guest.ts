@@ -130,6 +130,26 @@ for (const driver of ['macvlan', 'ipvlan'])
     assert.equal(ip('link', 'show', 'type', 'dummy'), '')
   })
 
+for (const driver of ['macvlan', 'ipvlan'])
+  test(`${driver} of a vlan that the network makes and takes away`, async () => {
+    lan.run('ip', 'link', 'add', 'link', 'eth0', 'name', 'tagged', 'type', 'vlan', 'id', '10')
+    lan.run('ip', 'address', 'add', '10.82.0.2/24', 'dev', 'tagged')
+    lan.run('ip', 'link', 'set', 'tagged', 'up')
+    await makeNetwork('tagged', driver, {
+      Options: { parent: 'lan0.10' },
+      IPAM: { Config: [{ Subnet: '10.82.0.0/24', Gateway: '10.82.0.2' }] },
+    })
+    assert.match(ip('-d', 'link', 'show', 'lan0.10'), /vlan protocol 802\.1Q id 10/)
+    const one = await run('one', 'tagged')
+    assert.equal(lan.run('busybox', ...fetched(one.address)).trim(), 'one')
+    const said = within(one, 'busybox', 'nc', '-w', '20', '10.82.0.2', '7000')
+    assert.equal(said.replace('::ffff:', ''), `lan from ${one.address}`)
+    await daemon.api.delete(`/containers/${one.id}?force=1`)
+    assert.equal((await daemon.api.delete('/networks/tagged')).status, 204)
+    assert.throws(() => ip('link', 'show', 'lan0.10'))
+    lan.run('ip', 'link', 'delete', 'tagged')
+  })
+
 /** A server of SCTP beside a container's process. */
 async function serveSctp({ pid }: Started, name: string, port: number): Promise<ChildProcess> {
   const words = [`--net=/proc/${pid}/ns/net`, '/usr/bin/python3', SCTP, 'serve', name, `${port}`]

@@ -10,7 +10,11 @@ type Ports = Readonly<Record<string, readonly PortBinding[] | null>>
 
 export const command: Command = {
   use: 'CONTAINER [PRIVATE_PORT[/PROTO]]',
-  short: 'List the published ports of a container',
+  uses: [
+    'add CONTAINER [[IP:]HOST_PORT:]PRIVATE_PORT[/PROTO]...',
+    'rm CONTAINER [[IP:]HOST_PORT:]PRIVATE_PORT[/PROTO]...',
+  ],
+  short: 'List the published ports of a container, or change them while it runs',
   aliases: ['container port', 'port'],
   args: { kind: 'between', least: 1, most: 2 },
   // A container called `add` is still asked for its ports by one or two words.

@@ -49,6 +49,7 @@ async function change(
       await ctx.networks.publish({
         request: { ...sandboxRequest(c), portBindings: hostConfig.PortBindings ?? {} },
         keeper: keeperOf(c),
+        unpublish: action === 'unpublish' ? wish : {},
         record: async (shown, statements) => {
           const before = c.detail.ports
           c.detail.ports = shown
@@ -93,7 +94,7 @@ function withPorts(ports: PortMap, wish: PortMap): PortMap {
   for (const [key, bindings] of Object.entries(wish)) {
     const present = next[key] ?? []
     for (const binding of bindings)
-      if ((binding.HostPort ?? '') !== '' && present.some((other) => same(other, binding)))
+      if (!isFree(binding) && present.some((other) => same(other, binding)))
         throw conflict(`${shown(key, binding)} is already published`)
     next[key] = [...present, ...bindings]
   }
@@ -128,10 +129,15 @@ function chosen(
   return bindings.find((binding) => {
     const { HostPort: range = '' } = binding
     const [first = '', last = first] = range.split('-')
-    const free = range === '' || range === '0'
-    const within = free || (Number(first) <= Number(HostPort) && Number(HostPort) <= Number(last))
+    const within =
+      isFree(binding) || (Number(first) <= Number(HostPort) && Number(HostPort) <= Number(last))
     return serves && within && (HostIp === '' || HostIp === (binding.HostIp ?? ''))
   })
+}
+
+/** Its host port is for us to choose. */
+function isFree({ HostPort = '' }: PortBinding): boolean {
+  return HostPort === '' || HostPort === '0'
 }
 
 function same(a: PortBinding, b: PortBinding): boolean {
