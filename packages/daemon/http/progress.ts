@@ -21,6 +21,20 @@ export class ProgressStream {
     this.#errorsInBand = o.errorsInBand ?? false
   }
 
+  /** Resolves when a client that does not keep up has read on, or is gone. */
+  untilTold(): Promise<void> | undefined {
+    const { response } = this.#x
+    if (response.destroyed || response.writableLength + this.#unsent.length <= patience) return
+    this.#flush()
+    return new Promise((resolve) => {
+      const done = (): void => {
+        response.off('drain', done).off('close', done)
+        resolve()
+      }
+      response.once('drain', done).once('close', done)
+    })
+  }
+
   async run(work: (progress: (message: ProgressMessage) => void) => Promise<void>): Promise<void> {
     const x = this.#x
     try {

@@ -55,6 +55,8 @@ export interface BuildOptions {
   auths: Readonly<Record<string, AuthConfig>>
   signal: AbortSignal
   progress(message: JSONMessage): void
+  /** Where the client does not keep up with what it is told: until it has. */
+  untilTold?(): Promise<void> | undefined
   /** Told beside `progress`, by whoever asks for it. */
   trace?: TraceListener
 }

@@ -33,21 +33,23 @@ async function build(x: Exchange, builds: BuildBackend): Promise<void> {
   const options = buildOptions(x)
   const wantsAux = x.since('buildAux')
   const traced = flag(x.query, 'trace') && options.call === ''
-  await new ProgressStream(x).run(async (progress) => {
+  const stream = new ProgressStream(x)
+  const untilTold = (): Promise<void> | undefined => stream.untilTold()
+  await stream.run(async (progress) => {
     if (traced) {
       // A display has no use for the classic text.
       const send = (message: ProgressMessage): void => {
         if (message.aux !== undefined) progress(message)
       }
       const trace: BuildOptions['trace'] = (status) => progress(traceMessage(status))
-      await builds.build({ ...options, progress: send, trace })
+      await builds.build({ ...options, progress: send, untilTold, trace })
       return
     }
     if (!options.quiet || options.call !== '') {
       const send = (message: ProgressMessage): void => {
         if (message.aux === undefined || wantsAux) progress(message)
       }
-      await builds.build({ ...options, progress: send })
+      await builds.build({ ...options, progress: send, untilTold })
       return
     }
     const kept: ProgressMessage[] = []

@@ -7,12 +7,22 @@ const STDERR = 2
 
 export type Heard = (text: string, isError: boolean) => void
 
-/** Reads a descriptor, which it owns, to its end. */
-export function hearOutput(fd: number, heard: Heard): { ended: Promise<void>; close(): void } {
+/** Reads a descriptor, which it owns, to its end, and rests while it is told to. */
+export function hearOutput(
+  fd: number,
+  heard: Heard,
+  untilTold?: () => Promise<void> | undefined,
+): { ended: Promise<void>; close(): void } {
   const socket = new Socket({ fd, readable: true, writable: false })
   const frames = new Frames(heard)
   const { promise: ended, resolve } = Promise.withResolvers<void>()
-  socket.on('data', (chunk: Buffer) => frames.push(chunk))
+  socket.on('data', (chunk: Buffer) => {
+    frames.push(chunk)
+    const told = untilTold?.()
+    if (!told) return
+    socket.pause()
+    void told.then(() => socket.resume())
+  })
   // A shim that dies resets the connection: what came before is what there is.
   socket.on('error', () => {})
   socket.on('close', () => {

@@ -28,6 +28,8 @@ export interface RunRequest {
   stubs: readonly string[]
   signal: AbortSignal
   heard: Heard
+  /** The command waits, too, where its output has nowhere to go. */
+  untilTold: (() => Promise<void> | undefined) | undefined
   /** The container is there, not yet started. */
   created(id: string, warnings: readonly string[]): void
   removed(id: string): void
@@ -84,7 +86,7 @@ async function run(ctx: RunContext, o: RunRequest, id: string): Promise<void> {
   const kill = (): void => void removeQuietly(ctx, id)
   signal.throwIfAborted()
   const [mine, shims] = ctx.native.socketPair()
-  const output = hearOutput(mine, o.heard)
+  const output = hearOutput(mine, o.heard, o.untilTold)
   try {
     const streams = { stdin: false, stdout: true, stderr: true, stream: true, logs: false }
     // The attach owns its end.

@@ -124,6 +124,7 @@ async function runIn(
       extras,
       stubs: await stubsOf(build, parentId, targets),
       signal: at.signal,
+      untilTold: build.options.untilTold,
       heard: (text, isError) => {
         at.traced.log(text, isError)
         if (isError) at.sayError(text)
