@@ -1,24 +1,36 @@
 /** The client's ssh agent as a socket, for as long as one program needs it. */
-import { chmod } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chmod, open } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
-import { once } from 'node:events'
 
-/** `path`: as short as a socket's must be (unix(7): 107 bytes). */
-export async function serveAgent(path: string, connect: () => Duplex): Promise<AsyncDisposable> {
-  const open = new Set<Socket>()
+export interface AgentSocket extends AsyncDisposable {
+  path: string
+}
+
+/** In `directory`, by a name that is short enough for a socket (unix(7): 107 bytes). */
+export async function serveAgent(directory: string, connect: () => Duplex): Promise<AgentSocket> {
+  const handle = await open(directory, 'r')
+  const path = `/proc/${process.pid}/fd/${handle.fd}/agent-${randomBytes(4).toString('hex')}`
+  const sockets = new Set<Socket>()
   const server = createServer((socket) => {
-    open.add(socket)
-    socket.once('close', () => open.delete(socket))
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
     pipeline(socket, connect(), socket, () => {})
   })
-  server.listen(path)
-  await once(server, 'listening')
-  await chmod(path, 0o600)
-  return {
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of open) socket.destroy()
-      await new Promise((done) => server.close(done))
-    },
+  const stop = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy()
+    await new Promise((done) => server.close(done))
+    await handle.close()
   }
+  try {
+    server.listen(path)
+    await once(server, 'listening')
+    await chmod(path, 0o600)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { path, [Symbol.asyncDispose]: stop }
 }

@@ -4,10 +4,8 @@
  * configuration but what stands here, and nothing of a repository is run (git-config(1), git(1)).
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import { type Duplex, PassThrough, type Readable } from 'node:stream'
-import { cancelled, system, unavailable } from '../../base/errors.ts'
+import { cancelled, isKind, system, unavailable } from '../../base/errors.ts'
 import { serveAgent } from './agent-socket.ts'
 
 export interface GitPlace {
@@ -35,9 +33,8 @@ const MAX_ERRORS = 16 * 1024
 /** Answers what it prints. Throws GitFailure with what it says when it fails. */
 export async function git(place: GitPlace, args: readonly string[]): Promise<Buffer> {
   if (!place.agent) return await outputOf(gitStream(place, args))
-  const socket = join(place.directory, `agent-${randomBytes(4).toString('hex')}`)
-  await using _agent = await serveAgent(socket, place.agent)
-  return await outputOf(gitStream(place, args, socket))
+  await using agent = await serveAgent(place.directory, place.agent)
+  return await outputOf(gitStream(place, args, agent.path))
 }
 
 async function outputOf({ stdout, ended }: GitOutput): Promise<Buffer> {
@@ -51,7 +48,8 @@ async function outputOf({ stdout, ended }: GitOutput): Promise<Buffer> {
     }
   } catch (error) {
     stdout.destroy()
-    await ended.catch(() => {})
+    // Its own reason is the better one.
+    if (!isKind(error, 'system')) await ended
     throw error
   }
   await ended
