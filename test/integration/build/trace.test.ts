@@ -92,6 +92,16 @@ test('a failed step has its error, its output, and its place in the Dockerfile',
   assert.match(excerpts[0]!, /^Dockerfile:4\n-+\n[^]* {3}4 \| >>> RUN echo why; exit 3\n/)
 })
 
+test('a step begins when the stages that it copies from are made', async () => {
+  const made = await traced({
+    Dockerfile:
+      'FROM busybox AS a\nRUN sleep 1; touch /a\nFROM busybox\nCOPY --from=a /a /a\nRUN --mount=from=a,target=/m true\n',
+  })
+  assert.equal(made.error, '')
+  const ended = made.vertexes.get('[a 2/2] RUN sleep 1; touch /a')!.completed!
+  assert.ok(ended <= made.vertexes.get('[stage-1 2/3] COPY --from=a /a /a')!.started!)
+})
+
 test('so has a Dockerfile that cannot be read', async () => {
   const made = await traced({ Dockerfile: 'FROM busybox\nNONSENSE x\n' })
   assert.match(made.error, /dockerfile parse error on line 2: unknown instruction: NONSENSE/)

@@ -10,6 +10,7 @@ import type { Instruction, Lines, Stage } from '../dockerfile/instruction.ts'
 import { parseTrigger } from '../dockerfile/parse-dockerfile.ts'
 import type { Environment } from '../dockerfile/words.ts'
 import { StageFold } from '../graph/fold.ts'
+import type { Operation } from '../graph/operation.ts'
 import { type PlannedStage, checkSteps } from '../graph/stages.ts'
 import type { BuildImage, RuntimeConfig } from '../needs.ts'
 import type { Build } from './build.ts'
@@ -174,8 +175,12 @@ class Solver {
     const doOne = async (instruction: Instruction): Promise<void> => {
       this.#signal.throwIfAborted()
       const traced = traces.begin(instruction, fold.shown(sourceOf(instruction)))
-      const work = (): Promise<string> => doStep(this.#build, fold.fold(instruction), place(traced))
-      parentId = await this.#telling(instruction.lines, () => traced.run(work, this.#signal))
+      parentId = await this.#telling(instruction.lines, async () => {
+        const operation = fold.fold(instruction)
+        await this.#stagesOf(operation, planned.index, position)
+        const work = (): Promise<string> => doStep(this.#build, operation, place(traced))
+        return await traced.run(work, this.#signal)
+      })
     }
     say(triggersText(triggers))
     for (const trigger of triggers) await doOne(trigger)
@@ -247,6 +252,14 @@ class Solver {
     return { image: id === undefined ? undefined : this.#build.images.get(id), args, baseId }
   }
 
+  /** A step begins once the stages that it takes from are made: until then it is not told of. */
+  async #stagesOf(operation: Operation, before: number, position: number): Promise<void> {
+    for (const from of stagesNamed(operation)) {
+      const index = this.#definition.plan.source(from, before)
+      if (index !== undefined) await this.#stage(index, position)
+    }
+  }
+
   /** What `--from` names: a stage before this one, else a name; empty: the build context. */
   async #source(from: string, before: number, position: number): Promise<StepSource> {
     if (from === '') return { kind: 'directory', path: await this.#build.context.directory() }
@@ -257,6 +270,12 @@ class Solver {
       throw invalidParameter(`invalid from flag value ${from}: the stage is empty`)
     return { kind: 'image', id }
   }
+}
+
+function stagesNamed(operation: Operation): string[] {
+  if (operation.kind === 'copy') return operation.from === '' ? [] : [operation.from]
+  if (operation.kind !== 'run') return []
+  return operation.mounts.flatMap((mount) => ('from' in mount && mount.from ? [mount.from] : []))
 }
 
 function platformOf({ config }: BuildImage): Platform {
