@@ -156,7 +156,7 @@ test('what is wrong is told before anything runs', async () => {
     [{ Dockerfile: '' }, {}, 400, /cannot be empty/],
     [{ Dockerfile: 'FROM busybox' }, { t: 'UPPER' }, 400, /invalid reference format/],
     [{ Dockerfile: 'FROM busybox' }, { buildargs: '[]' }, 400, /error reading build args/],
-    [{ Dockerfile: 'FROM busybox' }, { remote: 'git://x/y.git' }, 400, /git/],
+    [{ Dockerfile: 'FROM busybox' }, { remote: 'git://x/y.git' }, 500, /failed to fetch remote/],
     [Buffer.from('no tar at all'.repeat(100)), {}, 400, /Error processing tar file/],
   ] as const) {
     const made = await build(daemon, files as never, query)

@@ -108,6 +108,14 @@ for (const client of [fromSources, fromExecutable])
       assert.equal(await terminal.exit(), 9)
     })
 
+    test('scripts on a terminal still get the classic text', async () => {
+      const script = '"$@" | grep "^Successfully built"; echo ended'
+      const command = ['sh', '-c', script, 'sh', ...client.command, 'build', directory]
+      const terminal = new Terminal(daemon, command, { DOCKER_BUILDKIT: '' })
+      await terminal.sees(/^Successfully built [0-9a-f]{12}\r\nended/)
+      assert.equal(await terminal.exit(), 0)
+    })
+
     test('Ctrl-C ends the build', async () => {
       const path = context(`long-${client.name.length}`, 'FROM busybox\nRUN echo ready; sleep 1000\n')
       const terminal = open(path)

@@ -27,15 +27,16 @@ export const command: Command = {
   define(flags: FlagSet): Action {
     const options = defineFlags(flags)
     return async (cli, [path = '']) => {
-      const mode = progressMode(options.progress.value || cli.env['BUILDKIT_PROGRESS'] || '', {
-        quiet: options.quiet.value,
-        isTerminal: cli.stderr.isTTY === true,
-        env: cli.env,
-      })
       const call = parseCall(options.check.value ? 'check' : options.call.value)
       if (options.iidfile.value !== '') rmSync(options.iidfile.value, { force: true })
       const outputs = outputsOf(options, cli)
       const receiver = new Receiver(cli, outputs)
+      const mode = progressMode(options.progress.value || cli.env['BUILDKIT_PROGRESS'] || '', {
+        quiet: options.quiet.value,
+        isTerminal: cli.stderr.isTTY === true,
+        isTextRead: !cli.stdout.isTTY && !receiver.usesStdout,
+        env: cli.env,
+      })
       const source = await buildSource(path, options.file.value, cli.stdin)
       const contexts = namedContexts(options.buildContext.value)
       await using session = await sessionOf(options, cli, contexts)

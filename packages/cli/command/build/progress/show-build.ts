@@ -14,14 +14,20 @@ export type ProgressMode = 'classic' | 'plain' | 'quiet' | 'rawjson' | 'tty'
 /** Milliseconds between two frames. */
 const PACE = 100
 
+interface Surroundings {
+  quiet: boolean
+  /** stderr, where displays are. */
+  isTerminal: boolean
+  /** stdout goes to a program, and a file of the build's result does not go there. */
+  isTextRead: boolean
+  env: Cli['env']
+}
+
 /**
- * What `--progress` means here. `auto` is a live display where stderr is a terminal; elsewhere it is
- * the classic text on stdout, which scripts read, unless DOCKER_BUILDKIT=1 asks for BuildKit's.
+ * What `--progress` means here. `auto` is a live display on a terminal; elsewhere it is the classic
+ * text on stdout, which scripts read. DOCKER_BUILDKIT decides: 0 is classic, 1 is never.
  */
-export function progressMode(
-  given: string,
-  o: { quiet: boolean; isTerminal: boolean; env: Cli['env'] },
-): ProgressMode {
+export function progressMode(given: string, o: Surroundings): ProgressMode {
   if (o.quiet) return 'quiet'
   switch (given) {
     case 'plain':
@@ -39,11 +45,11 @@ export function progressMode(
   }
 }
 
-function autoMode({ isTerminal, env }: { isTerminal: boolean; env: Cli['env'] }): ProgressMode {
+function autoMode({ isTerminal, isTextRead, env }: Surroundings): ProgressMode {
   const wanted = env['DOCKER_BUILDKIT'] ?? ''
   if (/^(0|f|false)$/i.test(wanted)) return 'classic'
-  if (isTerminal) return 'tty'
-  return wanted === '' ? 'classic' : 'plain'
+  if (wanted === '' && (!isTerminal || isTextRead)) return 'classic'
+  return isTerminal ? 'tty' : 'plain'
 }
 
 /** Answers the image's id; a failed build ends with the code of its command. */
