@@ -3,6 +3,7 @@
  * execs. The daemon's routes satisfy and consume these by structure; nothing here knows HTTP.
  */
 import type { Readable } from 'node:stream'
+import type { Statement } from './store/store.ts'
 import type {
   ContainerConfig,
   ContainerCreateRequest,
@@ -104,6 +105,8 @@ export interface CreateOptions {
   buildStep?: boolean
   /** Of a step of a build. */
   stepMounts?: readonly StepMount[]
+  /** Committed with the container's row. */
+  statements?: readonly Statement[]
 }
 
 /** What a step mounts that no other container can. */

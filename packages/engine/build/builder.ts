@@ -25,6 +25,7 @@ import { BuildWorkspace } from './context/workspace.ts'
 import { type Definition, readDefinition } from './definition.ts'
 import { DockerfileError } from './dockerfile/instruction.ts'
 import { MountPool } from './exec/mount-pool.ts'
+import { LeftOver } from './exec/left-over.ts'
 import { removeLeftContainers } from './exec/run-step.ts'
 import type { BuildImages, BuildTag, ResolveOwner, StepContainers } from './needs.ts'
 import { deliver } from './output/deliver.ts'
@@ -123,6 +124,7 @@ export class Builder implements BuildBackend {
       o.session === '' ? undefined : await this.#sessions.find(o.session, o.signal)
     await using workspace = new BuildWorkspace(() => images.workspace())
     using hold = this.#holds.begin(randomId())
+    await using left = new LeftOver((error) => this.#deps.log('container of a step', error))
     const used: string[] = []
     using _uses = { [Symbol.dispose]: () => this.#noteUses(used) }
     const trace = new BuildTrace()
@@ -133,7 +135,7 @@ export class Builder implements BuildBackend {
     const { globals, dockerfile } = definition
     const epoch = sourceDateEpoch(globals.take('SOURCE_DATE_EPOCH'))
     const createdTime = outputs.some(({ rewrite }) => !rewrite) ? epoch : undefined
-    const started = this.#buildOf(o, { context, session, workspace, hold, used, trace })
+    const started = this.#buildOf(o, { context, session, workspace, hold, left, used, trace })
     const build = { ...started, createdTime }
     if (dockerfile.check.error) await checkFirst(build, definition, ignore)
     const solved = await solve(build, definition)
@@ -154,7 +156,8 @@ export class Builder implements BuildBackend {
   #noteUses(keys: readonly string[]): void {
     if (keys.length === 0) return
     const failed = (error: unknown): void => this.#deps.log('last use of steps', error)
-    this.#cache.used(keys).catch(failed)
+    // The client is answered first.
+    setImmediate(() => void this.#cache.used(keys).catch(failed))
   }
 
   #buildOf(
@@ -164,6 +167,7 @@ export class Builder implements BuildBackend {
       session,
       workspace,
       hold,
+      left,
       used,
       trace,
     }: {
@@ -171,6 +175,7 @@ export class Builder implements BuildBackend {
       session: BuildSession | undefined
       workspace: BuildWorkspace
       hold: { add(imageId: string): void }
+      left: LeftOver
       used: string[]
       trace: BuildTrace
     },
@@ -190,7 +195,7 @@ export class Builder implements BuildBackend {
       did: new Map(),
       native,
       transport,
-      run: { containers, native, store },
+      run: { containers, native, store, later: (work) => left.add(work) },
       mounts: { native, store, directory, pool: this.#pool },
       resolveOwner,
       steps: this.#steps,

@@ -116,6 +116,8 @@ export interface StepContainers {
     body: ContainerCreateRequest
     buildStep: true
     stepMounts: readonly StepMount[]
+    /** Committed with the container's row. */
+    statements: readonly Statement[]
   }): Promise<{ Id: string; Warnings: string[] }>
   start(id: string, extras: StepExtras): Promise<void>
   attach(

@@ -4,10 +4,11 @@
  * Whoever works with a layer that no image holds yet pins it.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { zstdCompress } from 'node:zlib'
+import { zstdCompress, zstdCompressSync } from 'node:zlib'
 import type { Native } from '@tdocker/kernel'
 import { KeyedLock } from '../base/keyed-lock.ts'
 import type { RollbackScope } from '../base/scope.ts'
@@ -19,6 +20,9 @@ import { LayerSync } from './layer-sync.ts'
 import type { Extracted } from './layer-unpacker.ts'
 
 const compress = promisify(zstdCompress)
+
+/** Less is compressed quicker than a thread is asked. */
+const SMALL = 16 * 1024
 
 export interface Layer {
   key: string
@@ -162,10 +166,11 @@ export class LayerStore {
     const directory = this.paths.layer(key)
     scope.undo('layer directory', () => this.#native.removeTree(directory))
     const diff = this.paths.diff(key)
-    await mkdir(this.paths.layers, { recursive: true, mode: 0o710 })
-    await mkdir(directory, { mode: 0o710 })
+    // Quicker than asking a thread, as for a container's.
+    mkdirSync(this.paths.layers, { recursive: true, mode: 0o710 })
+    mkdirSync(directory, { mode: 0o710 })
     // The layer's own root entry, where it has one, sets another mode.
-    await mkdir(diff, { mode: 0o755 })
+    mkdirSync(diff, { mode: 0o755 })
     return { key, diff }
   }
 
@@ -176,8 +181,10 @@ export class LayerStore {
   async commit(layer: NewLayer): Promise<Layer> {
     const { workspace, key, extracted } = layer
     const directory = this.paths.layer(workspace.key)
-    const metadata = await compress(extracted.metadata)
-    await writeFile(join(directory, 'tar-metadata'), metadata, { mode: 0o600 })
+    const path = join(directory, 'tar-metadata')
+    const { metadata } = extracted
+    if (metadata.length <= SMALL) writeFileSync(path, zstdCompressSync(metadata), { mode: 0o600 })
+    else await writeFile(path, await compress(metadata), { mode: 0o600 })
     const made = await this.#places.run(key, () => this.#take(layer))
     this.onChange()
     return made
@@ -212,8 +219,8 @@ export class LayerStore {
 
   /** A directory of that name has no row (checked before), so it is a crash's remainder. */
   async #moveInto(from: string, to: string): Promise<void> {
-    await this.#native.removeTree(to)
-    await rename(from, to)
+    if (existsSync(to)) await this.#native.removeTree(to)
+    renameSync(from, to)
   }
 
   /** The layer is there already: only its blob may be news. */
@@ -370,9 +377,9 @@ export class LayerStore {
   }
 
   async ensureEmptyLayer(): Promise<void> {
-    await mkdir(this.paths.layers, { recursive: true, mode: 0o710 })
-    await mkdir(this.paths.layer(EMPTY_KEY), { recursive: true, mode: 0o710 })
-    await mkdir(this.paths.emptyDiff, { recursive: true, mode: 0o755 })
+    mkdirSync(this.paths.layers, { recursive: true, mode: 0o710 })
+    mkdirSync(this.paths.layer(EMPTY_KEY), { recursive: true, mode: 0o710 })
+    mkdirSync(this.paths.emptyDiff, { recursive: true, mode: 0o755 })
   }
 
   /** Marks layers durable once their file system was synced; in the background, one at a time. */

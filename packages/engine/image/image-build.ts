@@ -37,6 +37,7 @@ export interface BuildContext extends LayerMakerContext, StoreImageContext {
 /** As moby's. */
 const MAX_LAYERS = 125
 /** Of no entry at all: 1024 zeros. */
+const EMPTY_SIZE = 1024
 const EMPTY_TAR = 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef'
 
 export function buildImages(
@@ -182,6 +183,24 @@ function pinLayers(o: BuildContext, parentId: string): Layer[] {
   return layers.map((layer, position) => ({ ...layer, diffId: ids[position] ?? '' }))
 }
 
+/** A command that changes no file needs no room for a layer. */
+async function unlessEmpty(
+  tar: AsyncIterable<Uint8Array>,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
+  const parts = tar[Symbol.asyncIterator]()
+  const first = await parts.next()
+  if (first.done || (first.value.length === EMPTY_SIZE && first.value.every((byte) => byte === 0)))
+    return void (await parts.return?.())
+  return (async function* () {
+    try {
+      yield first.value
+      for (let next = await parts.next(); !next.done; next = await parts.next()) yield next.value
+    } finally {
+      await parts.return?.()
+    }
+  })()
+}
+
 /** Pinned; undefined when there is nothing in it. */
 async function makeLayer(
   o: BuildContext,
@@ -189,7 +208,9 @@ async function makeLayer(
   below: readonly Layer[],
 ): Promise<Layer | undefined> {
   if (below.length >= MAX_LAYERS) throw system('max depth exceeded')
-  await using tar = await unpackTar(o, step.tar!, step.signal)
+  const whole = await unlessEmpty(step.tar!)
+  if (!whole) return undefined
+  await using tar = await unpackTar(o, whole, step.signal)
   if (tar.diffId === EMPTY_TAR) return undefined
   const chain = chainIds([...below.map((layer) => layer.diffId), tar.diffId])
   return await tar.place({ chainId: chain.at(-1) ?? '', below: below.toReversed() })

@@ -11,10 +11,15 @@ import { type Heard, hearOutput } from './output-frames.ts'
 
 export type RunOperation = Extract<Operation, { kind: 'run' }>
 
-export interface RunContext {
+export interface StepsContext {
   containers: StepContainers
   native: Pick<Native, 'closeFd' | 'socketPair'>
   store: Store
+}
+
+export interface RunContext extends StepsContext {
+  /** Goes on while the next step runs. */
+  later(work: Promise<void>): void
 }
 
 export interface RunRequest {
@@ -57,28 +62,43 @@ export async function runStep<T>(
   commit: (tar: AsyncIterable<Uint8Array>, containerId: string) => Promise<T>,
 ): Promise<T> {
   const name = `build-${randomBytes(8).toString('hex')}`
-  // First: what is made without a row would be found by nobody after a crash.
-  await ctx.store.write([sql`INSERT INTO build_container (name) VALUES (${name})`])
   let id: string | undefined
+  const remove = async (): Promise<void> => {
+    if (id !== undefined && (o.options.remove || o.signal.aborted)) await removeQuietly(ctx, id)
+    await ctx.store.write([sql`DELETE FROM build_container WHERE name = ${name}`])
+  }
+  let isOver = false
   try {
     const made = await ctx.containers.create({
       name,
       body: bodyOf(o),
       buildStep: true,
       stepMounts: o.stepMounts,
+      // With its row: what is made without one would be found by nobody after a crash.
+      statements: [sql`INSERT INTO build_container (name) VALUES (${name})`],
     })
     id = made.Id
     o.created(id, made.Warnings)
     await run(ctx, o, id)
-    await using upper = await ctx.containers.upper(id, o.stubs)
-    return await commit(upper.tar, id)
+    const result = await committed(ctx, o, made.Id, commit)
+    isOver = true
+    return result
   } finally {
-    if (id !== undefined && (o.options.remove || o.signal.aborted)) {
-      await removeQuietly(ctx, id)
-      o.removed(id)
-    }
-    await ctx.store.write([sql`DELETE FROM build_container WHERE name = ${name}`])
+    if (id !== undefined && (o.options.remove || o.signal.aborted)) o.removed(id)
+    // The next step need not wait for it.
+    if (isOver) ctx.later(remove())
+    else await remove()
   }
+}
+
+async function committed<T>(
+  ctx: RunContext,
+  { stubs }: RunRequest,
+  id: string,
+  commit: (tar: AsyncIterable<Uint8Array>, containerId: string) => Promise<T>,
+): Promise<T> {
+  await using upper = await ctx.containers.upper(id, stubs)
+  return await commit(upper.tar, id)
 }
 
 async function run(ctx: RunContext, o: RunRequest, id: string): Promise<void> {
@@ -109,7 +129,7 @@ async function run(ctx: RunContext, o: RunRequest, id: string): Promise<void> {
   }
 }
 
-async function removeQuietly(ctx: RunContext, id: string): Promise<void> {
+async function removeQuietly(ctx: StepsContext, id: string): Promise<void> {
   try {
     await ctx.containers.remove(id, { force: true, volumes: true, link: false })
   } catch {
@@ -118,7 +138,7 @@ async function removeQuietly(ctx: RunContext, id: string): Promise<void> {
 }
 
 /** Removes containers of steps that a crash left behind. */
-export async function removeLeftContainers(ctx: RunContext): Promise<void> {
+export async function removeLeftContainers(ctx: StepsContext): Promise<void> {
   for (const { name } of ctx.store.all<{ name: string }>('SELECT name FROM build_container')) {
     await removeQuietly(ctx, name)
     await ctx.store.write([sql`DELETE FROM build_container WHERE name = ${name}`])

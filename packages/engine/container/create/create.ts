@@ -8,7 +8,7 @@ import type {
 import type { CreateOptions } from '../../backend-types.ts'
 import { invalidParameter, system } from '../../base/errors.ts'
 import type { RollbackScope } from '../../base/scope.ts'
-import { StoreError } from '../../store/store.ts'
+import { type Statement, StoreError } from '../../store/store.ts'
 import { type Container, joinedContainer } from '../container.ts'
 import { type Context, rollback } from '../context.ts'
 import { containerEvent } from '../events.ts'
@@ -57,7 +57,7 @@ export async function createContainer(
   const volumes = await acquireVolumes(ctx, wish.host, container.detail.mounts, scope)
   await populateVolumes(ctx, image.lowers, volumes)
 
-  await commitCreate(ctx, container)
+  await commitCreate(ctx, container, o.statements ?? [])
   scope.undo('delete row', () =>
     ctx.events.commit([deleteRow(id)], [containerEvent(container, 'destroy')]),
   )
@@ -223,14 +223,18 @@ async function planNetwork(ctx: Context, container: Container): Promise<void> {
   container.detail.endpoints = endpoints
 }
 
-async function commitCreate(ctx: Context, c: Container): Promise<void> {
+async function commitCreate(
+  ctx: Context,
+  c: Container,
+  others: readonly Statement[],
+): Promise<void> {
   const names = new Set(
     c.detail.mounts.filter((record) => record.type === 'volume').map((record) => record.name),
   )
   const uses = [...names].map((name) => ctx.volumes.use(name, c.id))
   try {
     await ctx.events.commit(
-      [insertRow(c, ctx.config.bootId), ...uses],
+      [insertRow(c, ctx.config.bootId), ...uses, ...others],
       [containerEvent(c, 'create')],
     )
   } catch (error) {
