@@ -6,8 +6,9 @@
  * Why the chains are as they are:
  * - `raw` runs before any address is rewritten. What comes for 127.0.0.0/8 from another device is
  *   dropped: bridges carry route_localnet=1 (for 127.0.0.1:published), which would otherwise open
- *   the host's loopback to containers, and ports published on 127.0.0.1 to the neighbours. What
- *   comes for a container's own address from outside its bridge is dropped too: only published
+ *   the host's loopback to containers, and ports published on 127.0.0.1 to the neighbours. Nor may
+ *   anybody else speak in its name, which the same setting lets the kernel believe. What comes for a
+ *   container's own address from outside its bridge is dropped too: only published
  *   ports are reachable from outside, and networks are isolated from each other.
  * - `published` leaves `::1` alone: the kernel sends nothing from there to another device, whatever
  *   the address becomes. The container's shim, which holds the port, carries that.
@@ -97,6 +98,7 @@ function baseChains(table: string, rules: FirewallRules): string[] {
     ]),
     ...chain(table, 'raw', 'type filter hook prerouting priority raw; policy accept;', [
       'iifname != "lo" ip daddr 127.0.0.0/8 drop',
+      'iifname != "lo" ip saddr 127.0.0.0/8 drop',
       'ip daddr vmap @guards',
       'ip6 daddr vmap @guards6',
     ]),

@@ -119,6 +119,49 @@ test('gateway modes, trusted devices, no masquerade, no communication', async ()
   await assertClosed(other, { address: address(box['silent']!, 'silent'), port: 80 })
 })
 
+test('routed networks: published ports are open under the container’s own address', async () => {
+  await using rig = await Rig.start()
+  await make(rig, 'routed', {
+    EnableIPv6: true,
+    IPAM: { Config: [{ Subnet: '10.72.0.0/24' }, { Subnet: 'fd72::/64' }] },
+    Options: {
+      [`${BRIDGE}gateway_mode_ipv4`]: 'routed',
+      [`${BRIDGE}gateway_mode_ipv6`]: 'routed',
+    },
+  })
+  const box = await run(rig, 'box', 'routed', published('8094'))
+  await box.serve('tcp', 81, '::')
+  // As moby shows them.
+  assert.deepEqual(box.sandbox.ports, {
+    '80/tcp': [
+      { HostIp: '0.0.0.0', HostPort: '' },
+      { HostIp: '::', HostPort: '' },
+    ],
+  })
+  const check = async (): Promise<void> => {
+    for (const [target, peer] of [
+      [address(box, 'routed'), '198.51.100.2'],
+      [address6(box, 'routed'), '2001:db8::2'],
+    ] as const) {
+      assert.equal(await openSoon(lan, { address: target, port: 80 }, 'box'), peer)
+      await openSoon(host, { address: target, port: 80 }, 'box')
+      await assertClosed(lan, { address: target, port: 81 })
+    }
+    await assertClosed(lan, { address: LAN_HOST, port: 8094 })
+  }
+  await check()
+  await rig.crash([box])
+  await check()
+  // Another container may publish the host's port meanwhile.
+  const other = await run(rig, 'other', 'bridge', published('8094'))
+  await assertOpen(lan, { address: LAN_HOST, port: 8094 }, 'other')
+  await rig.stop(other)
+  const at = address(box, 'routed')
+  await rig.stop(box)
+  const next = await run(rig, 'next', 'routed')
+  if (address(next, 'routed') === at) await assertClosed(lan, { address: at, port: 80 })
+})
+
 test('bridge options: device, mtu, interface prefix, address of published ports, source address', async () => {
   await using rig = await Rig.start()
   ip('address', 'add', '198.51.100.9/24', 'dev', 'lan0')
