@@ -1,0 +1,206 @@
+/** One client's directory, as its client tells it, in a kept directory. */
+import { checkRow, type ListingRow } from '@tdocker/api/build-session/listing.ts'
+import { MessageStream, ROWS_PER_MESSAGE } from '@tdocker/api/build-session/messages.ts'
+import { Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
+import { cancelled, EngineError, invalidParameter } from '../../../base/errors.ts'
+import { takeContext } from '../../context/intake.ts'
+import { applyChanges } from './apply.ts'
+import { changesOf, type ContentSource } from './changes.ts'
+import { type KeptContext, KeptContexts } from './kept-contexts.ts'
+
+/** More files than any build has; a row is some 200 bytes in memory. */
+const MAX_ROWS = 1_000_000
+
+export interface Lease extends Disposable {
+  /** Nobody writes to it until this is disposed of. */
+  path: string
+  /** The same for the same files, while it is kept. */
+  identity: string
+}
+
+/** Throws invalidParameter for a client that does not keep to what was agreed. */
+export async function receiveDirectory(
+  contexts: KeptContexts,
+  stream: Duplex,
+  o: { signal: AbortSignal; taken?(bytes: number): void },
+): Promise<Lease> {
+  const stop = (): void => void stream.destroy(cancelled('Build cancelled'))
+  o.signal.addEventListener('abort', stop, { once: true })
+  try {
+    o.signal.throwIfAborted()
+    const messages = new MessageStream(stream)
+    const { client, root } = greetingOf(await messages.message())
+    const key = KeptContexts.key(client, root)
+    const receiver = new Receiver(contexts, messages, { ...o, key, client })
+    return await contexts.locks.run(key, () => receiver.run())
+  } catch (error) {
+    if (o.signal.aborted) throw cancelled('Build cancelled', error)
+    if (error instanceof EngineError) throw error
+    throw invalidParameter(`failed to receive the build context: ${(error as Error).message}`, error)
+  } finally {
+    o.signal.removeEventListener('abort', stop)
+    stream.destroy()
+  }
+}
+
+class Receiver {
+  readonly #contexts: KeptContexts
+  readonly #messages: MessageStream
+  readonly #o: {
+    key: string
+    client: string
+    signal: AbortSignal
+    taken?(bytes: number): void
+  }
+
+  constructor(
+    contexts: KeptContexts,
+    messages: MessageStream,
+    o: { key: string; client: string; signal: AbortSignal; taken?(bytes: number): void },
+  ) {
+    this.#contexts = contexts
+    this.#messages = messages
+    this.#o = o
+  }
+
+  async run(): Promise<Lease> {
+    const contexts = this.#contexts
+    const kept = contexts.of(this.#o.key)
+    const digests = contexts.ofClient(this.#o.client).length > 0
+    await this.#messages.send({ held: kept.map(({ listing }) => listing), digests })
+    const first = (await this.#messages.message()) as { same?: unknown; rows?: unknown }
+    if (first.same !== undefined) {
+      const same = kept.find(({ listing }) => listing !== '' && listing === first.same)
+      if (!same) throw new Error('a listing that was not offered')
+      return lease(contexts, same)
+    }
+    const rows = await this.#rows(first)
+    const base = kept.find(({ users }) => users === 0)
+    return lease(contexts, await this.#change(base, rows))
+  }
+
+  async #rows(first: unknown): Promise<ListingRow[]> {
+    const rows: ListingRow[] = []
+    const paths = new Set<string>()
+    let part = first as { rows?: unknown; last?: unknown }
+    for (;;) {
+      if (!Array.isArray(part.rows)) throw new Error('rows are expected')
+      if (rows.length + part.rows.length > MAX_ROWS) throw new Error('too many files')
+      for (const row of part.rows as unknown[]) {
+        checkRow(row)
+        if (paths.has(row[1])) throw new Error(`${row[1]} comes twice`)
+        paths.add(row[1])
+        rows.push(row)
+      }
+      if (part.last === true) return rows
+      part = (await this.#messages.message()) as typeof part
+    }
+  }
+
+  /** Of `base` where there is one; what fails half-way is given up as a whole. */
+  async #change(base: KeptContext | undefined, rows: ListingRow[]): Promise<KeptContext> {
+    const contexts = this.#contexts
+    const before = base ? await contexts.rows(base) : []
+    const find = await this.#contentFinder(rows)
+    const kept = base ?? (await contexts.create(this.#o.key, this.#o.client))
+    using using = contexts.use(kept)
+    try {
+      await contexts.open(kept)
+      const changes = changesOf(before, rows, find)
+      await this.#ask(changes.want)
+      await applyChanges(contexts.deps.native, {
+        directory: contexts.files(kept),
+        rows,
+        changes,
+        receive: () => this.#receive(kept, rows),
+      })
+      await contexts.close(kept, rows)
+      return kept
+    } catch (error) {
+      using[Symbol.dispose]()
+      await contexts.remove(kept)
+      throw error
+    }
+  }
+
+  /** Looks through what the client has here already. */
+  async #contentFinder(
+    rows: readonly ListingRow[],
+  ): Promise<(digest: string, size: number) => ContentSource | undefined> {
+    const known = new Map<string, ContentSource>()
+    if (rows.some(([kind, , , , , value]) => kind === 'f' && value !== ''))
+      for (const kept of this.#contexts.ofClient(this.#o.client).filter((one) => one.listing !== ''))
+        for (const [kind, path, , size, , value] of await this.#contexts.rows(kept))
+          if (kind === 'f' && value !== '' && size > 0)
+            known.set(`${value}${size}`, { directory: this.#contexts.files(kept), path })
+    return (digest, size) => known.get(`${digest}${size}`)
+  }
+
+  async #ask(want: readonly number[]): Promise<void> {
+    const ranges: Array<[number, number]> = []
+    for (const number of want) {
+      const last = ranges.at(-1)
+      if (last && last[0] + last[1] === number) last[1]++
+      else ranges.push([number, 1])
+    }
+    let at = 0
+    do {
+      const part = ranges.slice(at, at + ROWS_PER_MESSAGE)
+      at += ROWS_PER_MESSAGE
+      await this.#messages.send({ want: part, last: at >= ranges.length })
+    } while (at < ranges.length)
+  }
+
+  /** The tar, and after it what the client learned while it made it. */
+  async #receive(kept: KeptContext, rows: ListingRow[]): Promise<void> {
+    let rest: unknown
+    const tar = async function* (messages: MessageStream): AsyncGenerator<Buffer> {
+      for (;;) {
+        const next = await messages.next()
+        if ('tar' in next) yield next.tar
+        else return void (rest = next.message)
+      }
+    }
+    await takeContext(this.#contexts.deps.native, {
+      body: Readable.from(tar(this.#messages), { objectMode: false }),
+      directory: this.#contexts.files(kept),
+      signal: this.#o.signal,
+      ...(this.#o.taken && { taken: this.#o.taken }),
+    })
+    for (;;) {
+      const { digests, last } = rest as { digests?: unknown; last?: unknown }
+      if (!Array.isArray(digests)) throw new Error('digests are expected')
+      for (const each of digests as unknown[]) learn(rows, each)
+      if (last === true) return
+      rest = await this.#messages.message()
+    }
+  }
+}
+
+function lease(contexts: KeptContexts, kept: KeptContext): Lease {
+  const using = contexts.use(kept)
+  return {
+    path: contexts.files(kept),
+    identity: `${kept.id}:${kept.listing}`,
+    [Symbol.dispose]: () => using[Symbol.dispose](),
+  }
+}
+
+function greetingOf(message: unknown): { client: string; root: string } {
+  const { client, root } = message as Record<string, unknown>
+  if (typeof client !== 'string' || !/^[0-9a-f]{32,128}$/.test(client))
+    throw new Error('a client without a name')
+  if (typeof root !== 'string' || root.length > 4096) throw new Error('a directory without a name')
+  return { client, root }
+}
+
+function learn(rows: ListingRow[], each: unknown): void {
+  if (!Array.isArray(each)) throw new Error('digests are expected')
+  const [number, digest] = each as unknown[]
+  const row = rows[number as number]
+  if (row?.[0] !== 'f') throw new Error('a digest of no file')
+  const learned: unknown = [...row.slice(0, 5), digest]
+  checkRow(learned)
+  rows[number as number] = learned
+}
