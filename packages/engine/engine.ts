@@ -174,6 +174,8 @@ class AssembledEngine implements Engine {
       removeImages: (ids) => removeUnnamed(store, images, ids),
       directory: join(config.dataRoot, 'build-mounts'),
       collect: cachePolicies(config.cacheCollection, config.dataRoot),
+      contextDirectory: join(config.dataRoot, 'build-contexts'),
+      bootId: containersConfig(config).bootId,
       pruned: (bytes) =>
         events.commit(
           [],

@@ -73,6 +73,8 @@ const EDGES: Readonly<Record<string, Readonly<Record<string, 'any' | 'type'>>>> 
 const RULES_OF_BOTH_SIDES: ReadonlySet<string> = new Set([
   'packages/api/build-session/connection.ts',
   'packages/api/build-session/frames.ts',
+  'packages/api/build-session/listing.ts',
+  'packages/api/build-session/messages.ts',
   'packages/api/build-session/stream.ts',
   'packages/api/dockerignore.ts',
   'packages/api/path-match.ts',

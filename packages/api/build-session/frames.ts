@@ -33,8 +33,11 @@ export interface Hello {
 }
 
 /** Of the daemon, by `open`. */
-export type SessionRequest =
-  { kind: 'secret' | 'agent' | 'directory'; name: string } | { kind: 'output'; index: number }
+export interface SessionRequest {
+  /** `file`: of the build itself, its Dockerfile or ignore file. */
+  kind: 'secret' | 'agent' | 'directory' | 'file'
+  name: string
+}
 
 /** The peer does not keep to the protocol: the connection is given up. */
 export class ProtocolError extends Error {

@@ -2,7 +2,7 @@
  * What is said on a stream of a directory: messages of a kind, a length and that many bytes. The client
  * first says whose directory it is (Greeting), the daemon what it has of it (Held). Then the client sends
  * either that nothing changed (Same) or all rows (Rows); the daemon asks for some of these (Want); the client
- * sends them as a tar, and what it learned of them meanwhile (Sent).
+ * sends them as a tar. What the files of it hold, the daemon sees for itself.
  */
 import type { Duplex } from 'node:stream'
 import type { ListingRow } from './listing.ts'
@@ -36,12 +36,6 @@ export interface Want {
   last: boolean
 }
 
-/** Digests by number; an empty one of a file that changed while it was read. */
-export interface Sent {
-  digests: Array<[row: number, digest: string]>
-  last: boolean
-}
-
 const HEAD = 5
 const JSON_KIND = 1
 const TAR_KIND = 2
@@ -62,13 +56,28 @@ export class MessageStream {
   }
 
   /** Throws when the other side is gone. */
-  async send(message: Greeting | Held | Same | Rows | Want | Sent): Promise<void> {
+  async send(message: Greeting | Held | Same | Rows | Want): Promise<void> {
     await this.#write(JSON_KIND, Buffer.from(JSON.stringify(message)))
   }
 
+  /** Behind the last piece comes an empty one. */
   async sendTar(bytes: Buffer): Promise<void> {
     for (let at = 0; at < bytes.length; at += MAX_TAR)
       await this.#write(TAR_KIND, bytes.subarray(at, at + MAX_TAR))
+  }
+
+  async endTar(): Promise<void> {
+    await this.#write(TAR_KIND, Buffer.alloc(0))
+  }
+
+  /** A tar to its end. */
+  async *tar(): AsyncGenerator<Buffer> {
+    for (;;) {
+      const next = await this.#next()
+      if (!('tar' in next)) throw new Error('a message out of place')
+      if (next.tar.length === 0) return
+      yield next.tar
+    }
   }
 
   end(): void {
@@ -76,7 +85,7 @@ export class MessageStream {
   }
 
   /** The next message, or a piece of the tar. Throws for what is neither. */
-  async next(): Promise<{ tar: Buffer } | { message: unknown }> {
+  async #next(): Promise<{ tar: Buffer } | { message: unknown }> {
     const head = await this.#take(HEAD)
     const [kind, length] = [head[0], head.readUInt32BE(1)]
     if (kind === TAR_KIND && length <= MAX_TAR) return { tar: await this.#take(length) }
@@ -84,9 +93,9 @@ export class MessageStream {
     return { message: JSON.parse((await this.#take(length)).toString()) as unknown }
   }
 
-  /** As `next`, where a message must come. */
+  /** Throws where none comes. */
   async message(): Promise<unknown> {
-    const next = await this.next()
+    const next = await this.#next()
     if ('tar' in next) throw new Error('a tar out of place')
     return next.message
   }

@@ -33,6 +33,7 @@ import { sourceDateEpoch } from './output/epoch.ts'
 import { OutputOffers } from './output/offers.ts'
 import { planOutputs } from './output/plan-outputs.ts'
 import type { BuildSession } from './session.ts'
+import { KeptContexts } from './session/kept/kept-contexts.ts'
 import { Sessions } from './session/sessions.ts'
 import type { Build } from './solve/build.ts'
 import { BuildTrace, type TracedStep } from './solve/build-trace.ts'
@@ -51,6 +52,10 @@ export interface BuilderDeps {
   directory: string
   /** What is collected without being asked; none: nothing. */
   collect: readonly CachePruneOptions[]
+  /** Of contexts that clients may send again. */
+  contextDirectory: string
+  /** Of this run of the machine. */
+  bootId: string
   /** Tells of a prune. */
   pruned(bytes: number): Promise<void>
   log: (what: string, error: unknown) => void
@@ -64,10 +69,13 @@ export class Builder implements BuildBackend {
   readonly #pool = new MountPool()
   readonly #collector: CacheCollector
   readonly #offers = new OutputOffers()
-  readonly #sessions = new Sessions()
+  readonly #contexts: KeptContexts
+  readonly #sessions: Sessions
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps
+    this.#contexts = new KeptContexts({ ...deps, directory: deps.contextDirectory })
+    this.#sessions = new Sessions(this.#contexts)
     this.#cache = new StepCache(deps.store)
     this.#collector = new CacheCollector({
       policies: deps.collect,
@@ -91,6 +99,7 @@ export class Builder implements BuildBackend {
   /** What is being collected ends. */
   close(): Promise<void> {
     return this.#collector.settle()
+    await this.#contexts.restore()
   }
 
   cacheRecords(): ReturnType<typeof cacheRecords> {

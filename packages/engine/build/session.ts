@@ -3,7 +3,8 @@
  * own. Nothing of it is ever written to disk, told in history, logs or events, or part of a cache key,
  * but the files of a context.
  */
-import type { Duplex, Readable } from 'node:stream'
+import type { ListingRow } from '@tdocker/api/build-session/listing.ts'
+import type { Duplex } from 'node:stream'
 
 export interface BuildSession extends AsyncDisposable {
   /** A secret's bytes, at most 500 KiB; undefined when the client has none of that id. */
@@ -14,13 +15,25 @@ export interface BuildSession extends AsyncDisposable {
   hasAgent(id: string): boolean
   /** A connection to the client's agent, one for each that is made inside the container. */
   connectAgent(id: string): Duplex
+  /** A file of the build itself, the Dockerfile or the ignore file; undefined for another name. */
+  file(name: string, signal: AbortSignal): Promise<Buffer | undefined>
   /**
-   * Fills `directory` with the client's directory of that name (`context`, `dockerfile`, or one of
-   * `--build-context`), asking only for files that are not known here.
+   * The client's directory of that name (`context`, or one of `--build-context`), of which only files
+   * were sent that were not here. Nobody changes it before the session ends; the caller must not either.
    */
-  fill(name: string, directory: string, signal: AbortSignal): Promise<void>
-  /** A file of the result on its way to the client: `-o`, number `index`. */
-  sendOutput(index: number, tar: Readable, signal: AbortSignal): Promise<void>
+  directory(name: string, o: DirectoryOptions): Promise<SessionDirectory>
+}
+
+export interface DirectoryOptions {
+  signal: AbortSignal
+  /** Told of bytes received. */
+  taken?(bytes: number): void
+}
+
+export interface SessionDirectory {
+  path: string
+  /** What is in it. */
+  rows(): Promise<readonly ListingRow[]>
 }
 
 export interface BuildSessions {

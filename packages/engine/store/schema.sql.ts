@@ -191,4 +191,11 @@ export const MIGRATIONS: readonly string[] = [
     digest TEXT NOT NULL, used_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- Directories of clients that build, kept for the next time: build-contexts/ID. An empty listing: it changes.
+  CREATE TABLE build_context (
+    id TEXT PRIMARY KEY, key TEXT NOT NULL, client TEXT NOT NULL, listing TEXT NOT NULL, size INTEGER NOT NULL,
+    last_used_at INTEGER NOT NULL, boot_id TEXT NOT NULL, durable INTEGER NOT NULL
+  ) STRICT;
+  `,
 ]

@@ -7,13 +7,16 @@ import { type CheckoutContext, checkOut } from '../git/checkout.ts'
 import { type GitRef, parseGitContext } from '../git/git-ref.ts'
 import { resolveGit } from '../git/resolve.ts'
 import type { TracedStep } from '../solve/build-trace.ts'
+import type { BuildSession } from '../session.ts'
 import { openRemoteContext } from './remote-context.ts'
+import { takeSessionContext } from './session-context.ts'
 import { type BuildContext, takeTarContext, unpacked } from './tar-context.ts'
 
 export interface SourceContext extends CheckoutContext {
   native: CheckoutContext['native'] & TreeNative
   /** Makes an empty one for the context. */
   directory(): Promise<string>
+  session: BuildSession | undefined
 }
 
 /** `alone`: a Dockerfile that came without files. */
@@ -27,10 +30,12 @@ export async function fetchBuildContext(
   o: BuildOptions,
   traced: TracedStep,
 ): Promise<FetchedContext> {
-  const { native } = ctx
+  const { native, session } = ctx
   const empty = unpacked(native, () => ctx.directory())
-  if (o.remote === 'client-session')
-    throw invalidParameter('contexts of a session are not supported: send the context as a tar')
+  if (o.remote === 'client-session') {
+    if (!session) throw invalidParameter('a context of a session needs a session')
+    return { context: await takeSessionContext(native, session, o, traced), alone: undefined }
+  }
   const ref = parseGitContext(o.remote)
   if (ref) {
     const directory = await fromGit(ctx, o, ref, traced)

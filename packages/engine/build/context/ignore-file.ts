@@ -41,6 +41,7 @@ export function withoutBuildFiles(
   { name, rules }: IgnoreFile,
   dockerfile: string,
 ): BuildContext {
+  if (context.isFiltered) return context
   const names = [name, dockerfile || 'Dockerfile'].filter((each) => rules.matches(each))
   if (names.length === 0) return context
   let filtered: Promise<string> | undefined

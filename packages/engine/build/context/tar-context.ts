@@ -20,6 +20,8 @@ export interface BuildContext {
   directory(): Promise<string>
   /** What is known of the files without a directory; undefined where only that can tell. */
   files?: IndexedTree
+  /** Nothing is in it that its ignore file names. */
+  isFiltered?: true
 }
 
 export interface TarContextOptions {

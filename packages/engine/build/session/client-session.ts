@@ -1,11 +1,13 @@
 /** One client's connection, as its build uses it. */
 import { SessionConnection } from '@tdocker/api/build-session/connection.ts'
-import { type Hello, MAX_PAYLOAD, ProtocolError } from '@tdocker/api/build-session/frames.ts'
+import { type Hello, ProtocolError, type SessionRequest } from '@tdocker/api/build-session/frames.ts'
 import { type SessionStream, StreamRefused } from '@tdocker/api/build-session/stream.ts'
-import type { Duplex, Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { Duplex } from 'node:stream'
 import { cancelled, invalidParameter } from '../../base/errors.ts'
-import type { BuildSession } from '../session.ts'
+import { MAX_DOCKERFILE } from '../context/dockerfile-text.ts'
+import type { BuildSession, DirectoryOptions, SessionDirectory } from '../session.ts'
+import type { KeptContexts } from './kept/kept-contexts.ts'
+import { receiveDirectory } from './kept/receive.ts'
 
 /** As BuildKit's limit. */
 export const MAX_SECRET: number = 500 * 1024
@@ -16,12 +18,15 @@ export class ClientSession implements BuildSession {
   readonly #connection: SessionConnection
   readonly #agents = new Set<string>()
   readonly #directories = new Set<string>()
+  readonly #contexts: KeptContexts
+  readonly #leases = new DisposableStack()
   /** Rejects when the client says none. */
   readonly greeted: Promise<void>
   /** Resolves when the connection is gone. */
   readonly closed: Promise<void>
 
-  constructor(o: { socket: Duplex; head: Buffer }) {
+  constructor({ contexts, ...o }: { socket: Duplex; head: Buffer; contexts: KeptContexts }) {
+    this.#contexts = contexts
     const greeted = Promise.withResolvers<void>()
     const closed = Promise.withResolvers<void>()
     this.greeted = greeted.promise
@@ -47,12 +52,9 @@ export class ClientSession implements BuildSession {
   }
 
   async secret(id: string, signal: AbortSignal): Promise<Buffer | undefined> {
-    const stream = this.#connection.open({ kind: 'secret', name: id })
-    stream.end()
     try {
-      return await readAll(stream, MAX_SECRET, signal)
+      return await this.#small({ kind: 'secret', name: id }, MAX_SECRET, signal)
     } catch (error) {
-      if (error instanceof StreamRefused && error.code === 'not-found') return undefined
       throw invalidParameter(`secret ${id}: ${(error as Error).message}`, error)
     }
   }
@@ -69,29 +71,37 @@ export class ClientSession implements BuildSession {
     return this.#connection.open({ kind: 'agent', name: id })
   }
 
-  async fill(name: string): Promise<void> {
-    if (!this.#directories.has(name))
-      throw invalidParameter(`the client of this build has no directory ${JSON.stringify(name)}`)
-    throw invalidParameter('contexts of a session are not supported: send the context as a tar')
+  async file(name: string, signal: AbortSignal): Promise<Buffer | undefined> {
+    return await this.#small({ kind: 'file', name }, MAX_DOCKERFILE, signal)
   }
 
-  async sendOutput(index: number, tar: Readable, signal: AbortSignal): Promise<void> {
-    const stream = this.#connection.open({ kind: 'output', index })
-    const written = readAll(stream, MAX_PAYLOAD, signal)
-    written.catch(() => {})
-    try {
-      await pipeline(tar, stream, { signal, end: true })
-      // The client ends its side when all is where it belongs.
-      await written
-    } catch (error) {
-      stream.destroy()
-      if (signal.aborted) throw cancelled('Build cancelled', error)
-      throw invalidParameter(`failed to send the result: ${(error as Error).message}`, error)
-    }
+  async directory(name: string, o: DirectoryOptions): Promise<SessionDirectory> {
+    if (!this.#directories.has(name))
+      throw invalidParameter(`the client of this build has no directory ${JSON.stringify(name)}`)
+    const stream = this.#connection.open({ kind: 'directory', name })
+    const lease = await receiveDirectory(this.#contexts, stream, o)
+    this.#leases.use(lease)
+    return lease
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#connection.close()
+    this.#leases.dispose()
+  }
+
+  async #small(
+    request: SessionRequest,
+    max: number,
+    signal: AbortSignal,
+  ): Promise<Buffer | undefined> {
+    const stream = this.#connection.open(request)
+    stream.end()
+    try {
+      return await readAll(stream, max, signal)
+    } catch (error) {
+      if (error instanceof StreamRefused && error.code === 'not-found') return undefined
+      throw error
+    }
   }
 }
 

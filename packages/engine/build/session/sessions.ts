@@ -5,6 +5,7 @@ import type { Hijack } from '../../backend-types.ts'
 import { cancelled, conflict, invalidParameter } from '../../base/errors.ts'
 import type { BuildSession, BuildSessions } from '../session.ts'
 import { ClientSession } from './client-session.ts'
+import type { KeptContexts } from './kept/kept-contexts.ts'
 
 /** Between a build and its session, whichever comes first. */
 const PATIENCE_MS = 5_000
@@ -19,9 +20,14 @@ interface Waiting {
 }
 
 export class Sessions implements BuildSessions {
+  readonly #contexts: KeptContexts
   readonly #known = new Map<string, Waiting>()
   /** Woken when a session has come. */
   readonly #awaited = new Map<string, Set<() => void>>()
+
+  constructor(contexts: KeptContexts) {
+    this.#contexts = contexts
+  }
 
   /** Takes a client's connection over. Throws before that for what is no id, or one in use. */
   async open(id: string, hijack: Hijack): Promise<void> {
@@ -33,7 +39,7 @@ export class Sessions implements BuildSessions {
     try {
       const { fd, head } = await hijack.take({ multiplexed: false, protocol: PROTOCOL })
       const socket = new Socket({ fd, readable: true, writable: true })
-      const session = new ClientSession({ socket, head })
+      const session = new ClientSession({ socket, head, contexts: this.#contexts })
       void session.closed.then(() => this.#known.delete(id))
       if (session.isClosed) return
       waiting.session = session

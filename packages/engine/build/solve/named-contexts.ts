@@ -56,13 +56,24 @@ export class NamedContexts {
     const spec = parseContextSpec(name, value)
     if (spec.kind === 'image') return spec
     progress({ status: `[context ${name}] ${shown(spec)}` })
+    if (spec.kind === 'client') return { kind: 'directory', path: await this.#ofClient(spec.name) }
     const path = join(await this.#build.scratch(), randomBytes(8).toString('hex'))
     await mkdir(path, { mode: 0o755 })
     await this.#fill(spec, path)
     return { kind: 'directory', path }
   }
 
-  async #fill(spec: Exclude<ContextSpec, { kind: 'image' }>, path: string): Promise<void> {
+  /** It stays the session's. */
+  async #ofClient(name: string): Promise<string> {
+    const { session } = this.#build
+    if (!session) throw invalidParameter(`the client of this build has no directory "${name}"`)
+    return (await session.directory(name, { signal: this.#signal })).path
+  }
+
+  async #fill(
+    spec: Exclude<ContextSpec, { kind: 'image' | 'client' }>,
+    path: string,
+  ): Promise<void> {
     switch (spec.kind) {
       case 'git':
         return await this.#checkOut(spec.ref, path)
@@ -71,12 +82,6 @@ export class NamedContexts {
           path: join(path, FILE_NAME),
           signal: this.#signal,
         })
-      case 'client': {
-        const { session } = this.#build
-        if (!session)
-          throw invalidParameter(`the client of this build has no directory "${spec.name}"`)
-        return await session.fill(spec.name, path, this.#signal)
-      }
     }
   }
 

@@ -13,8 +13,8 @@ export interface SessionContent {
   readonly agents: ReadonlyMap<string, (stream: SessionStream) => Promise<void>>
   /** What tells of a directory and sends its files. */
   readonly directories: ReadonlyMap<string, (stream: SessionStream) => Promise<void>>
-  /** Takes a result; ends the stream when it is where it belongs. */
-  output?(index: number, stream: SessionStream): Promise<void>
+  /** The Dockerfile and the ignore file, by the names that the build has for them. */
+  readonly files: ReadonlyMap<string, Buffer>
 }
 
 export interface OpenSession {
@@ -68,8 +68,10 @@ async function answer(
   stream: SessionStream,
 ): Promise<void> {
   switch (request.kind) {
-    case 'secret': {
-      const data = content.secret(request.name)
+    case 'secret':
+    case 'file': {
+      const { kind, name } = request
+      const data = kind === 'secret' ? content.secret(name) : content.files.get(name)
       if (!data) throw missing()
       stream.end(data)
       // Both sides must have ended, or the stream is never done.
@@ -86,9 +88,6 @@ async function answer(
       if (!send) throw missing()
       return await send(stream)
     }
-    case 'output':
-      if (!content.output) throw missing()
-      return await content.output(request.index, stream)
   }
 }
 

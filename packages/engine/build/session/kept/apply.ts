@@ -7,6 +7,7 @@ import { join, posix } from 'node:path'
 import { KernelError, type Native } from '@tdocker/kernel/native.ts'
 import { system } from '../../../base/errors.ts'
 import { type Changes, type ContentSource, parentOf } from './changes.ts'
+import { isThere } from './wanted-entries.ts'
 
 export type KeptNative = Pick<
   Native,
@@ -44,6 +45,9 @@ export async function applyChanges(
     await inParallel(changes.remove, (path) => remove(place, path))
     await inParallel(changes.touch, (row) => touch(place, rows[row]!))
     await o.receive()
+    // What went away at the client before it was sent may still be here from the last time.
+    const lost = changes.want.flatMap((row) => (isThere(rows[row]!) ? [] : [rows[row]![1]]))
+    await inParallel(lost, (path) => remove(place, path))
     await inParallel(changes.copy, async ({ row }, at) => {
       const path = rows[row]![1]
       await within(place, parentOf(path), (parent) =>

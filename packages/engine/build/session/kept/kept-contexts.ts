@@ -98,8 +98,11 @@ export class KeptContexts {
       .toSorted((a, b) => b.lastUsed - a.lastUsed)
   }
 
+  /** All of a client's that are whole. */
   ofClient(client: string): KeptContext[] {
-    return [...this.#known.values()].filter((kept) => kept.client === client)
+    return [...this.#known.values()].filter(
+      (kept) => kept.client === client && kept.listing !== '',
+    )
   }
 
   files({ id }: Pick<KeptContext, 'id'>): string {
@@ -131,12 +134,12 @@ export class KeptContexts {
     const id = randomBytes(16).toString('hex')
     const { store, bootId } = this.deps
     const now = Date.now()
+    const kept = { id, key, client, listing: '', size: 0, lastUsed: now, users: 0 }
+    this.#known.set(id, kept)
     await store.write([
       sql`INSERT INTO build_context (id, key, client, listing, size, last_used_at, boot_id, durable)
           VALUES (${id}, ${key}, ${client}, '', 0, ${now}, ${bootId}, 0)`,
     ])
-    const kept = { id, key, client, listing: '', size: 0, lastUsed: now, users: 0 }
-    this.#known.set(id, kept)
     await mkdir(this.files(kept), { recursive: true, mode: 0o755 })
     return kept
   }
@@ -182,11 +185,16 @@ export class KeptContexts {
 
   /** Notes a build that has it; disposing of the answer lets it go. */
   use(kept: KeptContext): Disposable {
-    kept.users++
     kept.lastUsed = Date.now()
     const { id, lastUsed } = kept
     const used = sql`UPDATE build_context SET last_used_at = ${lastUsed} WHERE id = ${id}`
     this.#inBackground('use of a kept context', this.deps.store.write([used]))
+    return this.hold(kept)
+  }
+
+  /** Nobody else changes or removes it meanwhile. */
+  hold(kept: KeptContext): Disposable {
+    kept.users++
     let held = true
     return {
       [Symbol.dispose]: () => {

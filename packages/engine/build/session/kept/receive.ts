@@ -8,6 +8,7 @@ import { takeContext } from '../../context/intake.ts'
 import { applyChanges } from './apply.ts'
 import { changesOf, type ContentSource } from './changes.ts'
 import { type KeptContext, KeptContexts } from './kept-contexts.ts'
+import { isThere, WantedEntries } from './wanted-entries.ts'
 
 /** More files than any build has; a row is some 200 bytes in memory. */
 const MAX_ROWS = 1_000_000
@@ -15,8 +16,8 @@ const MAX_ROWS = 1_000_000
 export interface Lease extends Disposable {
   /** Nobody writes to it until this is disposed of. */
   path: string
-  /** The same for the same files, while it is kept. */
-  identity: string
+  /** What is in it. */
+  rows(): Promise<readonly ListingRow[]>
 }
 
 /** Throws invalidParameter for a client that does not keep to what was agreed. */
@@ -76,7 +77,7 @@ class Receiver {
       return lease(contexts, same)
     }
     const rows = await this.#rows(first)
-    const base = kept.find(({ users }) => users === 0)
+    const base = kept.find(({ users, listing }) => users === 0 && listing !== '')
     return lease(contexts, await this.#change(base, rows))
   }
 
@@ -101,10 +102,15 @@ class Receiver {
   /** Of `base` where there is one; what fails half-way is given up as a whole. */
   async #change(base: KeptContext | undefined, rows: ListingRow[]): Promise<KeptContext> {
     const contexts = this.#contexts
+    using held = new DisposableStack()
+    if (base) held.use(contexts.hold(base))
+    // For a directory that is new here, whatever else the client has here may have its files.
+    const sources = base ? [base] : contexts.ofClient(this.#o.client)
+    for (const source of sources) held.use(contexts.hold(source))
     const before = base ? await contexts.rows(base) : []
-    const find = await this.#contentFinder(rows)
+    const find = await this.#contentFinder(sources)
     const kept = base ?? (await contexts.create(this.#o.key, this.#o.client))
-    using using = contexts.use(kept)
+    held.use(contexts.hold(kept))
     try {
       await contexts.open(kept)
       const changes = changesOf(before, rows, find)
@@ -113,27 +119,25 @@ class Receiver {
         directory: contexts.files(kept),
         rows,
         changes,
-        receive: () => this.#receive(kept, rows),
+        receive: () => this.#receive(kept, rows, changes.want),
       })
-      await contexts.close(kept, rows)
+      await contexts.close(kept, rows.filter(isThere))
       return kept
     } catch (error) {
-      using[Symbol.dispose]()
+      held.dispose()
       await contexts.remove(kept)
       throw error
     }
   }
 
-  /** Looks through what the client has here already. */
   async #contentFinder(
-    rows: readonly ListingRow[],
+    sources: readonly KeptContext[],
   ): Promise<(digest: string, size: number) => ContentSource | undefined> {
     const known = new Map<string, ContentSource>()
-    if (rows.some(([kind, , , , , value]) => kind === 'f' && value !== ''))
-      for (const kept of this.#contexts.ofClient(this.#o.client).filter((one) => one.listing !== ''))
-        for (const [kind, path, , size, , value] of await this.#contexts.rows(kept))
-          if (kind === 'f' && value !== '' && size > 0)
-            known.set(`${value}${size}`, { directory: this.#contexts.files(kept), path })
+    for (const kept of sources)
+      for (const [kind, path, , size, , value] of await this.#contexts.rows(kept))
+        if (kind === 'f' && value !== '' && size > 0)
+          known.set(`${value}${size}`, { directory: this.#contexts.files(kept), path })
     return (digest, size) => known.get(`${digest}${size}`)
   }
 
@@ -152,29 +156,17 @@ class Receiver {
     } while (at < ranges.length)
   }
 
-  /** The tar, and after it what the client learned while it made it. */
-  async #receive(kept: KeptContext, rows: ListingRow[]): Promise<void> {
-    let rest: unknown
-    const tar = async function* (messages: MessageStream): AsyncGenerator<Buffer> {
-      for (;;) {
-        const next = await messages.next()
-        if ('tar' in next) yield next.tar
-        else return void (rest = next.message)
-      }
-    }
+  async #receive(kept: KeptContext, rows: ListingRow[], want: readonly number[]): Promise<void> {
+    if (want.length === 0) return
+    const wanted = new WantedEntries(rows, want)
     await takeContext(this.#contexts.deps.native, {
-      body: Readable.from(tar(this.#messages), { objectMode: false }),
+      body: Readable.from(wanted.watch(this.#messages.tar()), { objectMode: false }),
+      isTar: true,
       directory: this.#contexts.files(kept),
       signal: this.#o.signal,
       ...(this.#o.taken && { taken: this.#o.taken }),
     })
-    for (;;) {
-      const { digests, last } = rest as { digests?: unknown; last?: unknown }
-      if (!Array.isArray(digests)) throw new Error('digests are expected')
-      for (const each of digests as unknown[]) learn(rows, each)
-      if (last === true) return
-      rest = await this.#messages.message()
-    }
+    wanted.end()
   }
 }
 
@@ -182,7 +174,7 @@ function lease(contexts: KeptContexts, kept: KeptContext): Lease {
   const using = contexts.use(kept)
   return {
     path: contexts.files(kept),
-    identity: `${kept.id}:${kept.listing}`,
+    rows: () => contexts.rows(kept),
     [Symbol.dispose]: () => using[Symbol.dispose](),
   }
 }
@@ -193,14 +185,4 @@ function greetingOf(message: unknown): { client: string; root: string } {
     throw new Error('a client without a name')
   if (typeof root !== 'string' || root.length > 4096) throw new Error('a directory without a name')
   return { client, root }
-}
-
-function learn(rows: ListingRow[], each: unknown): void {
-  if (!Array.isArray(each)) throw new Error('digests are expected')
-  const [number, digest] = each as unknown[]
-  const row = rows[number as number]
-  if (row?.[0] !== 'f') throw new Error('a digest of no file')
-  const learned: unknown = [...row.slice(0, 5), digest]
-  checkRow(learned)
-  rows[number as number] = learned
 }
