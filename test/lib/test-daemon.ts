@@ -179,6 +179,7 @@ export class TestDaemon implements AsyncDisposable {
           ...process.env,
           DOCKER_HOST: `unix://${this.socket}`,
           DOCKER_CONFIG: join(this.directory, 'client'),
+          XDG_CACHE_HOME: join(this.directory, 'cache'),
         },
         stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       })

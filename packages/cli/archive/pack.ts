@@ -70,7 +70,7 @@ function typeOf(stat: Stats): EntryType | undefined {
 }
 
 /** gnu_dev_major and gnu_dev_minor. */
-function deviceNumbers(rdev: number): { major: number; minor: number } {
+export function deviceNumbers(rdev: number): { major: number; minor: number } {
   const device = BigInt(rdev)
   const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)
   const minor = (device & 0xffn) | ((device >> 12n) & 0xffffff00n)

@@ -93,13 +93,13 @@ export class Builder implements BuildBackend {
   async restore(): Promise<void> {
     await removeLeftContainers(this.#deps)
     await collectMounts(this.#deps)
+    await this.#contexts.restore()
     this.#collector.wake()
   }
 
   /** What is being collected ends. */
   close(): Promise<void> {
     return this.#collector.settle()
-    await this.#contexts.restore()
   }
 
   cacheRecords(): ReturnType<typeof cacheRecords> {

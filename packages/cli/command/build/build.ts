@@ -11,7 +11,7 @@ import { parseUlimit } from '../../flag/spec/limits.ts'
 import type { Cli } from '../cli.ts'
 import type { Action, Command } from '../command.ts'
 import { parseCall, showCall } from './call.ts'
-import { buildSource } from './context.ts'
+import { buildSource, type LocalDirectory } from './context.ts'
 import { type Output, parseOutputs } from './output/parse-output.ts'
 import { Receiver } from './output/receive.ts'
 import { writeResults } from './output/results.ts'
@@ -39,15 +39,19 @@ export const command: Command = {
       })
       const source = await buildSource(path, options.file.value, cli.stdin)
       const contexts = namedContexts(options.buildContext.value)
-      await using session = await sessionOf(options, cli, contexts)
-      const stream = options.compress.value ? source.stream?.pipe(createGzip()) : source.stream
+      // Who wants it compressed wants it as one piece.
+      const directory = options.compress.value ? undefined : source.directory
+      await using session = await sessionOf(options, cli, contexts, directory)
+      const isAsked = session !== undefined && directory !== undefined
+      const tar = options.compress.value ? source.stream?.pipe(createGzip()) : source.stream
+      const stream = isAsked ? undefined : tar
       const response = await cli.client.request('POST', '/build', {
         query: {
           ...queryOf(options, cli),
           ...(mode === 'quiet' && { q: true }),
           ...(!['classic', 'quiet'].includes(mode) && { trace: true }),
           dockerfile: source.dockerfile || undefined,
-          remote: source.remote,
+          remote: isAsked ? 'client-session' : source.remote,
           session: session?.id,
           contexts: Object.keys(contexts.values).length > 0 ? JSON.stringify(contexts.values) : undefined,
           outputs: outputs.length > 0 ? JSON.stringify(outputs.map(({ wire }) => wire)) : undefined,
@@ -189,10 +193,12 @@ async function sessionOf(
   o: Options,
   cli: Cli,
   { directories }: NamedContexts,
+  context: LocalDirectory | undefined,
 ): Promise<BuildSession | undefined> {
-  if (o.secret.value.length + o.ssh.value.length + directories.size === 0) return undefined
+  const [secrets, ssh] = [o.secret.value, o.ssh.value]
+  if (!context && secrets.length + ssh.length + directories.size === 0) return undefined
   const { beginSession } = await import('./session/begin.ts')
-  return await beginSession(cli, { secrets: o.secret.value, ssh: o.ssh.value, directories })
+  return await beginSession(cli, { secrets, ssh, directories, context })
 }
 
 /** Without `=` it is the environment's; proxies are those of the configuration. */

@@ -1,18 +1,18 @@
 /** What is sent to build from: a directory without what its ignore file names, stdin, or an address. */
 import { randomBytes } from 'node:crypto'
-import { existsSync, lstatSync, readFileSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { basename, isAbsolute, join, relative, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import {
   IgnoreMatcher,
-  type Visited,
   ignoreFileNames,
   keepBuildFiles,
   parseIgnoreFile,
 } from '@tdocker/api/dockerignore.ts'
 import { packFile } from '../../archive/pack.ts'
 import { encodeHeader, padding } from '../../archive/tar-header.ts'
+import { walkDirectory } from './walk.ts'
 
 export interface BuildSource {
   /** A tar; none where the daemon fetches it. */
@@ -20,6 +20,16 @@ export interface BuildSource {
   remote?: string
   /** Path of the Dockerfile in the tar. */
   dockerfile: string
+  /** A directory, for a daemon that asks for what it lacks. */
+  directory?: LocalDirectory
+}
+
+export interface LocalDirectory {
+  root: string
+  /** Rules of its ignore file. */
+  ignored: readonly string[]
+  /** The Dockerfile and the ignore file, by the names that the build has for them. */
+  files: ReadonlyMap<string, Buffer>
 }
 
 /** `path`: a directory, an address or `-`; `file`: `-f`. */
@@ -84,12 +94,16 @@ async function fromDirectory(path: string, file: string, stdin: Readable): Promi
   if (!existsSync(root)) throw new Error(`unable to prepare context: path ${JSON.stringify(path)} not found`)
   if (!statSync(root).isDirectory())
     throw new Error(`unable to prepare context: context must be a directory: ${root}`)
-  const { name, extra } = await dockerfileOf(root, file, stdin)
-  const patterns = keepBuildFiles(ignorePatterns(root, name), extra ? undefined : name)
+  const { name, path: dockerfile, extra } = await dockerfileOf(root, file, stdin)
+  const ignore = ignoreFile(root, name, extra && dockerfile)
+  const ignored = ignore ? parseIgnoreFile(ignore.text.toString()) : []
+  const patterns = keepBuildFiles(ignored, extra ? undefined : name)
   const stream = Readable.from(packContext(root, new IgnoreMatcher(patterns), extra), {
     objectMode: false,
   })
-  return { stream, dockerfile: name }
+  const files = new Map([[name, extra?.text ?? readFileSync(dockerfile)]])
+  if (ignore) files.set(ignore.name, ignore.text)
+  return { stream, dockerfile: name, directory: { root, ignored, files } }
 }
 
 interface ExtraFile {
@@ -102,28 +116,36 @@ async function dockerfileOf(
   root: string,
   file: string,
   stdin: Readable,
-): Promise<{ name: string; extra?: ExtraFile }> {
+): Promise<{ name: string; path: string; extra?: ExtraFile }> {
   const own = `.dockerfile.${randomBytes(10).toString('hex')}`
-  if (file === '-') return { name: own, extra: { name: own, text: await buffer(stdin) } }
+  if (file === '-') return { name: own, path: '', extra: { name: own, text: await buffer(stdin) } }
   const path = file === '' ? join(root, 'Dockerfile') : resolve(file)
   const name = relative(root, path)
   const inside = !isAbsolute(name) && name !== '..' && !name.startsWith('../')
   if (!existsSync(path)) {
     const lower = join(root, 'dockerfile')
-    if (file === '' && existsSync(lower)) return { name: 'dockerfile' }
+    if (file === '' && existsSync(lower)) return { name: 'dockerfile', path: lower }
     throw new Error(
       `unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat ${path}: no such file or directory`,
     )
   }
-  if (inside) return { name }
-  return { name: own, extra: { name: own, text: readFileSync(path) } }
+  if (inside) return { name, path }
+  return { name: own, path, extra: { name: own, text: readFileSync(path) } }
 }
 
-function ignorePatterns(root: string, dockerfile: string): string[] {
-  const found = ignoreFileNames(dockerfile)
-    .map((name) => join(root, name))
-    .find((path) => existsSync(path))
-  return found === undefined ? [] : parseIgnoreFile(readFileSync(found, 'utf8'))
+/** The Dockerfile's own goes first: of one that is elsewhere (`outside`) it lies beside that. */
+function ignoreFile(
+  root: string,
+  dockerfile: string,
+  outside: string | undefined,
+): { name: string; text: Buffer } | undefined {
+  const [own = '', shared = ''] = ignoreFileNames(dockerfile)
+  const places: Array<[name: string, path: string]> = [
+    [own, outside ? `${outside}.dockerignore` : join(root, own)],
+    [shared, join(root, shared)],
+  ]
+  const found = places.find(([, path]) => existsSync(path))
+  return found && { name: found[0], text: readFileSync(found[1]) }
 }
 
 async function* packContext(
@@ -133,28 +155,10 @@ async function* packContext(
 ): AsyncGenerator<Buffer> {
   const seen = new Map<string, string>()
   const same = (name: string): string => name
-  for (const name of walk(root, '', matcher, undefined))
+  for (const { name } of walkDirectory(root, matcher))
     yield* packFile(join(root, name), name, same, seen)
   if (extra) yield tarOf(extra.name, extra.text)
   yield Buffer.alloc(1024)
-}
-
-/** Names below the root, directories before what is in them. */
-function* walk(
-  root: string,
-  directory: string,
-  matcher: IgnoreMatcher,
-  parent: Visited | undefined,
-): Generator<string> {
-  for (const entry of readdirSync(join(root, directory)).sort()) {
-    const name = directory === '' ? entry : `${directory}/${entry}`
-    const isDirectory =
-      lstatSync(join(root, name), { throwIfNoEntry: false })?.isDirectory() ?? false
-    const visited = matcher.visit(name, parent)
-    if (!visited.ignored) yield name
-    if (isDirectory && (!visited.ignored || matcher.mayHoldOthers(name)))
-      yield* walk(root, name, matcher, visited)
-  }
 }
 
 function tarOf(name: string, text: Buffer): Buffer {

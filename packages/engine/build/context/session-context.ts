@@ -1,5 +1,6 @@
 /** The context that a client sends over its session: only what is not here already. */
 import { posix } from 'node:path'
+import { invalidParameter } from '../../base/errors.ts'
 import type { BuildOptions } from '../build-backend.ts'
 import type { TreeNative } from '../copy/tree.ts'
 import type { BuildSession } from '../session.ts'
@@ -26,7 +27,12 @@ export async function takeSessionContext(
     directory: whole.directory,
     ...(files && { files }),
     isFiltered: true,
-    dockerfile: async (name) => (await own(name || 'Dockerfile')) ?? (await whole.dockerfile(name)),
+    dockerfile: async (name) => {
+      const text = await own(name || 'Dockerfile')
+      if (text?.length === 0)
+        throw invalidParameter(`the Dockerfile (${name || 'Dockerfile'}) cannot be empty`)
+      return text ?? (await whole.dockerfile(name))
+    },
     file: own,
   }
 }

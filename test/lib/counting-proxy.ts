@@ -1,0 +1,35 @@
+/** A socket before a daemon's that counts what clients send. */
+import { createServer, connect, type Server } from 'node:net'
+
+export class CountingProxy implements AsyncDisposable {
+  readonly path: string
+  /** Bytes from clients since it was last set to 0. */
+  sent = 0
+  readonly #server: Server
+
+  private constructor(path: string, target: string) {
+    this.path = path
+    this.#server = createServer({ allowHalfOpen: true }, (client) => {
+      const daemon = connect({ path: target, allowHalfOpen: true })
+      client.on('data', (chunk: Buffer) => (this.sent += chunk.length))
+      client.pipe(daemon).pipe(client)
+      for (const each of [client, daemon]) {
+        each.on('error', () => {})
+        each.on('close', () => {
+          client.destroy()
+          daemon.destroy()
+        })
+      }
+    })
+  }
+
+  static async start(path: string, target: string): Promise<CountingProxy> {
+    const proxy = new CountingProxy(path, target)
+    await new Promise<void>((listening) => proxy.#server.listen(path, listening))
+    return proxy
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await new Promise((closed) => this.#server.close(closed))
+  }
+}
