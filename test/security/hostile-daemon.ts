@@ -65,6 +65,9 @@ export class HostileRig implements AsyncDisposable {
     const owned = makeTar({ name: 'owned', content: 'by another container', uid: 5 })
     assert.equal((await put(daemon, other, '/', owned)).status, 200)
     this.#container = await this.#create('victim')
+    // What the first container that runs leaves for the others.
+    await daemon.wait(await daemon.run({ name: 'first', Cmd: ['true'] }))
+    await daemon.api.delete('/containers/first')
     registry.add('lower:1', makeImage({ layers: [makeLayer(LOWER)] }))
     assert.equal((await this.#pull('lower:1')).verdict, 'taken')
     this.#lines = this.#others(other)
@@ -118,6 +121,14 @@ export class HostileRig implements AsyncDisposable {
     const made = makeTar({ name: `${directory}/`, type: '5', mode: 0o755 })
     assert.equal((await put(this.daemon, this.#container, '/', made)).status, 200)
     const answer = await put(this.daemon, this.#container, `/${directory}`, archive)
+    return this.#after(answer.status, answer.text)
+  }
+
+  /** As a build's context. */
+  async build(context: Buffer): Promise<Answer> {
+    const answer = await this.daemon.api.request('POST', '/build?t=hostile:1', context, {
+      'Content-Type': 'application/x-tar',
+    })
     return this.#after(answer.status, answer.text)
   }
 

@@ -18,6 +18,10 @@ export interface IndexedFile extends HashedEntry {
 const MAX_ENTRIES = 200_000
 const MAX_SORTED = 20_000
 
+/** What no file system has, or takes too long to look at: the unpacker tells. */
+const MAX_NAME = 4096
+const MAX_DEPTH = 100
+
 export class FileIndex {
   /** By path, without a slash before it. */
   readonly #files = new Map<string, IndexedFile>()
@@ -26,8 +30,9 @@ export class FileIndex {
 
   /** False: no index can tell what this means. Names as in a tar, a character for each byte. */
   add(entry: TarEntry, digest: string, at: number): boolean {
+    if (entry.name.length > MAX_NAME) return false
     const parts = entry.name.split('/').filter((part) => part !== '' && part !== '.')
-    if (entry.name.startsWith('/') || parts.includes('..')) return false
+    if (entry.name.startsWith('/') || parts.includes('..') || parts.length > MAX_DEPTH) return false
     if (!['0', '2', '5'].includes(entry.type) || entry.attributes.size > 0) return false
     // The root's own entry.
     if (parts.length === 0) return entry.type === '5'

@@ -3,6 +3,7 @@
  * files lie in a directory, come in a tar, or are known by their digests alone.
  */
 import { createHash, hash } from 'node:crypto'
+import { system } from '../../base/errors.ts'
 import { TarScanner } from './scan-tar.ts'
 import type { TarEntry } from './tar-entry.ts'
 
@@ -13,9 +14,15 @@ export interface HashedEntry {
   digest: string
 }
 
-/** Reads a tar to its end. Parts must stay as they are until the next is asked for. */
-export async function* hashedEntries(parts: AsyncIterable<Uint8Array>): AsyncGenerator<HashedEntry> {
-  const hasher = new EntryHasher()
+/**
+ * Reads a tar to its end. Parts must stay as they are until the next is asked for. `room`: bytes; a
+ * sparse file of more is not even begun, as nobody would live to see its end.
+ */
+export async function* hashedEntries(
+  parts: AsyncIterable<Uint8Array>,
+  room: number = Number.POSITIVE_INFINITY,
+): AsyncGenerator<HashedEntry> {
+  const hasher = new EntryHasher(room)
   const scanner = new TarScanner(hasher)
   for await (const part of parts) {
     scanner.push(part)
@@ -29,9 +36,16 @@ export async function* hashedEntries(parts: AsyncIterable<Uint8Array>): AsyncGen
 export class EntryHasher {
   #open: { entry: TarEntry; at: number; left: number; hash: ReturnType<typeof createHash> | undefined } | undefined
   #ready: Array<HashedEntry & { at: number }> = []
+  #room: number
+
+  constructor(room: number = Number.POSITIVE_INFINITY) {
+    this.#room = room
+  }
 
   entry(entry: TarEntry, at: number): void {
     this.#open = undefined
+    if (entry.type === '0') this.#room -= entry.size
+    if (this.#room < 0) throw system(`${entry.name}: no space left on device`)
     if (entry.type !== '0') this.#ready.push({ entry, at, digest: '' })
     else if (entry.size === 0) this.#ready.push({ entry, at, digest: EMPTY })
     else this.#open = { entry, at, left: entry.size, hash: undefined }

@@ -1,5 +1,5 @@
 /** A tree that files are copied from or to, by descriptors alone. */
-import { readdir } from 'node:fs/promises'
+import { readdir, statfs } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { type FileStat, KernelError, type Native } from '@tdocker/kernel/native.ts'
 import { notFound } from '../../base/errors.ts'
@@ -73,8 +73,9 @@ export class Tree implements SourceTree {
     }
   }
 
-  entries(path: string, o: PackOptions): AsyncIterable<HashedEntry> {
-    return hashedEntries(this.pack(path, o))
+  async *entries(path: string, o: PackOptions): AsyncGenerator<HashedEntry> {
+    const { bavail, bsize } = await statfs(`/proc/self/fd/${this.root}`)
+    yield* hashedEntries(this.pack(path, o), bavail * bsize)
   }
 
   [Symbol.dispose](): void {

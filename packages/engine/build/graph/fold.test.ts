@@ -132,26 +132,9 @@ test('what the user says of platforms counts also before FROM', () => {
 })
 
 test('arguments of the builder itself', () => {
-  const [run] = folded('FROM x\nRUN --mount=type=cache,target=/c true', {
-    BUILDKIT_CACHE_MOUNT_NS: 'ns',
-    BUILDKIT_SANDBOX_HOSTNAME: 'h',
-  })
+  const [run] = folded('FROM x\nRUN true', { BUILDKIT_SANDBOX_HOSTNAME: 'h' })
   assert.ok(run?.kind === 'run')
-  assert.deepEqual(
-    [run.hostname, run.mounts[0]],
-    [
-      'h',
-      {
-        type: 'cache',
-        target: '/c',
-        readOnly: false,
-        from: '',
-        source: '',
-        id: 'ns//c',
-        sharing: 'shared',
-      },
-    ],
-  )
+  assert.equal(run.hostname, 'h')
 })
 
 test('COPY and ADD as data', () => {

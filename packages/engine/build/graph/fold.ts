@@ -298,12 +298,9 @@ export class StageFold {
 
   #mounts(instruction: Of<'run'>): RunMount[] {
     const environment = this.#environment()
-    const namespace = this.#globals.given().get('BUILDKIT_CACHE_MOUNT_NS')
-    return instruction.mounts.map((text) => {
-      const mount = orInvalid(() => parseRunMount(text, (word) => this.#expand(word, environment)))
-      if (mount.type !== 'cache' || !namespace) return mount
-      return { ...mount, id: `${namespace}/${mount.id}` }
-    })
+    return instruction.mounts.map((text) =>
+      orInvalid(() => parseRunMount(text, (word) => this.#expand(word, environment))),
+    )
   }
 
   /** Which stages are needed is known before any variable is. */
