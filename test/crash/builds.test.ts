@@ -1,0 +1,7 @@
+import { test } from 'node:test'
+import { buildStorm } from './build-storm.ts'
+
+test('killed amid builds: a few rounds', async (t) => {
+  const seed = Number(process.env['KILL_SEED'] ?? 1)
+  t.diagnostic(JSON.stringify(await buildStorm({ rounds: 3, seed })))
+})
