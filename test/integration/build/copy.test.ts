@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { packed } from '../../lib/archive-maker.ts'
 import { tarOf } from '../../lib/image-maker.ts'
 import { TestDaemon } from '../../lib/test-daemon.ts'
-import { build, built, cachedSteps, contextOf, outputOf } from './build-rig.ts'
+import { build, built, cachedSteps, contextOf, inspect, outputOf } from './build-rig.ts'
 
 let daemon: TestDaemon
 before(async () => (daemon = await TestDaemon.start()))
@@ -138,4 +138,22 @@ test('a target that is a link of the image leads nowhere but into the image', as
     f: 'inside',
   })
   assert.equal(await outputOf(daemon, made.id, 'cat /seen'), 'inside')
+})
+
+test('a linked copy is cached whatever is below it, and follows none of its links', async () => {
+  const files = (base: string): Parameters<typeof built>[1] => ({
+    Dockerfile: `FROM busybox\nRUN ${base}\nCOPY --link f dir /linked/\nRUN cat /linked/f > /seen\n`,
+    f: 'f',
+    'dir/inner': 'i',
+  })
+  const first = await built(daemon, files('mkdir /real && ln -s /real /linked'))
+  assert.equal(cachedSteps(first), 0)
+  const script = 'cat /seen /linked/inner; test -L /linked || echo directory; ls /real'
+  assert.equal(await outputOf(daemon, first.id, script), 'fidirectory\n')
+  const second = await built(daemon, files('echo other > /other'))
+  assert.equal(cachedSteps(second), 1, second.text)
+  const layer = async (id: string): Promise<string | undefined> =>
+    (await inspect(daemon, id)).RootFS?.Layers?.at(-2)
+  assert.equal(await layer(first.id), await layer(second.id))
+  assert.equal(cachedSteps(await built(daemon, files('echo other > /other'))), 3)
 })

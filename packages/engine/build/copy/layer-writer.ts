@@ -105,7 +105,7 @@ class LayerWriter {
 
   /** Unpacked, with nothing but `--chown` done to it. */
   async *#archive(item: Item, { path: top }: Place): AsyncGenerator<Buffer> {
-    yield* this.#directories(top)
+    yield* this.#directories(top, { mode: 0o755 })
     const places = new ArchivePlaces(this.#view, latin1(top))
     const { formats, signal } = this.#o
     const archive = { tree: item.tree, path: item.found.path, prefix: top, formats, signal }
@@ -116,7 +116,7 @@ class LayerWriter {
       edit: async (entry) => {
         const path = await places.of(posix.resolve('/', entry.name))
         refuseWhiteout(this.#o.operation, path)
-        if (this.#isTaken(path, entry.type) || skips.has(++count)) return undefined
+        if (skips.has(++count) || this.#isTaken(path, entry.type)) return undefined
         places.wrote(path, entry.type, entry.linkname)
         const isHard = entry.type === '1'
         const linkname = isHard ? nameOf(await places.of(entry.linkname)) : entry.linkname
@@ -167,12 +167,14 @@ class LayerWriter {
     for (let count = 1; count <= parts.length; count++) {
       const inner = parts.slice(0, count).join('/')
       const stat = await item.tree.stat(posix.join('/', pivot, inner))
-      const { mode = 0o755, uid = 0, gid = 0 } = stat ?? {}
+      const { mode = 0o755, uid = 0, gid = 0, mtimeNs } = stat ?? {}
+      const isCopied = item.isDirectory && count === parts.length && !item.found.include
       const path = posix.join(place.path, inner)
       if (this.#made.has(path)) continue
       this.#made.add(path)
       const owner = ownerAsCopied(this.#o, { uid, gid })
-      const entry = { ...NO_ENTRY, type: '5', mode, mtime: now(), ...owner }
+      const mtime = isCopied && mtimeNs !== undefined ? secondsOf(mtimeNs) : now()
+      const entry = { ...NO_ENTRY, type: '5', mode, mtime, ...owner }
       entries.push(await this.#edited(entry, latin1(path), ''))
     }
     return entries
@@ -255,8 +257,9 @@ class LayerWriter {
   /** `isTop`: a directory is copied to that path itself. */
   async *#directories(
     path: string,
-    { isTop = false, mtimeNs }: { isTop?: boolean; mtimeNs?: bigint | undefined } = {},
+    o: { isTop?: boolean; mtimeNs?: bigint | undefined; mode?: number } = {},
   ): AsyncGenerator<Buffer> {
+    const { isTop = false, mtimeNs, mode = this.#mode?.made ?? 0o755 } = o
     const missing: string[] = []
     for (let at = path; !this.#made.has(at); at = posix.dirname(at)) {
       this.#made.add(at)
@@ -272,7 +275,7 @@ class LayerWriter {
       yield ownEntry({
         name: entryName(latin1(directory), '5'),
         type: '5',
-        mode: this.#mode?.made ?? 0o755,
+        mode,
         mtime: hasTime ? secondsOf(mtimeNs) : now(),
         ...this.#ownerOfNew(),
       })

@@ -48,10 +48,10 @@ export class StageLinks {
     return this.#bases[index]?.name ?? ''
   }
 
-  /** Without a name the last stage. Throws DockerfileError. */
+  /** By name alone; without one the last stage. Throws DockerfileError. */
   find(target: string): number {
     if (target === '') return this.#stages.length - 1
-    const found = this.named(target) ?? this.#numbered(target, this.#stages.length)
+    const found = this.named(target)
     if (found !== undefined) return found
     const names = this.#stages.map(({ name }, index) => name || `stage-${index}`)
     throw new DockerfileError(

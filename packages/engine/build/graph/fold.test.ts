@@ -164,7 +164,8 @@ test('COPY and ADD as data', () => {
     workingDir: '/',
     chown: '1',
     chmod: '61',
-    exclude: ['*.1'],
+    // As in BuildKit: what it leaves out is taken as it is written.
+    exclude: ['*.$BASE'],
     parents: true,
     link: true,
     checksum: '',
@@ -187,7 +188,6 @@ const REFUSED: ReadonlyArray<[text: string, error: RegExp]> = [
   ['RUN --mount=type=nope,target=/x x', /unsupported mount type "nope"/],
   ['USER ${x', /failed to process "\$\{x"/],
   ['VOLUME $none', /VOLUME specified can not be an empty string/],
-  ['WORKDIR $none', /cannot normalize nothing/],
   [
     `ENV A=${'x'.repeat(60_000)}\n${'ENV A=$A$A\n'.repeat(10)}`,
     /expansion of variables is too long|larger than 4 MiB/,

@@ -260,7 +260,6 @@ export class StageFold {
 
   #workdir({ value }: Of<'workdir'>): Operation {
     const path = this.#expand(value)
-    if (path === '') throw invalidParameter('cannot normalize nothing')
     this.config.WorkingDir = posix.resolve('/', this.config.WorkingDir ?? '/', path)
     const said = `#(nop) WORKDIR ${this.config.WorkingDir}`
     return {

@@ -14,6 +14,7 @@ import type { Tree } from '../copy/tree.ts'
 import type { CopyOperation, Operation } from '../graph/operation.ts'
 import type { Build } from './build.ts'
 import type { StepPlace } from './place.ts'
+import { isLinked, linkCopy } from './link-copy.ts'
 import { resolveRemotes } from './remote-sources.ts'
 import { openImage, openSource, requestOf } from './sources.ts'
 import { type Tar, cached } from './through-cache.ts'
@@ -32,15 +33,19 @@ export async function copyOperation(
     const sources = await findCopySources(request)
     // By what they hold, and not by where that was fetched from.
     const said = named(local, sources.digest)
-    return await cached(build, said, at, { content: [sources.digest] }, async () => {
+    const tar = async (parentId: string | undefined): Promise<Tar> => {
       const opened: RemoteTree[] = []
       for (const remote of remotes) {
         const each = await remote.open()
         trees.use(each.tree)
         opened.push(each)
       }
-      return copyInto(build, request, await withRemotes(request, sources, opened), at)
-    })
+      return copyInto(build, request, await withRemotes(request, sources, opened), parentId)
+    }
+    const content = [sources.digest]
+    return isLinked(local)
+      ? await linkCopy(build, said, at, content, () => tar(undefined))
+      : await cached(build, said, at, { content }, () => tar(at.parentId))
   } catch (error) {
     throw copyError(operation.instruction, error)
   }
@@ -60,9 +65,9 @@ async function copyInto(
   build: Build,
   request: CopyRequest,
   sources: CopySources,
-  at: StepPlace,
+  parentId: string | undefined,
 ): Promise<Tar> {
-  const tree = await openImage(build, at.parentId)
+  const tree = await openImage(build, parentId)
   return closing(tree, async () => {
     const owner = await ownerOf(build, request.operation, tree)
     return copyTar(request, sources, { tree, owner })

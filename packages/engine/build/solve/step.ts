@@ -16,7 +16,7 @@ export async function doStep(build: Build, operation: Operation, at: StepPlace):
       return copyOperation(build, operation, at)
     case 'workdir':
       return cached(build, operation, at, { content: timeOf(build) }, () =>
-        makeDirectory(build, operation.path, at),
+        makeDirectory(build, { path: operation.path, user: operation.config.User ?? '' }, at),
       )
     case 'config':
       return cached(build, operation, at, { content: [] }, async () => undefined)

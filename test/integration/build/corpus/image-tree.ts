@@ -41,6 +41,10 @@ export async function savedImage(
   const tree = new Map<string, string>()
   for (const layer of manifest!.Layers.slice(baseLayers))
     apply(tree, await entriesOf(files.get(posix.normalize(layer))!))
+  for (const path of [...tree.keys()])
+    for (let at = posix.dirname(path); at !== '/'; at = posix.dirname(at))
+      // What an archive does not tell of is a plain directory.
+      if (!tree.has(at)) tree.set(at, `dir 755 0:0 ${at}`)
   const told = [...tree].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, line]) => line)
   return { config: config.config ?? {}, history: config.history, tree: told }
 }

@@ -1,7 +1,7 @@
 /** Builds a case with any engine, and writes down what came of it. */
 import { posix } from 'node:path'
 import type { ApiClient } from '../../../lib/api-client.ts'
-import { busyboxTar } from '../../../lib/image-maker.ts'
+import { busyboxTar, tarOf } from '../../../lib/image-maker.ts'
 import { type Built, builtOf, contextOf } from '../build-rig.ts'
 import { CONTEXT_TIME, type Case } from './case.ts'
 import { savedImage } from './image-tree.ts'
@@ -14,11 +14,24 @@ export async function loadBase(api: ApiClient): Promise<void> {
   const query = new URLSearchParams({ fromSrc: '-', repo: BASE, tag: 'latest' })
   query.append('changes', 'CMD ["sh"]')
   query.append('changes', 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin')
-  const answer = await api.request('POST', `/images/create?${query}`, await busyboxTar(), {
+  const answer = await api.request('POST', `/images/create?${query}`, await baseTar(), {
     'Content-Type': 'application/x-tar',
   })
   if (answer.status !== 200 || /"error"/.test(answer.text)) throw new Error(answer.text)
 }
+
+/** Engines mount there, and make what is missing. */
+async function baseTar(): Promise<Buffer> {
+  const points = ['dev/', 'proc/', 'sys/'].map(
+    (name) => ({ name, type: 'directory', mode: 0o755 }) as const,
+  )
+  // Without the two blocks that end an archive.
+  return Buffer.concat([(await tarOf(points)).subarray(0, 3 * 512), await busyboxTar()])
+}
+
+/** Told where something in it is new. */
+const BASE_DIRECTORY =
+  /^dir (755 0:0 \/(bin|sbin|usr|usr\/bin|usr\/sbin|etc|root|var|dev|proc|sys)|1777 0:0 \/tmp)( @context)?$/
 
 export interface Outcome {
   /** Empty for none. */
@@ -54,7 +67,7 @@ export async function runCase(
     ...outcome,
     config: saved.config,
     history: saved.history.slice(1).map(lineOfHistory),
-    tree: saved.tree,
+    tree: saved.tree.filter((line) => !BASE_DIRECTORY.test(line)),
   }
 }
 
