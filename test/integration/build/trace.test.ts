@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { BUILD_TRACE_ID, type WireSolveStatus, type WireVertex } from '@tdocker/api/build-trace.ts'
+import { startRegistry } from '../../lib/registry.ts'
 import { TestDaemon } from '../../lib/test-daemon.ts'
 import { type Built, type Files, build } from './build-rig.ts'
 
@@ -100,6 +101,31 @@ test('a step begins when the stages that it copies from are made', async () => {
   assert.equal(made.error, '')
   const ended = made.vertexes.get('[a 2/2] RUN sleep 1; touch /a')!.completed!
   assert.ok(ended <= made.vertexes.get('[stage-1 2/3] COPY --from=a /a /a')!.started!)
+})
+
+test('what is pulled on the way shows its layers: of a base, and of what is copied from', async () => {
+  await using registry = await startRegistry()
+  for (const name of ['base', 'other']) {
+    const image = `${registry.host}/${name}`
+    await build(daemon, { Dockerfile: `FROM busybox\nRUN echo ${name} > /${name}\n` }, { t: image })
+    await daemon.api.request('POST', `/images/${image}/push?tag=latest`, undefined, {
+      'X-Registry-Auth': 'e30=',
+    })
+    await daemon.api.delete(`/images/${image}:latest`)
+  }
+  await daemon.api.post('/build/prune?all=1')
+  const { host } = registry
+  const made = await traced({
+    Dockerfile: `FROM ${host}/base\nCOPY --from=${host}/other /other /other\n`,
+  })
+  assert.equal(made.error, '')
+  const base = made.vertexes.get(`[1/2] FROM ${host}/base:latest`)!
+  const copy = made.vertexes.get(`[2/2] COPY --from=${host}/other /other /other`)!
+  assert.equal(base.cached, undefined)
+  for (const { digest, name } of [base, copy]) {
+    const own = made.statuses.flatMap((each) => each.statuses ?? []).filter(({ vertex }) => vertex === digest)
+    assert.ok(own.some(({ completed }) => completed), name)
+  }
 })
 
 test('so has a Dockerfile that cannot be read', async () => {

@@ -57,10 +57,10 @@ export class NamedImages {
   }
 
   /** Of `COPY --from` and `RUN --mount=from=`. */
-  async source(name: string): Promise<StepSource> {
-    const context = await this.#contexts.find(name, this.platformOf({ platform: '' }), () => {})
+  async source(name: string, progress: Progress): Promise<StepSource> {
+    const context = await this.#contexts.find(name, this.platformOf({ platform: '' }), progress)
     if (context?.kind === 'directory') return context
-    const { id } = await this.#named(context?.reference ?? name, undefined, () => {})
+    const { id } = await this.#named(context?.reference ?? name, undefined, progress)
     return { kind: 'image', id }
   }
 

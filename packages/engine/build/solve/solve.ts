@@ -165,7 +165,7 @@ class Solver {
       parentId,
       traced,
       platform: base ? platformOf(base) : platform,
-      sourceOf: (from) => this.#source(from, planned.index, position),
+      sourceOf: (from) => this.#source(from, planned.index, position, traced),
       say,
       // As moby's builder marks what goes to stderr.
       sayError: (text) => say(`\u001B[91m${text}\u001B[0m`),
@@ -261,10 +261,21 @@ class Solver {
   }
 
   /** What `--from` names: a stage before this one, else a name; empty: the build context. */
-  async #source(from: string, before: number, position: number): Promise<StepSource> {
+  async #source(
+    from: string,
+    before: number,
+    position: number,
+    traced: TracedStep,
+  ): Promise<StepSource> {
     if (from === '') return { kind: 'directory', path: await this.#build.context.directory() }
     const index = this.#definition.plan.source(from, before)
-    if (index === undefined) return await this.#images.source(from)
+    if (index === undefined) {
+      const pulled = traced.pulled()
+      return await this.#images.source(from, (message) => {
+        pulled(message)
+        this.#output.say(position, message)
+      })
+    }
     const { id } = await this.#stage(index, position)
     if (id === undefined)
       throw invalidParameter(`invalid from flag value ${from}: the stage is empty`)
