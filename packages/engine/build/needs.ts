@@ -1,6 +1,7 @@
 /** What builds need of the other rooms, declared by the consumer. */
 import type { AuthConfig, ContainerCreateRequest } from '@tdocker/api'
 import type { ImageConfig, Platform } from '@tdocker/oci'
+import type { Readable } from 'node:stream'
 import type { StepMount } from '../backend-types.ts'
 import type { TarSource } from '../backend-types.ts'
 import type { Statement } from '../store/store.ts'
@@ -49,6 +50,8 @@ export interface BuildImages {
     signal: AbortSignal
     progress: (message: object) => void
   }): Promise<{ digest: string; size: number }>
+  /** Out of an archive; answers their ids. `platform`: empty for this machine's. */
+  load(o: { body: Readable; platform: string; signal: AbortSignal }): Promise<string[]>
   /** Names in the form of `-t`. Throws invalidParameter in moby's words. */
   parseTags(tags: readonly string[]): BuildTag[]
   /** Names an image and tells so. */

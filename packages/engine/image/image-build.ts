@@ -16,7 +16,7 @@ import { type LayerMakerContext, unpackTar } from '../content/layer-maker.ts'
 import type { Layer } from '../content/layer-store.ts'
 import type { KeyedLock } from '../base/keyed-lock.ts'
 import { imageEvent } from './image-events.ts'
-import type { PullOptions, PushOptions } from './image-backend.ts'
+import type { LoadOptions, PullOptions, PushOptions } from './image-backend.ts'
 import type { ImageLookup } from './image-lookup.ts'
 import { IMAGES_LOCK } from './image-pull.ts'
 import { annotate, restoreStep } from './image-restore.ts'
@@ -45,6 +45,7 @@ export function buildImages(
   transfers: {
     pull(options: PullOptions): Promise<void>
     push(options: PushOptions): Promise<void>
+    load(options: LoadOptions): Promise<void>
   },
 ): BuildImages {
   const references = new WeakMap<BuildTag, Reference>()
@@ -97,6 +98,16 @@ export function buildImages(
         },
       })
       return pushed
+    },
+    load: async ({ body, platform, signal }) => {
+      const ids: string[] = []
+      const progress = ({ stream = '' }: { stream?: string }): void => {
+        const id = /^Loaded image ID: (sha256:[0-9a-f]{64})/.exec(stream)?.[1]
+        if (id !== undefined) ids.push(id)
+      }
+      const platforms = platform === '' ? [] : [platform]
+      await transfers.load({ body, platforms, quiet: true, signal, progress })
+      return ids
     },
     parseTags: (tags) =>
       tags.filter(Boolean).map((text) => {

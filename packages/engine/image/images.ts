@@ -232,6 +232,7 @@ export function createImages(o: ImagesOptions): Images {
     builds: buildImages(context, {
       pull: (options) => pullImage(context, options),
       push: (options) => pushImage(context, options),
+      load: (options) => loadImages(context, options),
     }),
     transport,
     registries: {

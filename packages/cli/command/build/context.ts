@@ -41,13 +41,17 @@ export async function buildSource(
   if (path === '-' && file === '-')
     throw new Error('invalid argument: can\'t use stdin for both build context and dockerfile')
   if (path === '-') return fromStdin(stdin, file)
-  if (isAddress(path)) return { remote: path, dockerfile: file }
+  if (isAddress(path) && !isDirectory(path)) return { remote: path, dockerfile: file }
   return fromDirectory(path, file, stdin)
 }
 
 function isAddress(path: string): boolean {
-  if (/^(git:\/\/|git@|github\.com\/)/.test(path)) return true
-  return /^https?:\/\//.test(path)
+  return /^((https?|git|ssh):\/\/|github\.com\/|[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:)/.test(path)
+}
+
+/** One of that name goes first, as with docker. */
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
 /** A Dockerfile alone becomes a context of its own. */

@@ -1,6 +1,6 @@
 /** `--build-context NAME=VALUE`, as buildx reads it (build/opt.go, controller/pb/path.go). */
-import { statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 
 export interface NamedContexts {
   /** For the daemon. */
@@ -18,7 +18,8 @@ export function namedContexts(given: readonly string[]): NamedContexts {
     const name = text.slice(0, at)
     const value = text.slice(at + 1)
     if (name === '') throw new Error(`invalid context name : invalid reference format`)
-    if (isRemote(value)) found.values[name] = value
+    if (value.startsWith('oci-layout://')) addLayout(found, name, value.slice('oci-layout://'.length))
+    else if (isRemote(value)) found.values[name] = value
     else addDirectory(found, name, value)
   }
   return found
@@ -28,6 +29,28 @@ function isRemote(value: string): boolean {
   if (/^(https?|git|ssh|docker-image|target):\/\//.test(value) || value.startsWith('target:'))
     return true
   return /^(github\.com\/|[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:)/.test(value)
+}
+
+/** `PATH[:TAG][@DIGEST]`. */
+function addLayout({ values, directories }: NamedContexts, name: string, given: string): void {
+  const [, path = '', tag, digest] = /^(.*?)(?::([^:/@]*))?(?:@(.*))?$/.exec(given) ?? []
+  const key = `oci-layout.${name}`
+  values[name] = `oci-layout://${key}:${tag ?? 'latest'}@${digest ?? layoutDigest(path, tag)}`
+  directories.set(key, resolve(path))
+}
+
+/** Of what the tag names; without one also of all that is there, when that is one. */
+function layoutDigest(path: string, tag: string | undefined): string {
+  const { manifests = [] } = JSON.parse(readFileSync(join(path, 'index.json'), 'utf8')) as {
+    manifests?: Array<{ digest: string; annotations?: Record<string, string> }>
+  }
+  const wanted = tag ?? 'latest'
+  const named = manifests.find(
+    ({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] === wanted,
+  )
+  const found = named ?? (tag === undefined && manifests.length === 1 ? manifests[0] : undefined)
+  if (!found) throw new Error(`oci-layout ${path}: no image with the tag ${wanted}`)
+  return found.digest
 }
 
 function addDirectory({ values, directories }: NamedContexts, name: string, path: string): void {

@@ -30,6 +30,13 @@ test('values', () => {
     kind: 'image',
     reference: 'a:1@sha256:x',
   })
+  const digest = `sha256:${'a'.repeat(64)}`
+  assert.deepEqual(parseContextSpec('n', `oci-layout://oci.n:latest@${digest}`), {
+    kind: 'layout',
+    name: 'oci.n',
+    digest,
+  })
+  assert.throws(() => parseContextSpec('n', 'oci-layout://n:latest'), /"n:latest" has no digest$/)
   assert.deepEqual(parseContextSpec('n', 'client:dir'), { kind: 'client', name: 'dir' })
   assert.deepEqual(parseContextSpec('n', 'https://h/f.txt'), { kind: 'url', url: 'https://h/f.txt' })
   assert.equal(parseContextSpec('n', 'https://h/r.git#main').kind, 'git')

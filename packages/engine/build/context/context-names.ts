@@ -15,6 +15,8 @@ export type ContextSpec =
   | { kind: 'url'; url: string }
   /** A directory of the client's, by the name its session has for it. */
   | { kind: 'client'; name: string }
+  /** An image in a directory of the client's that is an OCI layout. */
+  | { kind: 'layout'; name: string; digest: string }
 
 export class ContextNames {
   readonly #values: ReadonlyMap<string, string>
@@ -80,6 +82,12 @@ export function parseContextSpec(name: string, value: string): ContextSpec {
     case 'https': {
       const ref = parseGitRef(value)
       return ref ? { kind: 'git', ref } : { kind: 'url', url: value }
+    }
+    case 'oci-layout': {
+      const [, client = '', digest] = /^([^@]*?)(?::[^@:/]*)?(?:@(.*))?$/.exec(rest) ?? []
+      if (digest === undefined || !/^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$/.test(digest))
+        throw invalidParameter(`oci-layout reference ${JSON.stringify(rest)} has no digest`)
+      return { kind: 'layout', name: client, digest }
     }
     case 'client':
     case 'local':

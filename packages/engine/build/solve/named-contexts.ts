@@ -3,9 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
-import type { Platform } from '@tdocker/oci'
+import { type Platform, formatPlatform } from '@tdocker/oci'
 import { invalidParameter } from '../../base/errors.ts'
 import { type ContextNames, type ContextSpec, parseContextSpec } from '../context/context-names.ts'
+import { loadLayout } from '../context/layout-image.ts'
 import { fetchFile } from '../copy/download.ts'
 import { checkOut } from '../git/checkout.ts'
 import type { GitRef } from '../git/git-ref.ts'
@@ -40,22 +41,25 @@ export class NamedContexts {
   ): Promise<NamedContext> | undefined {
     const value = this.#names.find(name, platform)
     if (value === undefined) return undefined
-    const known = this.#fetched.get(value)
+    const key = `${value} ${formatPlatform(platform)}`
+    const known = this.#fetched.get(key)
     if (known) return known
-    const fetched = this.#fetch(name, value, progress)
+    const fetched = this.#fetch(name, value, platform, progress)
     fetched.catch(() => {})
-    this.#fetched.set(value, fetched)
+    this.#fetched.set(key, fetched)
     return fetched
   }
 
   async #fetch(
     name: string,
     value: string,
+    platform: Platform,
     progress: (message: JSONMessage) => void,
   ): Promise<NamedContext> {
     const spec = parseContextSpec(name, value)
     if (spec.kind === 'image') return spec
     progress({ status: `[context ${name}] ${shown(spec)}` })
+    if (spec.kind === 'layout') return await this.#load(spec, platform)
     if (spec.kind === 'client') return { kind: 'directory', path: await this.#ofClient(spec.name) }
     const path = join(await this.#build.scratch(), randomBytes(8).toString('hex'))
     await mkdir(path, { mode: 0o755 })
@@ -71,7 +75,7 @@ export class NamedContexts {
   }
 
   async #fill(
-    spec: Exclude<ContextSpec, { kind: 'image' | 'client' }>,
+    spec: Exclude<ContextSpec, { kind: 'image' | 'client' | 'layout' }>,
     path: string,
   ): Promise<void> {
     switch (spec.kind) {
@@ -83,6 +87,19 @@ export class NamedContexts {
           signal: this.#signal,
         })
     }
+  }
+
+  async #load(
+    { name, digest }: { name: string; digest: string },
+    platform: Platform,
+  ): Promise<NamedContext> {
+    const id = await loadLayout(this.#build, {
+      directory: await this.#ofClient(name),
+      digest,
+      platform: formatPlatform(platform),
+      signal: this.#signal,
+    })
+    return { kind: 'image', reference: id }
   }
 
   async #checkOut(ref: GitRef, directory: string): Promise<void> {
@@ -98,6 +115,7 @@ function shown(spec: Exclude<ContextSpec, { kind: 'image' }>): string {
       return `fetching ${spec.ref.shown}`
     case 'url':
       return 'fetching a file'
+    case 'layout':
     case 'client':
       return 'load from client'
   }
