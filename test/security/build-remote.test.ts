@@ -67,6 +67,42 @@ test('credentials of an address do not follow a redirect elsewhere', async () =>
   assert.deepEqual(new Set(seen), new Set([undefined]))
 })
 
+test('a secret of the client opens its host alone, and is nowhere to be seen', async () => {
+  const seen: Array<string | undefined> = []
+  const target = await serve((request, response) => {
+    seen.push(request.headers.authorization)
+    response.end('opened')
+  })
+  const first = await serve((request, response) => {
+    if (request.headers.authorization !== 'Bearer t0ken-of-test')
+      response.writeHead(401).end('closed')
+    else to(`${target}/f`)(request, response)
+  })
+  const dockerfile = `FROM busybox\nADD ${first}/f /f\nCOPY --from=n context /n\n`
+  const cli = `${import.meta.dirname}/../../packages/cli/main.ts`
+  const run = (...args: string[]): ReturnType<TestDaemon['command']> =>
+    daemon.command(
+      process.execPath,
+      [cli, 'build', '--build-context', `n=${first}/n`, ...args, '-'],
+      dockerfile,
+    )
+  const closed = await run()
+  assert.match(closed.stderr, /401 Unauthorized: closed/)
+  process.env['TOKEN_OF_TEST'] = 't0ken-of-test'
+  const made = await run(
+    '--secret',
+    'id=HTTP_AUTH_TOKEN_127.0.0.1,env=TOKEN_OF_TEST',
+    '-t',
+    'opened',
+  )
+  delete process.env['TOKEN_OF_TEST']
+  assert.equal(made.status, 0, made.stderr)
+  assert.equal(await outputOf(daemon, 'opened', 'cat /f /n'), 'openedopened')
+  assert.deepEqual(new Set(seen), new Set([undefined]))
+  const history = await daemon.api.get('/images/opened/history')
+  assert.ok(![history.text, daemon.log, made.stdout].some((text) => text.includes('t0ken')))
+})
+
 test('a server elsewhere leads nobody to this machine, its links or its files', async (t) => {
   // An address of the machine that is not loopback stands for a server elsewhere.
   const own = Object.values(networkInterfaces())

@@ -43,7 +43,7 @@ export async function fetchBuildContext(
   }
   const { signal, progress } = o
   const body =
-    o.remote === '' ? o.body : await openRemoteContext(ctx.transport, o.remote, { signal, progress })
+    o.remote === '' ? o.body : await openRemoteContext(ctx, o.remote, { signal, progress })
   if (Buffer.isBuffer(body)) return { context: empty, alone: body }
   return { context: await fromTar(ctx, body, signal, traced), alone: undefined }
 }

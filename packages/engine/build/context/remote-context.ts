@@ -3,7 +3,8 @@ import { Readable } from 'node:stream'
 import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
 import { invalidParameter, prefixed, system } from '../../base/errors.ts'
 import { openRemote, remoteUrl } from '../../registry/remote-file.ts'
-import type { Transport } from '../../registry/transport.ts'
+import { type Secrets, secretHeaders } from '../copy/http-secrets.ts'
+import type { Response, Transport } from '../../registry/transport.ts'
 
 /** What of the beginning tells an archive from a text. */
 const PREAMBLE = 100
@@ -16,17 +17,20 @@ const ACCEPTED =
 
 /** A stream of an archive, or a Dockerfile's text. Throws what a client is told. */
 export async function openRemoteContext(
-  transport: Transport,
+  { transport, session }: { transport: Transport; session: Secrets | undefined },
   remote: string,
   o: { signal: AbortSignal; progress: (message: JSONMessage) => void },
 ): Promise<Readable | Buffer> {
+  const open = async (): Promise<Response> => {
+    const url = remoteUrl(remote)
+    const secret = await secretHeaders(session, url, o.signal)
+    return await openRemote(transport, url, o.signal, secret)
+  }
   if (!/^https?:\/\//.test(remote))
     throw system(`remoteURL (${remote}) could not be recognized as URL`)
-  const response = await openRemote(transport, remoteUrl(remote), o.signal).catch(
-    (error: unknown) => {
-      throw prefixed(`error downloading remote context ${remote}`, error)
-    },
-  )
+  const response = await open().catch((error: unknown) => {
+    throw prefixed(`error downloading remote context ${remote}`, error)
+  })
   try {
     const body = response.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
     const head = await preambleOf(body)

@@ -8,11 +8,13 @@ import type { Response, Transport } from '../../registry/transport.ts'
 import { roomAt } from '../context/intake.ts'
 import { Hasher, parseChecksum } from './checksum.ts'
 import type { DownloadRecord, DownloadRecords } from './download-records.ts'
+import { type Secrets, secretHeaders } from './http-secrets.ts'
 import type { RemoteSource } from './remote-source.ts'
 import { Tree, type TreeNative } from './tree.ts'
 
 export interface DownloadContext {
   transport: Transport
+  session: Secrets | undefined
   native: TreeNative
   records: DownloadRecords
   /** Of the build's own; gone with it. */
@@ -86,7 +88,8 @@ class Download {
   }
 
   async #ask(known: DownloadRecord | undefined): Promise<Response> {
-    const headers: Record<string, string> = {}
+    const { session } = this.#ctx
+    const headers = await secretHeaders(session, this.#url, this.#o.signal)
     if (known && known.etag !== '') headers['if-none-match'] = known.etag
     else if (known && known.modified !== '') headers['if-modified-since'] = known.modified
     return await openRemote(this.#ctx.transport, this.#url, this.#o.signal, headers)
@@ -120,12 +123,13 @@ class Download {
 
 /** A file as it is, at `path`, of the server's time. Throws what a client is told. */
 export async function fetchFile(
-  { transport }: Pick<DownloadContext, 'transport'>,
+  { transport, session }: Pick<DownloadContext, 'transport' | 'session'>,
   source: string,
   { path, signal }: { path: string; signal: AbortSignal },
 ): Promise<void> {
   const url = remoteUrl(source)
-  const { body, headers } = await openRemote(transport, url, signal)
+  const secret = await secretHeaders(session, url, signal)
+  const { body, headers } = await openRemote(transport, url, signal, secret)
   try {
     await write(url, body, { path, algorithms: [], signal })
     await stamp(path, textOf(headers['last-modified']))

@@ -1,6 +1,7 @@
 /** Where an address of git leads, and what may be told there. */
 import type { Duplex } from 'node:stream'
 import { invalidParameter, prefixed, system } from '../../base/errors.ts'
+import { headerSecret } from '../copy/http-secrets.ts'
 import type { BuildSession } from '../session.ts'
 import { isLocal } from '../../registry/remote-file.ts'
 import { NetworkError } from '../../registry/registry-error.ts'
@@ -98,11 +99,8 @@ async function headerOf(
 ): Promise<string | undefined> {
   if (credentials !== '') return `Basic ${Buffer.from(credentials).toString('base64')}`
   for (const id of [`GIT_AUTH_HEADER.${host}`, `GIT_AUTH_TOKEN.${host}`, 'GIT_AUTH_HEADER', 'GIT_AUTH_TOKEN']) {
-    const secret = await session?.secret(id, signal)
-    if (secret === undefined) continue
-    const text = secret.toString().trim()
-    // Another header, smuggled in behind a line's end.
-    if (/[\r\n\0]/.test(text)) throw system(`secret ${id}: not a header's value`)
+    const text = session && (await headerSecret(session, id, signal))
+    if (text === undefined) continue
     if (id.startsWith('GIT_AUTH_HEADER')) return text
     return `basic ${Buffer.from(`x-access-token:${text}`).toString('base64')}`
   }

@@ -94,8 +94,9 @@ function keeps(flag: boolean | undefined, query: boolean | undefined): boolean {
   return query ?? flag ?? false
 }
 
-export function downloadContextOf({ transport, native, scratch, run }: Build): DownloadContext {
-  return { transport, native, scratch, records: new DownloadRecords(run.store) }
+export function downloadContextOf(build: Build): DownloadContext {
+  const { transport, session, native, scratch, run } = build
+  return { transport, session, native, scratch, records: new DownloadRecords(run.store) }
 }
 
 /** What fetching from git needs of a build. */
