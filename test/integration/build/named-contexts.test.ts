@@ -1,13 +1,17 @@
 /** Named contexts, and images by their references. */
 import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { GitServer } from '../../lib/git-server.ts'
-import { busyboxImage, makeImage, makeIndex, makeLayer, tarOf } from '../../lib/image-maker.ts'
+import { busyboxImage, descriptorOf, makeImage, makeIndex, makeLayer, tarOf } from '../../lib/image-maker.ts'
 import { FaultRegistry } from '../../lib/registry.ts'
 import { TestDaemon } from '../../lib/test-daemon.ts'
 import { build, built, inspect, outputOf } from './build-rig.ts'
+
+const CLI = join(import.meta.dirname, '../../../packages/cli/main.ts')
 
 let daemon: TestDaemon
 let server: GitServer
@@ -198,3 +202,60 @@ test('scratch, and its platform', async () => {
   const two = await built(daemon, { Dockerfile: 'FROM scratch\nCOPY f /\n', ...files }, { version: '2' })
   assert.match(two.text, /^Step 1\/2 : FROM scratch/)
 })
+
+test('directories and OCI layouts of the client', async () => {
+  const local = join(daemon.directory, 'local')
+  mkdirSync(join(local, 'sub'), { recursive: true })
+  writeFileSync(join(local, 'sub/f'), 'local')
+  writeFileSync(join(local, 'hidden'), 'hidden')
+  writeFileSync(join(local, '.dockerignore'), 'hidden\n')
+  const layout = join(daemon.directory, 'layout')
+  const image = await writeLayout(layout)
+  const build = (input: string, ...args: string[]): ReturnType<TestDaemon['tdocker']> =>
+    daemon.command(process.execPath, [CLI, 'build', ...args, '-'], input)
+
+  const given = ['--build-context', `d=${local}`, '--build-context', `o=oci-layout://${layout}`]
+  const dockerfile =
+    'FROM d AS whole\nFROM o\nCOPY --from=d . /d/\nCOPY --from=whole /sub/f /from-stage\nRUN echo $LAYOUT > /said\n'
+  const made = await build(dockerfile, ...given, '-t', 'of-client')
+  assert.equal(made.status, 0, made.stderr)
+  assert.equal(
+    await outputOf(daemon, 'of-client', 'cat /d/sub/f /from-stage /said; ls -A /d'),
+    'locallocaltagged\n.dockerignore\nsub\n',
+  )
+  const pinned = `o=oci-layout://${layout}:other@${image}`
+  const other = await build('FROM o\nRUN echo $LAYOUT > /said\n', '--build-context', pinned, '-t', 'pinned')
+  assert.equal(other.status, 0, other.stderr)
+  assert.equal(await outputOf(daemon, 'pinned', 'cat /said'), 'pinned\n')
+  // Nothing but what was asked for has a name here.
+  assert.deepEqual(
+    (await daemon.api.get<Array<{ RepoTags: string[] }>>('/images/json')).body
+      .flatMap(({ RepoTags }) => RepoTags)
+      .filter((tag) => tag.startsWith('layout')),
+    [],
+  )
+  const none = await build('FROM o\n', '--build-context', `o=oci-layout://${layout}:nope`)
+  assert.match(none.stderr, /oci-layout .*: no image with the tag nope/)
+  const zeros = `sha256:${'0'.repeat(64)}`
+  const missing = await build('FROM o\n', '--build-context', `o=oci-layout://${layout}@${zeros}`)
+  assert.match(missing.stderr, new RegExp(`oci-layout: ${zeros}: not found`))
+})
+
+/** Two images, one with the tag `latest`; answers the digest of the other's manifest. */
+async function writeLayout(path: string): Promise<string> {
+  const { layers } = await busyboxImage()
+  const images = ['tagged', 'pinned'].map((word) =>
+    makeImage({ layers, format: 'oci', config: { Env: ['PATH=/bin', `LAYOUT=${word}`] } }),
+  )
+  mkdirSync(join(path, 'blobs/sha256'), { recursive: true })
+  for (const { config, manifest } of images)
+    for (const { digest, bytes } of [config, manifest, ...layers])
+      writeFileSync(join(path, 'blobs', digest.replace(':', '/')), bytes)
+  const manifests = images.map(({ manifest }, at) => ({
+    ...descriptorOf(manifest),
+    annotations: { 'org.opencontainers.image.ref.name': at === 0 ? 'latest' : 'layout-name:1' },
+  }))
+  writeFileSync(join(path, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }))
+  writeFileSync(join(path, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
+  return images[1]!.manifest.digest
+}
