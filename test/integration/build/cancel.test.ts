@@ -66,7 +66,9 @@ const large = (bytes: number): string => 'x'.repeat(bytes)
 test('while it sends its context', async () => {
   const body = await contextOf({ Dockerfile: 'FROM busybox\n', large: large(8 << 20) })
   const { promise, resolve } = Promise.withResolvers<void>()
-  const { request } = await going(body, {}, (r) => r.write(body.subarray(0, 4 << 20), () => resolve()))
+  const { request } = await going(body, {}, (r) =>
+    r.write(body.subarray(0, 4 << 20), () => resolve()),
+  )
   await promise
   request.destroy()
 })
@@ -115,7 +117,11 @@ test('while files are copied, unpacked, and made a layer of', async () => {
     Array.from({ length: 2000 }, (_, at) => ({ name: `inner/${at}`, content: `${at}` })),
   )
   const Dockerfile = 'FROM busybox\nCOPY files /files\nADD inner.tar /inner\nCOPY files /again\n'
-  const body = await contextOf({ Dockerfile, ...files, 'inner.tar': { type: 'file', content: inner } })
+  const body = await contextOf({
+    Dockerfile,
+    ...files,
+    'inner.tar': { type: 'file', content: inner },
+  })
   for (const step of ['Step 2/4', 'Step 3/4', 'Step 4/4']) {
     const { request, text } = await going(body, { nocache: '1' })
     await until(step, async () => text().includes(step))

@@ -1,7 +1,16 @@
 /** `-o`: what a build gives back, to our client and to any other. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -21,7 +30,10 @@ before(async () => {
   writeFileSync(join(context, 'tree/run'), '#!/bin/sh\n', { mode: 0o750 })
   writeFileSync(join(context, 'tree/sub/data'), 'data\n')
   symlinkSync('sub/data', join(context, 'tree/link'))
-  writeFileSync(join(context, 'Dockerfile'), 'FROM scratch\nCOPY --chown=5:6 tree /\nLABEL made=here\nCMD ["/run"]\n')
+  writeFileSync(
+    join(context, 'Dockerfile'),
+    'FROM scratch\nCOPY --chown=5:6 tree /\nLABEL made=here\nCMD ["/run"]\n',
+  )
 })
 after(async () => {
   await daemon[Symbol.asyncDispose]()
@@ -37,12 +49,15 @@ const run = async (...args: string[]): Promise<CommandResult> => {
 const json = (file: string): Record<string, unknown> =>
   JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
 
-test('a directory gets the files, as the user\'s own', async () => {
+test("a directory gets the files, as the user's own", async () => {
   const metadata = path('local.json')
   await run('-o', path('out'), '--metadata-file', metadata, '-t', 'unused')
   assert.deepEqual(readdirSync(path('out')).toSorted(), ['link', 'run', 'sub'])
   const file = statSync(path('out/run'))
-  assert.deepEqual([file.mode & 0o777, file.uid, file.gid], [0o750, process.getuid?.(), process.getgid?.()])
+  assert.deepEqual(
+    [file.mode & 0o777, file.uid, file.gid],
+    [0o750, process.getuid?.(), process.getgid?.()],
+  )
   assert.equal(readlinkSync(path('out/link')), 'sub/data')
   assert.equal(readFileSync(path('out/sub/data'), 'utf8'), 'data\n')
   assert.deepEqual(json(metadata), {})
@@ -62,10 +77,22 @@ test('what was in the directory before leads nowhere else', async () => {
 
 test('a tar comes on stdout, and nothing else does', async () => {
   const script = `"$0" "$1" build --progress=plain -o - "$2" > "$3"`
-  const made = await daemon.command('sh', ['-c', script, process.execPath, cli, context, path('std.tar')])
+  const made = await daemon.command('sh', [
+    '-c',
+    script,
+    process.execPath,
+    cli,
+    context,
+    path('std.tar'),
+  ])
   assert.equal(made.status, 0, made.stderr)
   const names = execFileSync('tar', ['tf', path('std.tar')], { encoding: 'utf8' })
-  assert.deepEqual(names.split('\n').filter(Boolean).toSorted(), ['link', 'run', 'sub/', 'sub/data'])
+  assert.deepEqual(names.split('\n').filter(Boolean).toSorted(), [
+    'link',
+    'run',
+    'sub/',
+    'sub/data',
+  ])
   const classic = `"$0" "$1" build -o type=tar,dest=- "$2" | tar tf - | wc -l`
   const piped = await daemon.command('sh', ['-c', classic, process.execPath, cli, context])
   assert.equal(piped.stdout.trim(), '4', piped.stderr)
@@ -74,7 +101,12 @@ test('a tar comes on stdout, and nothing else does', async () => {
 test('several at once: a tar, a layout, archives, a name', async () => {
   const metadata = path('many.json')
   await run(
-    ...['-o', `type=tar,dest=${path('t.tar')}`, '-o', `type=oci,dest=${path('oci')},tar=false,name=x/y:1`],
+    ...[
+      '-o',
+      `type=tar,dest=${path('t.tar')}`,
+      '-o',
+      `type=oci,dest=${path('oci')},tar=false,name=x/y:1`,
+    ],
     ...['-o', `type=docker,dest=${path('d.tar')},name=loaded:1`, '-o', 'type=image,name=named'],
     ...['--metadata-file', metadata, '--iidfile', path('iid')],
   )
@@ -99,7 +131,16 @@ test('several at once: a tar, a layout, archives, a name', async () => {
 
 test('annotations stand in the manifest of a layout', async () => {
   const to = `type=oci,dest=${path('annotated')},tar=false`
-  await run('-o', to, '--annotation', 'one=1', '--annotation', 'manifest:two=2', '--metadata-file', path('a.json'))
+  await run(
+    '-o',
+    to,
+    '--annotation',
+    'one=1',
+    '--annotation',
+    'manifest:two=2',
+    '--metadata-file',
+    path('a.json'),
+  )
   const digest = String(json(path('a.json'))['containerimage.digest']).replace(':', '/')
   assert.deepEqual(json(path(`annotated/blobs/${digest}`))['annotations'], { one: '1', two: '2' })
   const refused = await daemon.tdocker('build', '--annotation', 'one=1', context)
@@ -112,7 +153,10 @@ test('push, load, and the files that tell of them', async () => {
   const { headers } = await fetch(`http://${registry.host}/v2/app/manifests/1`, {
     headers: { Accept: 'application/vnd.docker.distribution.manifest.v2+json' },
   })
-  assert.equal(json(path('push.json'))['containerimage.digest'], headers.get('docker-content-digest'))
+  assert.equal(
+    json(path('push.json'))['containerimage.digest'],
+    headers.get('docker-content-digest'),
+  )
   assert.equal(json(path('push.json'))['image.name'], name)
   await run('--load', '-t', 'put', '-t', 'put:two', '--metadata-file', path('load.json'))
   assert.equal(json(path('load.json'))['image.name'], 'put:latest,put:two')
@@ -129,7 +173,15 @@ test('push, load, and the files that tell of them', async () => {
 
 test('the epoch of the environment is the time of the files', async () => {
   const made = await daemon.command('env', [
-    ...['SOURCE_DATE_EPOCH=1234567890', process.execPath, cli, 'build', '-o', path('timed'), context],
+    ...[
+      'SOURCE_DATE_EPOCH=1234567890',
+      process.execPath,
+      cli,
+      'build',
+      '-o',
+      path('timed'),
+      context,
+    ],
   ])
   assert.equal(made.status, 0, made.stderr)
   assert.equal(statSync(path('timed/run')).mtimeMs, 1_234_567_890_000)
@@ -156,7 +208,11 @@ test('what cannot be is refused before anything runs', async () => {
 })
 
 /** A build that offers its tree and waits. */
-async function waiting(): Promise<{ request: http.ClientRequest; path: string; ended: Promise<string> }> {
+async function waiting(): Promise<{
+  request: http.ClientRequest
+  path: string
+  ended: Promise<string>
+}> {
   const body = await contextOf({ Dockerfile: 'FROM busybox\nRUN echo made > /file\n' })
   const outputs = encodeURIComponent('[{"Type":"local","Attrs":{}}]')
   const request = http.request({
@@ -211,7 +267,11 @@ test('who goes away, before or while it is sent, leaves nothing', async () => {
 
 test('an output that is nothing, and what a build without one says, as before', async () => {
   const outputs = '[{"Type":"cacheonly","Attrs":null}]'
-  const made = await build(daemon, { Dockerfile: 'FROM busybox\nRUN echo cache\n' }, { outputs, t: 'no' })
+  const made = await build(
+    daemon,
+    { Dockerfile: 'FROM busybox\nRUN echo cache\n' },
+    { outputs, t: 'no' },
+  )
   assert.match(made.text, /Successfully built [0-9a-f]{12}\n$/)
   const plain = await build(daemon, { Dockerfile: 'FROM busybox\nRUN echo cache\n' }, { t: 'yes' })
   assert.ok(plain.messages.every(({ id }) => id !== 'tdocker.output'))

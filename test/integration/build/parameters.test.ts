@@ -41,7 +41,8 @@ test('weight, quota and places of CPU', async () => {
     ? 'cat /sys/fs/cgroup/cpu.max'
     : 'cd /sys/fs/cgroup/cpu; echo $(cat cpu.cfs_quota_us) $(cat cpu.cfs_period_us)'
   assert.equal(await said(quota, { cpuquota: '20000', cpuperiod: '50000' }), '20000 50000')
-  const allowed = 'grep Cpus_allowed_list /proc/self/status; grep Mems_allowed_list /proc/self/status'
+  const allowed =
+    'grep Cpus_allowed_list /proc/self/status; grep Mems_allowed_list /proc/self/status'
   const places = await said(allowed, { cpusetcpus: '0', cpusetmems: '0' })
   assert.equal(places, 'Cpus_allowed_list:\t0\nMems_allowed_list:\t0')
 })
@@ -62,9 +63,12 @@ test('room in /dev/shm, and ulimits', async () => {
 
 test('names of hosts, which the image does not keep', async () => {
   const extrahosts = ['one:10.1.2.3', 'gateway:host-gateway']
-  const hosts = await said('grep -c -e one -e gateway /etc/hosts; grep one /etc/hosts', { extrahosts })
+  const hosts = await said('grep -c -e one -e gateway /etc/hosts; grep one /etc/hosts', {
+    extrahosts,
+  })
   assert.equal(hosts, '2\n10.1.2.3\tone')
-  const Dockerfile = 'FROM busybox\nRUN true\nRUN --network=none grep -c one /etc/hosts || echo none\n'
+  const Dockerfile =
+    'FROM busybox\nRUN true\nRUN --network=none grep -c one /etc/hosts || echo none\n'
   const { text } = await built(daemon, { Dockerfile }, { extrahosts, nocache: '1' })
   assert.match(text, /\n[01]\n/)
   const wrong = await build(daemon, { Dockerfile }, { extrahosts: ['no-address'], nocache: '1' })
@@ -91,13 +95,18 @@ test('networks: none, of the host, of a container, of a user', async () => {
   })
   assert.match(await said(own, { networkmode: 'steps' }), /^10\.213\.7\.\d+$/)
   await daemon.api.delete('/networks/steps')
-  const unknown = await build(daemon, { Dockerfile: 'FROM busybox\nRUN true\n' }, { networkmode: 'nowhere', nocache: '1' })
+  const unknown = await build(
+    daemon,
+    { Dockerfile: 'FROM busybox\nRUN true\n' },
+    { networkmode: 'nowhere', nocache: '1' },
+  )
   assert.match(unknown.error, /network nowhere not found/)
   assert.deepEqual((await daemon.api.get<unknown[]>('/containers/json?all=1')).body, [])
 })
 
 test('the platform is that of the image, and of the arguments', async () => {
-  const Dockerfile = 'FROM scratch\nARG TARGETARCH\nARG TARGETPLATFORM\nLABEL arch=$TARGETARCH platform=$TARGETPLATFORM\n'
+  const Dockerfile =
+    'FROM scratch\nARG TARGETARCH\nARG TARGETPLATFORM\nLABEL arch=$TARGETARCH platform=$TARGETPLATFORM\n'
   await built(daemon, { Dockerfile }, { platform: 'linux/arm64', t: 'arm' })
   const image = await inspect(daemon, 'arm')
   assert.equal(image.Architecture, 'arm64')
@@ -137,7 +146,7 @@ test('containers of steps stay when that is asked for', async () => {
   await daemon.api.delete(`/containers/${body[0]!.Id}`)
 })
 
-test('what is wrong is refused with moby\'s words', async () => {
+test("what is wrong is refused with moby's words", async () => {
   const Dockerfile = 'FROM busybox\n'
   for (const [query, error] of [
     [{ squash: '1' }, /squash is only supported with experimental mode/],

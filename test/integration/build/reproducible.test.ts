@@ -110,9 +110,10 @@ test('nothing in the image is later than the epoch, and nothing tells of its con
   const image = await inspect(one, 'stamped')
   assert.equal(image.Id, made.id)
   assert.equal(image.Created, EPOCH_TEXT)
-  const { body } = await one.api.get<Array<{ Created: number; Id: string; CreatedBy: string }>>(
-    '/images/stamped/history',
-  )
+  const { body } =
+    await one.api.get<Array<{ Created: number; Id: string; CreatedBy: string }>>(
+      '/images/stamped/history',
+    )
   assert.match(body[0]!.CreatedBy, /CMD/)
   assert.equal(new Set(body.map(({ Id }) => Id)).size, body.length)
   assert.ok(body.slice(0, -1).every(({ Created }) => Created === EPOCH))
@@ -138,7 +139,8 @@ test('another epoch needs no step again; files older than it keep their times', 
 })
 
 test('the epoch alone is the time of config and history, and of directories of WORKDIR', async () => {
-  const Dockerfile = 'ARG SOURCE_DATE_EPOCH\nFROM busybox\nARG SOURCE_DATE_EPOCH\nWORKDIR /w\nENV E=$SOURCE_DATE_EPOCH\n'
+  const Dockerfile =
+    'ARG SOURCE_DATE_EPOCH\nFROM busybox\nARG SOURCE_DATE_EPOCH\nWORKDIR /w\nENV E=$SOURCE_DATE_EPOCH\n'
   const made = await built(one, { Dockerfile }, { buildargs: epoch(EPOCH), t: 'plain' })
   const image = await inspect(one, 'plain')
   assert.equal(image.Created, EPOCH_TEXT)

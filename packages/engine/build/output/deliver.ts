@@ -24,10 +24,13 @@ type Metadata = Readonly<Record<string, string>>
 /** Answers the image's id: of the first output that has one of its own. */
 export async function deliver(build: Build, d: Delivery): Promise<string> {
   const ids: string[] = []
-  for (const output of d.outputs) ids.push(await stampedImage(build, d.solved, stampOf(build, d, output)))
+  for (const output of d.outputs)
+    ids.push(await stampedImage(build, d.solved, stampOf(build, d, output)))
   const [id = d.solved.id] = ids
   if (id !== d.solved.id) build.options.progress({ aux: { ID: id } } as JSONMessage)
-  build.options.progress({ stream: `Successfully built ${id.replace(/^sha256:/, '').slice(0, 12)}\n` })
+  build.options.progress({
+    stream: `Successfully built ${id.replace(/^sha256:/, '').slice(0, 12)}\n`,
+  })
   for (const [at, output] of d.outputs.entries()) {
     const exported = build.trace.step(`export ${output.index}`, NAMES[output.kind](output))
     const metadata = await exported.run(() => give(build, d, output, { id: ids[at]!, exported }))

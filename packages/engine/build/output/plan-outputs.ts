@@ -164,9 +164,7 @@ class Attributes {
   only(key: string, values: readonly string[]): void {
     const value = this.take(key)
     if (value === undefined || values.includes(value)) return
-    throw invalidParameter(
-      `output of type ${this.#type}: ${key}=${value} is not supported`,
-    )
+    throw invalidParameter(`output of type ${this.#type}: ${key}=${value} is not supported`)
   }
 
   rest(): ReadonlyArray<[string, string]> {

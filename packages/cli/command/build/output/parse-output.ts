@@ -4,9 +4,7 @@ import { parseCsvRecord } from '../../../flag/csv.ts'
 
 /** Where what the daemon sends is put; undefined: it sends nothing. */
 export type Target =
-  | { kind: 'directory'; path: string }
-  | { kind: 'file'; path: string }
-  | { kind: 'stdout' }
+  { kind: 'directory'; path: string } | { kind: 'file'; path: string } | { kind: 'stdout' }
 
 export interface Output {
   /** As `POST /build` takes it. */
@@ -92,7 +90,8 @@ function outputOf(entry: Entry, isTerminal: boolean): Output {
     case 'oci':
     case 'docker': {
       // Into the daemon's own store.
-      if (type === 'docker' && destination === '') return { wire: wireOf(entry, 'image'), target: undefined }
+      if (type === 'docker' && destination === '')
+        return { wire: wireOf(entry, 'image'), target: undefined }
       const { tar = 'true', ...others } = attributes
       const plain = { ...entry, attributes: others }
       const isTree = /^(?:0|f|false)$/i.test(tar)
@@ -117,7 +116,8 @@ function directoryOf({ type, destination }: Entry): Target {
   if (destination === '') throw new Error(`dest is required for ${type} exporter`)
   if (destination === '-') throw new Error(`dest cannot be stdout for ${type} exporter`)
   const there = statSync(destination, { throwIfNoEntry: false })
-  if (there && !there.isDirectory()) throw new Error(`destination directory ${destination} is a file`)
+  if (there && !there.isDirectory())
+    throw new Error(`destination directory ${destination} is a file`)
   return { kind: 'directory', path: destination }
 }
 
