@@ -102,6 +102,10 @@ async function lookUp(
 async function digestOf(o: CopyRequest, item: Item): Promise<string> {
   const { found, isDirectory, mode } = item
   const kind = isDirectory ? 'dir' : 'file'
+  const { from, exclude } = o.operation
+  const asked = JSON.stringify([found, kind, mode, from === '', exclude])
+  const known = item.tree.digests?.get(asked)
+  if (known !== undefined) return known
   const kept = found.kept === '' ? [] : [found.kept]
   const digest = new EntriesDigest(JSON.stringify([posix.basename(found.path), kind, mode, ...kept]))
   const filter = filterOf(o.operation, item)
@@ -115,7 +119,9 @@ async function digestOf(o: CopyRequest, item: Item): Promise<string> {
   }
   for (const [name, entries] of filter.orphans)
     for (const entry of entries) add(entry, contents.get(name) ?? '')
-  return `${kind}:${digest.hex()}`
+  const whole = `${kind}:${digest.hex()}`
+  item.tree.digests?.set(asked, whole)
+  return whole
 }
 
 /** A single file is left out by nothing. */

@@ -3,6 +3,8 @@ import type { FileStat } from '@tdocker/kernel/native.ts'
 import type { HashedEntry } from './content-digest.ts'
 
 export interface SourceTree extends Disposable {
+  /** Of a tree that never changes: digests of what was copied from it, by what was asked. */
+  readonly digests?: Map<string, string>
   /** Names in a directory; empty where there is none. */
   list(path: string): Promise<string[]>
   /** What the path leads to, links followed within the tree; undefined when nothing is there. */

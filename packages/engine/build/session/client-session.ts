@@ -72,7 +72,11 @@ export class ClientSession implements BuildSession {
   }
 
   async file(name: string, signal: AbortSignal): Promise<Buffer | undefined> {
-    return await this.#small({ kind: 'file', name }, MAX_DOCKERFILE, signal)
+    try {
+      return await this.#small({ kind: 'file', name }, MAX_DOCKERFILE, signal)
+    } catch (error) {
+      throw invalidParameter(`failed to read ${name}: ${(error as Error).message}`, error)
+    }
   }
 
   async directory(name: string, o: DirectoryOptions): Promise<SessionDirectory> {

@@ -11,7 +11,11 @@ import { Tree, type TreeNative } from '../copy/tree.ts'
 const PART = 2000
 const TYPES: Readonly<Record<string, string>> = { f: '0', l: '2', d: '5' }
 
+/** By their listings, which are never changed. */
+const known = new WeakMap<readonly ListingRow[], Promise<ListedTree | undefined>>()
+
 export class ListedTree extends IndexedTree {
+  readonly digests: Map<string, string> = new Map()
   readonly #open: () => Tree
 
   private constructor(index: FileIndex, content: IndexedContent, open: () => Tree) {
@@ -19,8 +23,18 @@ export class ListedTree extends IndexedTree {
     this.#open = open
   }
 
-  /** undefined where only the files can tell. */
-  static async of(
+  /** The same for all builds that have these rows; undefined where only the files can tell. */
+  static of(
+    native: TreeNative,
+    directory: string,
+    rows: readonly ListingRow[],
+  ): Promise<ListedTree | undefined> {
+    const tree = known.get(rows) ?? ListedTree.#make(native, directory, rows)
+    known.set(rows, tree)
+    return tree
+  }
+
+  static async #make(
     native: TreeNative,
     directory: string,
     rows: readonly ListingRow[],

@@ -52,6 +52,8 @@ interface Row {
 /** Of all together; and of the disk no more than a tenth. */
 const MAX_BYTES = 10 * 1024 ** 3
 const MAX_SHARE = 0.1
+/** Of the disk. */
+const MIN_FREE = 0.05
 /** Of one client's directory. */
 const MAX_VERSIONS = 3
 /** Rows of listings that stay in memory. */
@@ -219,18 +221,19 @@ export class KeptContexts {
     return [...this.#known.values()]
   }
 
-  /** The least recently used go until the others fit. */
+  /** The least recently used go until the others fit; the last one stays where there is room for it. */
   async #evict(): Promise<void> {
-    const { bsize, blocks } = await statfs(this.deps.directory)
-    const room = Math.min(MAX_BYTES, bsize * blocks * MAX_SHARE)
+    const { bsize, blocks, bavail } = await statfs(this.deps.directory)
+    const share = Math.min(MAX_BYTES, bsize * blocks * MAX_SHARE)
+    const isTight = bavail < blocks * MIN_FREE
     const versions = new Map<string, number>()
     let total = 0
     for (const kept of this.all().toSorted((a, b) => b.lastUsed - a.lastUsed)) {
       const version = (versions.get(kept.key) ?? 0) + 1
       versions.set(kept.key, version)
       total += kept.size
-      const changing = kept.listing === ''
-      if (!changing && (total > room || version > MAX_VERSIONS)) {
+      const room = total === kept.size && !isTight ? Infinity : share
+      if (kept.listing !== '' && (total > room || version > MAX_VERSIONS)) {
         await this.remove(kept)
         total -= kept.size
       }
