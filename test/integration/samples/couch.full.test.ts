@@ -19,7 +19,7 @@ suite('a database of a Debian package', { skip }, () => {
   let daemon: TestDaemon
   let directory: string
   before(async () => {
-    daemon = await sampleDaemon()
+    daemon = await sampleDaemon({ large: true })
     await makeDebian(daemon)
     directory = sampleOf(daemon, 'couch')
   })

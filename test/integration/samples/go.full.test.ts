@@ -23,7 +23,7 @@ suite('a service in Go', { skip }, () => {
   let daemon: TestDaemon
   let directory: string
   before(async () => {
-    daemon = await sampleDaemon()
+    daemon = await sampleDaemon({ large: true })
     await makeDebian(daemon)
     await makeGolang(daemon)
     directory = sampleOf(daemon, 'go')

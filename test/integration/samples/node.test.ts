@@ -22,7 +22,7 @@ suite(
     let daemon: TestDaemon
     let directory: string
     before(async () => {
-      daemon = await sampleDaemon()
+      daemon = await sampleDaemon({ large: false })
       await makeDebian(daemon)
       await makeNode(daemon)
       directory = sampleOf(daemon, 'node')

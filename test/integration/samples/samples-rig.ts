@@ -40,9 +40,9 @@ export function unreachable(what: string, url: string): string | false {
   return status === 0 ? false : `${what} is not reachable (curl: ${error?.message ?? status})`
 }
 
-/** Data on disk: whole distributions are in it. */
-export async function sampleDaemon(): Promise<TestDaemon> {
-  return await TestDaemon.start({ busybox: false, base: tmpdir() })
+/** `large`: data on disk, where more than a distribution comes together. */
+export async function sampleDaemon(o: { large: boolean }): Promise<TestDaemon> {
+  return await TestDaemon.start({ busybox: false, ...(o.large && { base: tmpdir() }) })
 }
 
 /** `debian:bookworm`, which trusts whom this machine trusts. */
