@@ -23,8 +23,12 @@ export interface CheckContext {
   ignore: IgnoreFile | undefined
 }
 
-/** `target`: empty for all stages. */
-export function findings(ctx: CheckContext, dockerfile: Dockerfile, target: string): Findings {
+/** `target`: a stage's name or index; empty for all stages. */
+export function findings(
+  ctx: CheckContext,
+  dockerfile: Dockerfile,
+  target: string | number,
+): Findings {
   return findWarnings(dockerfile, {
     ...(target !== '' && { target }),
     predefined: ctx.globals.predefined,
@@ -62,7 +66,7 @@ export function warningsOf(
   const { images, options } = build
   const { globals, dockerfile } = definition
   const ctx = { images, platform: options.platform, globals, ignore }
-  const target = String(definition.stages.at(-1)!.index)
+  const target = definition.stages.at(-1)!.index
   return findings(ctx, dockerfile, target).warnings
 }
 

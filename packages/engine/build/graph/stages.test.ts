@@ -54,16 +54,22 @@ test('triggers that a stage leaves need stages too', () => {
   assert.deepEqual(needed(text), ['0 x', '1 x', '2 1'])
 })
 
-test('a name used twice is the last before; what comes later is an image', () => {
-  const text = 'FROM x AS a\nFROM y AS a\nFROM A AS c\nCOPY --from=a / /\nCOPY --from=z / /\nFROM q AS z'
+test('a name used twice is the last before; what comes later is not needed', () => {
+  const text =
+    'FROM x AS a\nFROM y AS a\nFROM A AS c\nCOPY --from=a / /\nCOPY --from=z / /\nFROM q AS z'
   assert.deepEqual(needed(text, 'c'), ['1 y', '2 1'])
 })
 
 test('what --from names', () => {
-  const plan = planOf('FROM x AS a\nFROM x\nFROM x')
+  const plan = planOf('FROM x AS a\nFROM x AS own\nFROM x AS late')
   assert.equal(plan.source('A', 1), 0)
   assert.equal(plan.source('0', 1), 0)
   assert.equal(plan.source('busybox', 1), undefined)
+  assert.throws(() => plan.source('own', 1), /circular dependency detected on stage: own$/)
+  assert.throws(
+    () => plan.source('late', 1),
+    /cannot copy from stage "late", it needs to be defined before current stage "own"$/,
+  )
   assert.throws(
     () => plan.source('1', 1),
     /invalid from flag value 1: refers to current build stage$/,

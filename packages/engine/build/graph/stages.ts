@@ -57,13 +57,23 @@ export class StagePlan {
 
   /**
    * What `--from` names in stage `before`: a stage before it; undefined for an image or a context.
-   * Throws invalidParameter in moby's words for a number of no such stage.
+   * Throws invalidParameter for a stage that is not before it.
    */
   source(from: string, before: number): number | undefined {
     const found = this.#links.source(from, before)
-    if (found !== undefined || !/^\d+$/.test(from)) return found
-    const why = Number(from) === before ? 'refers to current build stage' : 'index out of bounds'
-    throw invalidParameter(`invalid from flag value ${from}: ${why}`)
+    if (found !== undefined) return found
+    if (/^\d+$/.test(from)) {
+      const why = Number(from) === before ? 'refers to current build stage' : 'index out of bounds'
+      throw invalidParameter(`invalid from flag value ${from}: ${why}`)
+    }
+    const later = this.#links.named(from)
+    if (later === undefined) return undefined
+    if (later === before) throw invalidParameter(`circular dependency detected on stage: ${from}`)
+    const name = this.#dockerfile.stages[before]!.name || `stage-${before}`
+    throw invalidParameter(
+      `cannot copy from stage ${JSON.stringify(from)}, ` +
+        `it needs to be defined before current stage ${JSON.stringify(name)}`,
+    )
   }
 
   #platformOf({ platform, lines }: Stage): string {

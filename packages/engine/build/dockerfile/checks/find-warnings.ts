@@ -47,8 +47,8 @@ export interface BaseImage {
 }
 
 export interface FindOptions {
-  /** A stage's name; without it all stages are looked at. */
-  target?: string
+  /** A stage's name or index; without it all stages are looked at. */
+  target?: string | number
   /** TARGETPLATFORM and its like. */
   predefined: Environment
   buildArgs: Environment
@@ -107,7 +107,10 @@ class Finder {
     const global = globalArgs(this.#file, predefined, buildArgs)
     const bases = stages.map((stage) => atLines(stage, () => this.#from(stage, global)))
     const links = new StageLinks(this.#file, global.env)
-    const all = target ? links.neededBy(links.find(target)) : [...stages.keys()]
+    const all =
+      target === undefined
+        ? [...stages.keys()]
+        : links.neededBy(typeof target === 'number' ? target : links.find(target))
     // Images come first: what is wrong in a stage does not hide what is wrong with another's.
     for (const index of all) {
       const base = links.baseOf(index)
@@ -135,10 +138,7 @@ class Finder {
     return { base: base.text, platform: platform.text }
   }
 
-  #image(
-    { lines }: Stage,
-    { base, platform }: { base: string; platform: string },
-  ): State {
+  #image({ lines }: Stage, { base, platform }: { base: string; platform: string }): State {
     const image = base === 'scratch' ? undefined : this.#options.imageOf(base, platform)
     if (image) {
       const report = this.#report({})
@@ -150,8 +150,7 @@ class Finder {
   }
 
   #stage(index: number, base: number | undefined, global: GlobalArgs): void {
-    const state =
-      base === undefined ? this.#states.get(index)! : continued(this.#states.get(base)!)
+    const state = base === undefined ? this.#states.get(index)! : continued(this.#states.get(base)!)
     this.#states.set(index, state)
     for (const instruction of this.#file.stages[index]!.instructions) {
       atLines(instruction, () => this.#instruction(instruction, state, global))
@@ -203,9 +202,7 @@ class Finder {
         for (const mount of instruction.mounts) parseRunMount(mount, expand)
         break
       case 'expose': {
-        const words = instruction.ports.flatMap((port) =>
-          expandWords(port, state.env, this.#words),
-        )
+        const words = instruction.ports.flatMap((port) => expandWords(port, state.env, this.#words))
         parseExposedPorts(words, lines, report)
         break
       }
