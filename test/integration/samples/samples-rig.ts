@@ -11,7 +11,9 @@ const root = join(import.meta.dirname, '../../..')
 export const npm: string = join(root, '.runtime/npm/bin/npm-cli.js')
 
 /** Certificates that this machine trusts, also those of its own. */
-const CERTIFICATES = [process.env['SSL_CERT_FILE'], '/etc/ssl/certs/ca-certificates.crt']
+const certificates = [process.env['SSL_CERT_FILE'], '/etc/ssl/certs/ca-certificates.crt'].find(
+  (path) => path !== undefined && existsSync(path),
+)
 
 /** Whatever leads out of here leads out of a build, too. */
 const PROXIES = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
@@ -36,8 +38,18 @@ export function goProxy(): string {
 
 /** false, or why the tests behind it cannot run. */
 export function unreachable(what: string, url: string): string | false {
-  const { status, error } = spawnSync('curl', ['-sfL', '--max-time', '30', '-o', '/dev/null', url])
-  return status === 0 ? false : `${what} is not reachable (curl: ${error?.message ?? status})`
+  const script = `fetch(${JSON.stringify(url)}, { signal: AbortSignal.timeout(30_000) }).then(
+    ({ ok, status }) => { if (!ok) { console.error('status ' + status); process.exit(1) } },
+    (error) => { console.error((error.cause ?? error).code ?? error.name); process.exit(1) })`
+  const { status, stderr } = spawnSync(process.execPath, ['-e', script], {
+    encoding: 'utf8',
+    env: {
+      ...process.env,
+      NODE_USE_ENV_PROXY: '1',
+      ...(certificates !== undefined && { NODE_EXTRA_CA_CERTS: certificates }),
+    },
+  })
+  return status === 0 ? false : `${what} is not reachable: ${stderr.trim()}`
 }
 
 /** `large`: data on disk, where more than a distribution comes together. */
@@ -53,7 +65,6 @@ export async function makeDebian(daemon: TestDaemon): Promise<void> {
   })
   assert.equal(made.status, 200, made.text)
   const context = contextDirectory(daemon, 'debian')
-  const certificates = CERTIFICATES.find((path) => path !== undefined && existsSync(path))
   if (certificates !== undefined) copyFileSync(certificates, join(context, 'ca.crt'))
   const dockerfile = [
     'FROM debian-import',
