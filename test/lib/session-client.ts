@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { request } from 'node:http'
 import type { Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { SessionConnection } from '@tdocker/api/build-session/connection.ts'
 import type { ListingRow } from '@tdocker/api/build-session/listing.ts'
 import { type Held, MessageStream, type Want } from '@tdocker/api/build-session/messages.ts'
@@ -28,10 +29,11 @@ export function upgrade(
       socket.on('error', () => {})
       resolve({ socket, head })
     })
-    asked.on('response', async (response) => {
-      const parts: Buffer[] = []
-      for await (const part of response) parts.push(part as Buffer)
-      resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString() })
+    asked.on('response', (response) => {
+      text(response).then(
+        (said) => resolve({ status: response.statusCode ?? 0, text: said }),
+        reject,
+      )
     })
     asked.end()
   })
@@ -71,9 +73,9 @@ export async function buildWith(
   })
   connection.greet({ version: 1, agents: [], directories: ['context'] })
   const query = new URLSearchParams({ remote: 'client-session', session: id })
-  const { status, text } = await daemon.api.request('POST', `/build?${query}`)
+  const answer = await daemon.api.request('POST', `/build?${query}`)
   connection.close()
-  return { ...builtOf(status, text), asked }
+  return { ...builtOf(answer.status, answer.text), asked }
 }
 
 async function tellDirectory(stream: SessionStream, says: Says, asked: number[]): Promise<void> {
