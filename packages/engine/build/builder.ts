@@ -116,7 +116,8 @@ export class Builder implements BuildBackend {
   #cacheContext(): CacheContext {
     const { store, native, directory, removeImages } = this.#deps
     const isHeld = (imageId: string): boolean => this.#holds.usersOf(imageId).length > 0
-    return { store, native, cache: this.#cache, directory, removeImages, locks: this.#pool, isHeld }
+    const [cache, contexts, locks] = [this.#cache, this.#contexts, this.#pool]
+    return { store, native, cache, contexts, directory, removeImages, locks, isHeld }
   }
 
   openSession(id: string, hijack: Hijack): Promise<void> {

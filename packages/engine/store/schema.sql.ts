@@ -198,4 +198,8 @@ export const MIGRATIONS: readonly string[] = [
     last_used_at INTEGER NOT NULL, boot_id TEXT NOT NULL, durable INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE build_context ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE build_context ADD COLUMN uses INTEGER NOT NULL DEFAULT 0;
+  `,
 ]

@@ -173,6 +173,16 @@ test('after a crash in the middle nothing is left, and the next build is right',
   await assertSame(context)
 })
 
+test('kept directories are part of the cache: listed, and pruned', async () => {
+  const { body } = await daemon.api.get<{ BuildCache: Array<{ Type: string; Size: number }> }>('/system/df')
+  const local = body.BuildCache.filter(({ Type }) => Type === 'source.local')
+  assert.equal(local.length, kept().length)
+  assert.ok(local.some(({ Size }) => Size > 8 * 1024 * 1024))
+  const pruned = await daemon.tdocker('builder', 'prune', '-f', '--filter', 'type=source.local')
+  assert.equal(pruned.status, 0, pruned.stderr)
+  assert.deepEqual(kept(), [])
+})
+
 test('another daemon gets a tar, and no secrets', async () => {
   const { createServer } = await import('node:http')
   const asked: string[] = []

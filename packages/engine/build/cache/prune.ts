@@ -25,7 +25,8 @@ export async function pruneCache(
   const free = await freeAt(o.directory, options)
   const keep = keptBytes(total, free, options)
   const going = entriesToGo(chosen, all, { keep, total })
-  const freed = (await removeSteps(o, going)) + (await removeMounts(o, going))
+  const freed =
+    (await removeSteps(o, going)) + (await removeMounts(o, going)) + (await removeContexts(o, going))
   const told = going.map((entry) => entry.ID)
   return { CachesDeleted: told.length > 0 ? told : null, SpaceReclaimed: freed }
 }
@@ -46,13 +47,20 @@ async function removeSteps(o: CacheContext, going: readonly CacheEntry[]): Promi
 
 async function removeMounts(o: CacheContext, going: readonly CacheEntry[]): Promise<number> {
   let freed = 0
-  for (const { key, imageId, Size } of going) {
-    if (imageId !== undefined) continue
+  for (const { key, Type, Size } of going) {
+    if (Type !== 'exec.cachemount') continue
     await o.locks.run(key, async () => {
       await o.native.removeTree(join(o.directory, key))
       await o.store.write([sql`DELETE FROM build_mount WHERE key = ${key}`])
     })
     freed += Size
   }
+  return freed
+}
+
+async function removeContexts(o: CacheContext, going: readonly CacheEntry[]): Promise<number> {
+  const keys = new Set(going.map(({ key }) => key))
+  let freed = 0
+  for (const kept of o.contexts.all()) if (keys.has(kept.id)) freed += await o.contexts.remove(kept)
   return freed
 }

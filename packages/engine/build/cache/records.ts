@@ -4,6 +4,7 @@ import type { Native } from '@tdocker/kernel/native.ts'
 import type { KeyedLock } from '../../base/keyed-lock.ts'
 import type { Store } from '../../store/store.ts'
 import type { BuildCacheRecord } from '@tdocker/api'
+import type { KeptContexts } from '../session/kept/kept-contexts.ts'
 import type { StepCache } from './step-cache.ts'
 
 export interface CacheContext {
@@ -13,6 +14,8 @@ export interface CacheContext {
   /** Of cache mounts. */
   directory: string
   locks: Pick<KeyedLock, 'isHeld' | 'run'>
+  /** Directories of clients. */
+  contexts: Pick<KeptContexts, 'all' | 'remove'>
   /** Whether a build needs an image at the moment. */
   isHeld(imageId: string): boolean
   /** Removes images that nothing names or builds on; bytes freed. */
@@ -21,7 +24,7 @@ export interface CacheContext {
 
 export interface CacheEntry extends BuildCacheRecord {
   key: string
-  /** Of a step; a cache mount has none. */
+  /** Of a step; what else there is has none. */
   imageId: string | undefined
   parentImageId: string | undefined
   lastUsed: number
@@ -34,9 +37,27 @@ export async function cacheRecords(o: CacheContext): Promise<BuildCacheRecord[]>
   )
 }
 
-/** Steps first, then cache mounts. */
+/** Steps first, then cache mounts and clients' directories. */
 export async function cacheEntries(o: CacheContext): Promise<CacheEntry[]> {
-  return [...stepEntries(o), ...(await mountEntries(o))]
+  return [...stepEntries(o), ...(await mountEntries(o)), ...contextEntries(o)]
+}
+
+function contextEntries({ contexts }: CacheContext): CacheEntry[] {
+  return contexts.all().map((kept) => ({
+    ID: shortKey(kept.id),
+    Type: 'source.local',
+    Description: 'local source for context',
+    InUse: kept.users > 0,
+    Shared: false,
+    Size: kept.size,
+    CreatedAt: new Date(kept.created).toISOString(),
+    LastUsedAt: new Date(kept.lastUsed).toISOString(),
+    UsageCount: kept.uses,
+    key: kept.id,
+    imageId: undefined,
+    parentImageId: undefined,
+    lastUsed: kept.lastUsed,
+  }))
 }
 
 function stepEntries(o: CacheContext): CacheEntry[] {

@@ -33,7 +33,9 @@ export interface KeptContext {
   /** Digest; empty while it changes, and where not all is known. */
   listing: string
   size: number
+  readonly created: number
   lastUsed: number
+  uses: number
   /** Builds that have it. */
   users: number
 }
@@ -44,7 +46,9 @@ interface Row {
   client: string
   listing: string
   size: number
+  created_at: number
   last_used_at: number
+  uses: number
   boot_id: string
   durable: number
 }
@@ -69,10 +73,12 @@ export class KeptContexts {
   constructor(deps: KeptDeps) {
     this.deps = deps
     for (const row of deps.store.all<Row>('SELECT * FROM build_context')) {
-      const { id, key, client, listing, size, last_used_at: lastUsed } = row
+      const { id, key, client, listing, size, uses } = row
+      const [created, lastUsed] = [row.created_at, row.last_used_at]
       // What a crash of the machine left of one that was not written out is anybody's guess.
       const whole = listing !== '' && (row.durable === 1 || row.boot_id === deps.bootId)
-      if (whole) this.#known.set(id, { id, key, client, listing, size, lastUsed, users: 0 })
+      if (!whole) continue
+      this.#known.set(id, { id, key, client, listing, size, created, lastUsed, uses, users: 0 })
     }
   }
 
@@ -136,11 +142,13 @@ export class KeptContexts {
     const id = randomBytes(16).toString('hex')
     const { store, bootId } = this.deps
     const now = Date.now()
-    const kept = { id, key, client, listing: '', size: 0, lastUsed: now, users: 0 }
+    const times = { created: now, lastUsed: now, uses: 0 }
+    const kept: KeptContext = { id, key, client, listing: '', size: 0, ...times, users: 0 }
     this.#known.set(id, kept)
     await store.write([
-      sql`INSERT INTO build_context (id, key, client, listing, size, last_used_at, boot_id, durable)
-          VALUES (${id}, ${key}, ${client}, '', 0, ${now}, ${bootId}, 0)`,
+      sql`INSERT INTO build_context
+            (id, key, client, listing, size, created_at, last_used_at, uses, boot_id, durable)
+          VALUES (${id}, ${key}, ${client}, '', 0, ${now}, ${now}, 0, ${bootId}, 0)`,
     ])
     await mkdir(this.files(kept), { recursive: true, mode: 0o755 })
     return kept
@@ -188,8 +196,9 @@ export class KeptContexts {
   /** Notes a build that has it; disposing of the answer lets it go. */
   use(kept: KeptContext): Disposable {
     kept.lastUsed = Date.now()
-    const { id, lastUsed } = kept
-    const used = sql`UPDATE build_context SET last_used_at = ${lastUsed} WHERE id = ${id}`
+    kept.uses++
+    const { id, lastUsed, uses } = kept
+    const used = sql`UPDATE build_context SET last_used_at = ${lastUsed}, uses = ${uses} WHERE id = ${id}`
     this.#inBackground('use of a kept context', this.deps.store.write([used]))
     return this.hold(kept)
   }
