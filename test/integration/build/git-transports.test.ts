@@ -109,10 +109,42 @@ test('a client that goes away ends the program, and leaves nothing', async () =>
     const client = request({ socketPath: daemon.socket, method: 'POST', path })
     client.on('error', () => {}).end()
     await asked.promise
-    assert.ok(programs(remote).length > 0)
+    const pids = programs(remote)
+    assert.ok(pids.length > 0)
+    for (const pid of pids.filter((each) => nameOf(each).startsWith('git'))) {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+      assert.match(status, /^CapEff:\t0+$/m)
+      assert.match(status, /^NoNewPrivs:\t1$/m)
+      assert.doesNotMatch(readFileSync(`/proc/${pid}/limits`, 'utf8'), /Max file size +unlimited/)
+    }
     client.destroy()
     await until('the program’s end', () => programs(remote).length === 0)
-    await until('the workspace’s end', () => directories().every((name) => !name.endsWith('/scratch')))
+    await until('the workspace’s end', () => directories(daemon).every((name) => !name.endsWith('/scratch')))
+  } finally {
+    silent.closeAllConnections()
+    silent.close()
+  }
+})
+
+test('a daemon that is killed takes the program along, and the next one its files', async () => {
+  await using killed = await TestDaemon.start()
+  const asked = Promise.withResolvers<void>()
+  const silent = createHttpServer((incoming, response) => {
+    if (incoming.headers['user-agent']?.startsWith('git/')) asked.resolve()
+    else response.writeHead(200).end()
+  })
+  await listen(silent)
+  try {
+    const remote = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/r.git`
+    const path = `/build?remote=${encodeURIComponent(remote)}`
+    request({ socketPath: killed.socket, method: 'POST', path }).on('error', () => {}).end()
+    await asked.promise
+    await killed.crash()
+    await until('the program’s end', () => programs(remote).length === 0)
+    await killed.boot()
+    await until('the end of its files', () => directories(killed).every((name) => !name.endsWith('/scratch')))
+    const { error } = await build(killed, Buffer.alloc(0), { remote: server.url('app') })
+    assert.equal(error, '')
   } finally {
     silent.closeAllConnections()
     silent.close()
@@ -138,9 +170,13 @@ function programs(argument: string): string[] {
     })
 }
 
-function directories(): string[] {
+function nameOf(pid: string): string {
+  return readFileSync(`/proc/${pid}/comm`, 'utf8')
+}
+
+function directories(of: TestDaemon): string[] {
   try {
-    return readdirSync(daemon.dataRoot, { recursive: true }).map(String)
+    return readdirSync(of.dataRoot, { recursive: true }).map(String)
   } catch {
     // One went away meanwhile.
     return ['/scratch']

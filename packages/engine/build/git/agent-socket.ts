@@ -6,13 +6,15 @@ import { createServer, type Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
 
 export interface AgentSocket extends AsyncDisposable {
-  path: string
+  /** In the directory. */
+  name: string
 }
 
-/** In `directory`, by a name that is short enough for a socket (unix(7): 107 bytes). */
+/** In `directory`, for programs that stand there: a socket's path is short (unix(7): 107 bytes). */
 export async function serveAgent(directory: string, connect: () => Duplex): Promise<AgentSocket> {
   const handle = await open(directory, 'r')
-  const path = `/proc/${process.pid}/fd/${handle.fd}/agent-${randomBytes(4).toString('hex')}`
+  const name = `agent-${randomBytes(4).toString('hex')}`
+  const path = `/proc/self/fd/${handle.fd}/${name}`
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
@@ -32,5 +34,5 @@ export async function serveAgent(directory: string, connect: () => Duplex): Prom
     await stop()
     throw error
   }
-  return { path, [Symbol.asyncDispose]: stop }
+  return { name, [Symbol.asyncDispose]: stop }
 }

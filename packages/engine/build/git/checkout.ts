@@ -65,7 +65,7 @@ class Checkout {
   /** `prefix`: in the tree, with a slash at its end; empty for its root. */
   async unpack({ place, commit }: FetchedCommit, prefix: string): Promise<void> {
     const under = prefix === '' ? [] : [`--prefix=${prefix}`]
-    const { stdout, ended } = gitStream(place, ['archive', '--format=tar', ...under, commit])
+    const { stdout, ended } = await gitStream(place, ['archive', '--format=tar', ...under, commit])
     const { tree, signal } = this.#o
     try {
       await takeContext(this.#ctx.native, { body: stdout, directory: tree, signal })

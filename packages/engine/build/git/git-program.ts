@@ -1,12 +1,14 @@
 /**
  * The git program of this machine, run on repositories that nobody vouches for. It only ever fetches
  * into a bare repository of ours and reads from it: there is no work tree, no hook, no filter and no
- * configuration but what stands here, and nothing of a repository is run (git-config(1), git(1)).
+ * configuration but what stands here, and nothing of a repository is run (git-config(1), git(1)). It has
+ * no capabilities, and ends with the daemon.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { type Duplex, PassThrough, type Readable } from 'node:stream'
 import { cancelled, isKind, system, unavailable } from '../../base/errors.ts'
 import { serveAgent } from './agent-socket.ts'
+import { launcher } from './launcher.ts'
 
 export interface GitPlace {
   /** A bare repository, or an empty directory where none is needed. */
@@ -32,9 +34,9 @@ const MAX_ERRORS = 16 * 1024
 
 /** Answers what it prints. Throws GitFailure with what it says when it fails. */
 export async function git(place: GitPlace, args: readonly string[]): Promise<Buffer> {
-  if (!place.agent) return await outputOf(gitStream(place, args))
+  if (!place.agent) return await outputOf(await gitStream(place, args))
   await using agent = await serveAgent(place.directory, place.agent)
-  return await outputOf(gitStream(place, args, agent.path))
+  return await outputOf(await gitStream(place, args, agent.name))
 }
 
 async function outputOf({ stdout, ended }: GitOutput): Promise<Buffer> {
@@ -62,14 +64,16 @@ export interface GitOutput {
 }
 
 /** `ended` throws as `git` does; the output must be read or destroyed before. */
-export function gitStream(
+export async function gitStream(
   place: GitPlace,
   args: readonly string[],
   socket?: string,
-): GitOutput {
+): Promise<GitOutput> {
+  const [program = 'git', ...before] = await launcher(place.directory)
   place.signal.throwIfAborted()
+  const all = program === 'git' ? args : [...before, 'git', ...args]
   // A session of its own, so that its helpers end with it.
-  const child = spawn('git', args, {
+  const child = spawn(program, all, {
     cwd: place.directory,
     env: environment(place, socket),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -111,6 +115,7 @@ async function ending(
   child.once('close', (code, killedBy) => {
     if (signal.aborted) reject(cancelled('Build cancelled'))
     else if (code === 0) resolve()
+    else if (code === 127 && /failed to execute git/.test(said)) reject(missing())
     else reject(new GitFailure(said, code === null ? `signal: ${killedBy}` : `exit status ${code}`))
   })
   try {
@@ -122,9 +127,13 @@ async function ending(
 
 function startError(error: Error): Error {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return system(error.message, error)
+  return missing(error)
+}
+
+function missing(cause?: unknown): Error {
   return unavailable(
     "sources from git need the git program on the daemon's machine: install git there",
-    error,
+    cause,
   )
 }
 

@@ -67,7 +67,7 @@ async function linksOf(
   commit: string,
 ): Promise<Array<{ path: string; object: string }>> {
   const links: Array<{ path: string; object: string }> = []
-  const { stdout, ended } = gitStream(place, ['ls-tree', '-r', '-z', '--full-tree', commit])
+  const { stdout, ended } = await gitStream(place, ['ls-tree', '-r', '-z', '--full-tree', commit])
   const take = (line: string): void => {
     const [, mode, object = '', path = ''] = /^(\d+) \w+ ([0-9a-f]+)\t(.*)$/s.exec(line) ?? []
     // Git never makes such a thing, and reads it as its own.
