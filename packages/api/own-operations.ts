@@ -5,6 +5,8 @@ import type { Operation } from './operations.ts'
  * answers "page not found" rather than doing something else.
  */
 export const ownOperations: readonly Operation[] = [
+  { id: 'BuildHistoryList', method: 'GET', path: '/build/history', tag: 'Image' },
+  { id: 'BuildHistoryInspect', method: 'GET', path: '/build/history/{id}', tag: 'Image' },
   { id: 'BuildOutput', method: 'GET', path: '/build/outputs/{token}', tag: 'Image' },
   { id: 'ContainerDryRun', method: 'POST', path: '/containers/dry-run', tag: 'Container' },
   { id: 'ContainerPortAdd', method: 'POST', path: '/containers/{id}/ports/add', tag: 'Container' },

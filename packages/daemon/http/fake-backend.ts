@@ -167,6 +167,10 @@ export function fakeBackend(): FakeBackend {
         await note('build prune')(o)
         return { CachesDeleted: null, SpaceReclaimed: 0 }
       },
+      history: () => [],
+      inspectHistory: (id) => {
+        throw notFound(`No such build: ${id}`)
+      },
     },
     images: {
       pull: async (o) => {

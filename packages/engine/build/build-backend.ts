@@ -1,5 +1,5 @@
 /** What builds offer to whoever speaks to clients. */
-import type { AuthConfig, BuildPruneReport } from '@tdocker/api'
+import type { AuthConfig, BuildPruneReport, BuildRecord, BuildSummary } from '@tdocker/api'
 import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
 import type { Readable } from 'node:stream'
 import type { Hijack, TarSource } from '../backend-types.ts'
@@ -51,6 +51,8 @@ export interface BuildOptions {
     ShmSize: number
     Ulimits: ReadonlyArray<{ Name: string; Soft: number; Hard: number }>
   }
+  /** As it calls itself (`User-Agent`). */
+  client: string
   /** By registry. */
   auths: Readonly<Record<string, AuthConfig>>
   signal: AbortSignal
@@ -92,4 +94,8 @@ export interface BuildBackend {
   /** What a build that waits has for its client, by the word it told. Throws notFound. */
   takeOutput(token: string): Promise<TarSource>
   prune(o: CachePruneOptions): Promise<BuildPruneReport>
+  /** Builds that ran or run, the newest first. */
+  history(): BuildSummary[]
+  /** By id, the beginning of one, or `latest`. Throws notFound. */
+  inspectHistory(id: string): BuildRecord
 }

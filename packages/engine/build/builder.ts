@@ -1,5 +1,5 @@
 /** `POST /build`: context, Dockerfile, stages, image, names. */
-import type { BuildPruneReport } from '@tdocker/api'
+import type { BuildPruneReport, BuildRecord, BuildSummary } from '@tdocker/api'
 import { availableParallelism } from 'node:os'
 import type { Native } from '@tdocker/kernel/native.ts'
 import type { Hijack, TarSource } from '../backend-types.ts'
@@ -27,6 +27,7 @@ import { DockerfileError } from './dockerfile/instruction.ts'
 import { MountPool } from './exec/mount-pool.ts'
 import { LeftOver } from './exec/left-over.ts'
 import { removeLeftContainers } from './exec/run-step.ts'
+import { BuildHistory } from './history/history.ts'
 import type { BuildImages, BuildTag, ResolveOwner, StepContainers } from './needs.ts'
 import { deliver } from './output/deliver.ts'
 import { sourceDateEpoch } from './output/epoch.ts'
@@ -38,6 +39,7 @@ import { Sessions } from './session/sessions.ts'
 import type { Build } from './solve/build.ts'
 import { BuildTrace, type TracedStep } from './solve/build-trace.ts'
 import { solve } from './solve/solve.ts'
+import type { TraceListener } from './solve/trace.ts'
 
 export interface BuilderDeps {
   native: Native
@@ -68,6 +70,7 @@ export class Builder implements BuildBackend {
   readonly #steps = new Semaphore(Math.max(2, availableParallelism()))
   readonly #pool = new MountPool()
   readonly #collector: CacheCollector
+  readonly #history: BuildHistory
   readonly #offers = new OutputOffers()
   readonly #contexts: KeptContexts
   readonly #sessions: Sessions
@@ -77,6 +80,7 @@ export class Builder implements BuildBackend {
     this.#contexts = new KeptContexts({ ...deps, directory: deps.contextDirectory })
     this.#sessions = new Sessions(this.#contexts)
     this.#cache = new StepCache(deps.store)
+    this.#history = new BuildHistory(deps.store, deps.log)
     this.#collector = new CacheCollector({
       policies: deps.collect,
       prune: (policy) => pruneCache(this.#cacheContext(), policy),
@@ -124,10 +128,32 @@ export class Builder implements BuildBackend {
     return this.#sessions.open(id, hijack)
   }
 
+  history(): BuildSummary[] {
+    return this.#history.list()
+  }
+
+  inspectHistory(id: string): BuildRecord {
+    return this.#history.inspect(id)
+  }
+
   async build(o: BuildOptions): Promise<string> {
-    const { images } = this.#deps
     // Last of all, when nothing of it is in use any more.
     using _grown = { [Symbol.dispose]: () => this.#collector.wake() }
+    if (o.call !== '') return await this.#build(o, undefined)
+    const recording = this.#history.begin(o)
+    try {
+      const imageId = await this.#build(o, recording.listen)
+      this.#history.end(recording, { status: 'completed', imageId })
+      return imageId
+    } catch (error) {
+      const status = o.signal.aborted ? 'canceled' : 'error'
+      this.#history.end(recording, { status, error: (error as Error).message })
+      throw error
+    }
+  }
+
+  async #build(o: BuildOptions, recorded: TraceListener | undefined): Promise<string> {
+    const { images } = this.#deps
     const parseTags = (texts: readonly string[]): BuildTag[] => uniqueTags(images, texts)
     const outputs = planOutputs(o.outputs, parseTags(o.tags), parseTags)
     await using session =
@@ -139,6 +165,7 @@ export class Builder implements BuildBackend {
     using _uses = { [Symbol.dispose]: () => this.#noteUses(used) }
     const trace = new BuildTrace()
     if (o.trace) trace.listen(o.trace)
+    if (recorded) trace.listen(recorded)
     const begun = await this.#begin(o, { session, workspace, trace })
     const { context, definition, ignore, loading } = begun
     if (!definition) return ''

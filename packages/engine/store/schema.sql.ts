@@ -202,4 +202,10 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE build_context ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE build_context ADD COLUMN uses INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- Builds that ran: a bounded number of the newest. No secrets, no values of arguments.
+  CREATE TABLE build_history (
+    id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, record_json TEXT NOT NULL
+  ) STRICT;
+  `,
 ]

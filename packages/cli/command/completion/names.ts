@@ -1,4 +1,4 @@
-import type { ContainerSummary, ImageSummary } from '@tdocker/api'
+import type { BuildSummary, ContainerSummary, ImageSummary } from '@tdocker/api'
 import type { Cli } from '../cli.ts'
 import type { Completes } from '../tree/node.ts'
 
@@ -31,6 +31,11 @@ const sources: Readonly<Record<Completes, (cli: Cli) => Promise<readonly Candida
   paused: (cli) => containers(cli, 'paused'),
   unpaused: (cli) => containers(cli, 'unpaused'),
   images,
+  builds: async (cli) =>
+    (await cli.client.get<BuildSummary[]>('/build/history')).map(({ Id, Name }) => ({
+      word: Id.slice(0, 12),
+      description: Name,
+    })),
   networks: async (cli) => named(await cli.client.get<Named[]>('/networks')),
   volumes: async (cli) =>
     named((await cli.client.get<{ Volumes: Named[] | null }>('/volumes')).Volumes),

@@ -16,9 +16,16 @@ export const builder: Group = {
   summary: 'Manage builds',
   commands: {
     build,
+    du: leaf('Show what the build cache holds', () => import('../builder/usage.ts')),
+    inspect: leaf(
+      'Show what a build did; the last one without an ID',
+      () => import('../builder/inspect.ts'),
+      'builds',
+    ),
+    ls: leaf('List builds that ran and those at work', () => import('../builder/list.ts')),
     prune: leaf('Remove what the build cache holds', () => import('../builder/prune.ts')),
   },
-  aliases: {},
+  aliases: { list: 'ls' },
 }
 export const importImage = leaf(
   'Make an image of a file system in a tar archive',

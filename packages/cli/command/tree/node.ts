@@ -8,6 +8,7 @@ export type Completes =
   | 'paused'
   | 'unpaused'
   | 'images'
+  | 'builds'
   | 'networks'
   | 'volumes'
   | 'objects'

@@ -1,6 +1,7 @@
 import type { Backend } from '../backend.ts'
 import type { Routes } from '../router.ts'
 import { attachRoutes } from './attach.ts'
+import { buildHistoryRoutes } from './build-history.ts'
 import { buildRoutes } from './build.ts'
 import { commitRoutes } from './commit.ts'
 import { archiveRoutes } from './archive.ts'
@@ -39,6 +40,7 @@ export function allRoutes(backend: Backend): Routes {
     ...imageArchiveRoutes(backend.images),
     ...historyRoutes(backend.images),
     ...buildRoutes(backend.builds),
+    ...buildHistoryRoutes(backend.builds),
     ...grpcRoutes(),
     ...volumeRoutes(backend.volumes),
     ...networkRoutes(backend.networks),

@@ -47,6 +47,7 @@ export function buildOptions(x: Exchange): BuildQuery {
       ShmSize: shmSize(x),
       Ulimits: json(x, 'ulimits', 'error reading ulimit settings', isUlimits) ?? [],
     },
+    client: x.header('user-agent') ?? '',
     auths: decodeRegistryAuths(x.header('x-registry-config')),
     signal: x.signal,
   }
