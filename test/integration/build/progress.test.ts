@@ -56,6 +56,8 @@ test('rawjson: one status a line on stderr', async () => {
   assert.equal(made.status, 0, made.stderr)
   const told = made.stderr.trim().split('\n').map((line) => JSON.parse(line) as WireSolveStatus)
   assert.ok(told.some(({ vertexes }) => vertexes?.some(({ cached }) => cached)))
+  const failed = await daemon.tdocker('build', '--progress=rawjson', failing)
+  assert.match(failed.stderr, /\}\nDockerfile:2\n[^]*\nERROR: failed to build: [^\n]* exit code: 9\n$/)
 })
 
 test('quiet: the id alone', async () => {

@@ -6,6 +6,8 @@ import { type BuildTrace, type TracedStep, silentStep } from './build-trace.ts'
 
 const SHOWN: ReadonlySet<Instruction['kind']> = new Set(['run', 'copy', 'add', 'workdir'])
 
+const LONE_HEREDOC = /^<<-?["']?[^"'<\s]+["']?$/
+
 /** Those that only change the config are not shown. */
 export class StageTrace {
   /** FROM; silent for scratch and for a stage. */
@@ -73,12 +75,15 @@ export class StageTrace {
   }
 }
 
-/** With the first line of a heredoc. */
+/** With the first line of a heredoc that is the script itself. */
 export function sourceOf(instruction: Instruction): string {
   const [keyword = '', ...rest] = instruction.source.split(' ')
   const text = [keyword.toUpperCase(), ...rest].join(' ')
-  const data = instruction.kind === 'run' ? instruction.command.files[0]?.data : undefined
-  if (data === undefined) return text
+  if (instruction.kind !== 'run') return text
+  const { words, files } = instruction.command
+  const [file] = files
+  if (!file || files.length > 1 || !LONE_HEREDOC.test((words[0] ?? '').trim())) return text
+  const { data } = file
   const lines = data.trim().split(/\r?\n/)
   return `${text} (${lines[0]}${lines.length > 1 ? '...' : ''})`
 }

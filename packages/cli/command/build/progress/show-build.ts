@@ -100,7 +100,7 @@ function displayOf(cli: Cli, mode: ProgressMode, state: BuildState): Display {
   if (mode === 'rawjson')
     return {
       update: ({ excerpt, ...told }) => {
-        state.apply({ ...(excerpt !== undefined && { excerpt }) })
+        state.apply({ ...told, ...(excerpt !== undefined && { excerpt }) })
         if (Object.keys(told).length > 0) cli.printError(`${JSON.stringify(told)}\n`)
       },
       end: () => {},
