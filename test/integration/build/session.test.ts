@@ -1,5 +1,6 @@
 /** Contexts over a session: what goes over the connection, and that the files are what they are. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
@@ -157,6 +158,28 @@ test('named directories, and one that changes while another build has it', async
   assert.equal((await first).status, 0)
   assert.equal(await outputOf(daemon, 'first', 'cat /late; ls -A /ctx'), 'first.dockerignore\nfile\n')
   assert.equal(await outputOf(daemon, 'second', 'cat /late'), 'second')
+})
+
+test('a client that goes away does not take along what was there', async () => {
+  const context = directory('leaving')
+  writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nCOPY . /ctx\n')
+  for (let at = 0; at < 4; at++) writeFileSync(join(context, `f${at}`), randomBytes(1024 * 1024))
+  await buildIn(context)
+  writeFileSync(join(context, 'huge'), Buffer.alloc(300 * 1024 * 1024, 'x'))
+  rmSync(join(context, 'f0'))
+  proxy.sent = 0
+  const cli = join(import.meta.dirname, '../../../packages/cli/main.ts')
+  const leaving = spawn(process.execPath, [cli, '-H', `unix://${proxy.path}`, 'build', context], {
+    stdio: 'ignore',
+    env: { ...process.env, XDG_CACHE_HOME: join(daemon.directory, 'cache') },
+  })
+  await until('a part of it', async () => proxy.sent > 10 * 1024 * 1024)
+  leaving.kill('SIGKILL')
+  rmSync(join(context, 'huge'))
+  writeFileSync(join(context, 'f1'), randomBytes(1024 * 1024))
+  const again = await buildIn(context)
+  assert.ok(again.sent > 1024 * 1024 && again.sent < 2 * 1024 * 1024, `${again.sent} bytes`)
+  await assertSame(context)
 })
 
 test('after a crash in the middle nothing is left, and the next build is right', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ListingRow } from '@tdocker/api/build-session/listing.ts'
-import { type Changes, changesOf } from './changes.ts'
+import { type Changes, changesOf, interrupted } from './changes.ts'
 
 const digest = (letter: string): string => letter.repeat(64)
 const file = (path: string, content: string, mtime = 1, mode = 0o644): ListingRow => [
@@ -73,4 +73,19 @@ test('a file in place of a directory, and the other way', () => {
   const tree = [directory('a'), file('a/b', 'b')]
   assert.deepEqual(from(tree, [file('a', 'c')]), { ...nothing, remove: ['a'], want: [0] })
   assert.deepEqual(from([file('a', 'c')], tree), { ...nothing, remove: ['a'], want: [0, 1] })
+})
+
+test('after an interruption only what is sure counts', () => {
+  const before = [directory('a'), file('a/b', 'b'), file('c', 'c'), file('d', 'd'), file('e', 'e')]
+  const after = [directory('a'), file('a/b', 'x'), file('c', 'c', 2), file('d', 'd'), file('f', 'f')]
+  const left = interrupted(before, after, from(before, after))
+  assert.deepEqual(left, [
+    file('c', 'c', 2),
+    file('d', 'd'),
+    ['d', 'a', 0, 0, -1, ''],
+    ['f', 'a/b', 0, 0, -1, ''],
+    ['f', 'f', 0, 0, -1, ''],
+  ])
+  assert.deepEqual(from(left, after), { ...nothing, want: [0, 1, 4] })
+  assert.deepEqual(from(left, [file('d', 'd')]).remove.toSorted(), ['a', 'c', 'f'])
 })

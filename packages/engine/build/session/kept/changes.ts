@@ -55,6 +55,30 @@ export function changesOf(
   return changes
 }
 
+/**
+ * What a directory holds when all of `changes` was done but to receive what is wanted, and some of that
+ * maybe: of such rows nothing is known but that they are to be sent again, or removed.
+ */
+export function interrupted(
+  before: readonly ListingRow[],
+  after: readonly ListingRow[],
+  { remove, copy, touch, want }: Changes,
+): ListingRow[] {
+  const unknown = new Map(
+    [...want, ...copy.map(({ row }) => row)].map((row) => [after[row]![1], after[row]!]),
+  )
+  const touched = new Map(touch.map((row) => [after[row]![1], after[row]!]))
+  const gone = new Set(remove)
+  const stays = before.filter(
+    ([, path]) =>
+      !gone.has(path) && !unknown.has(path) && !ancestors(path).some((above) => gone.has(above)),
+  )
+  const rows = stays.map((row) => touched.get(row[1]) ?? row)
+  for (const [path, [kind]] of unknown)
+    rows.push([kind, path, 0, 0, -1, kind === 'f' || kind === 'd' ? '' : '?'])
+  return rows
+}
+
 /** Directories in which something comes or goes: their times are set again. */
 function parentsOf(
   { remove }: Changes,

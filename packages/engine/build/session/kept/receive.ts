@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import { cancelled, EngineError, invalidParameter } from '../../../base/errors.ts'
 import { takeContext } from '../../context/intake.ts'
 import { applyChanges } from './apply.ts'
-import { changesOf, type ContentSource } from './changes.ts'
+import { changesOf, type ContentSource, interrupted } from './changes.ts'
 import { type KeptContext, KeptContexts } from './kept-contexts.ts'
 import { isThere, WantedEntries } from './wanted-entries.ts'
 
@@ -99,7 +99,7 @@ class Receiver {
     }
   }
 
-  /** Of `base` where there is one; what fails half-way is given up as a whole. */
+  /** Of `base` where there is one. A client that goes away does not take along what was there. */
   async #change(base: KeptContext | undefined, rows: ListingRow[]): Promise<KeptContext> {
     const contexts = this.#contexts
     using held = new DisposableStack()
@@ -111,21 +111,29 @@ class Receiver {
     const find = await this.#contentFinder(sources)
     const kept = base ?? (await contexts.create(this.#o.key, this.#o.client))
     held.use(contexts.hold(kept))
+    const changes = changesOf(before, rows, find)
+    await this.#ask(changes.want)
+    const asked = [...rows]
+    /** What it is when the client says no more. */
+    let left: ListingRow[] | undefined
     try {
       await contexts.open(kept)
-      const changes = changesOf(before, rows, find)
-      await this.#ask(changes.want)
       await applyChanges(contexts.deps.native, {
         directory: contexts.files(kept),
         rows,
         changes,
-        receive: () => this.#receive(kept, rows, changes.want),
+        receive: async () => {
+          left = interrupted(before, asked, changes)
+          await this.#receive(kept, rows, changes.want)
+          left = undefined
+        },
       })
       await contexts.close(kept, rows.filter(isThere))
       return kept
     } catch (error) {
+      if (left) await contexts.close(kept, left)
       held.dispose()
-      await contexts.remove(kept)
+      if (!left) await contexts.remove(kept)
       throw error
     }
   }
