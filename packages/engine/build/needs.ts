@@ -41,6 +41,9 @@ export interface BuildImages {
     tags: readonly BuildTag[]
     ociOnly: boolean
     annotations: Readonly<Record<string, string>>
+    /** Layers are compressed. */
+    gzip: boolean
+    signal: AbortSignal
     done: (whole: boolean) => void
   }): Promise<{ digest: string; open: () => TarSource; close: () => void }>
   /** Of an image that was named so; answers the manifest's digest and size. */

@@ -12,6 +12,7 @@ import {
 import { RollbackScope } from '../base/scope.ts'
 import { invalidParameter, isKind, notFound, system } from '../base/errors.ts'
 import type { BuildImage, BuildImages, BuildTag, StepCommit } from '../build/needs.ts'
+import type { LayerCompressor } from '../content/layer-compressor.ts'
 import { type LayerMakerContext, unpackTar } from '../content/layer-maker.ts'
 import type { Layer } from '../content/layer-store.ts'
 import type { KeyedLock } from '../base/keyed-lock.ts'
@@ -32,6 +33,7 @@ export interface BuildContext extends LayerMakerContext, StoreImageContext {
   lookup: ImageLookup
   lock: KeyedLock
   use: ImageUse
+  compressor: Pick<LayerCompressor, 'compress'>
 }
 
 /** As moby's. */
@@ -75,11 +77,12 @@ export function buildImages(
     restore: (step) => restoreStep(o, step),
     annotate: (id, fields) => annotate(o, id, fields),
     stamp: (stamp) => stampImage(o, stamp),
-    archive: ({ id, tags, ociOnly, annotations, done }) =>
+    archive: ({ id, tags, ociOnly, annotations, gzip, signal, done }) =>
       archiveImage(o, {
         id,
         references: tags.map((tag) => references.get(tag)!),
         layout: { ociOnly, annotations },
+        gzip: gzip ? (layer) => compressedForm(o, layer, signal) : undefined,
         done,
       }),
     push: async ({ tag, auths, signal, progress }) => {
@@ -145,6 +148,15 @@ function found(o: BuildContext, id: string): BuildImage {
   o.use.touch(id)
   const keys = o.records.layers(id).map((layer) => layer.key)
   return { id, config: o.records.config(id), lowers: o.layers.lowers(keys) }
+}
+
+async function compressedForm(
+  o: BuildContext,
+  layer: { key: string; diffId: string },
+  signal: AbortSignal,
+): Promise<{ digest: string; size: number }> {
+  const { digest, size } = await o.compressor.compress(layer, { signal, progress: () => {} })
+  return { digest, size }
 }
 
 function parseTag(text: string): Reference {

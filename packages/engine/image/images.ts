@@ -168,6 +168,7 @@ export function createImages(o: ImagesOptions): Images {
     puller,
     configFetcher: new ConfigFetcher(),
     pusher,
+    compressor,
     configs: new SharedTransfers<void, never>(),
     events,
     users,

@@ -15,7 +15,7 @@ import http from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type TestRegistry, startRegistry } from '../../lib/registry.ts'
-import { type CommandResult, TestDaemon, until } from '../../lib/test-daemon.ts'
+import { type CommandResult, TestDaemon, hasProgram, until } from '../../lib/test-daemon.ts'
 import { build, contextOf, outputOf } from './build-rig.ts'
 
 const cli = join(import.meta.dirname, '../../../packages/cli/main.ts')
@@ -127,6 +127,32 @@ test('several at once: a tar, a layout, archives, a name', async () => {
   assert.match(loaded.stdout, /Loaded image: loaded:1/)
   assert.equal((await daemon.api.get<{ Id: string }>('/images/loaded:1/json')).body.Id, id)
   assert.equal((await daemon.api.get('/images/x/y:1/json')).status, 404)
+})
+
+test('compressed layers, for others to read', { skip: !hasProgram('skopeo') }, async () => {
+  await run(
+    ...['-o', `type=oci,dest=${path('gz.tar')},compression=gzip,name=other:1`],
+    ...['-o', `type=docker,dest=${path('gz-docker.tar')},compression=gzip,name=other:1`],
+    ...['--metadata-file', path('gz.json')],
+  )
+  const skopeo = (...args: string[]): string => execFileSync('skopeo', args, { encoding: 'utf8' })
+  const seen = JSON.parse(skopeo('inspect', `oci-archive:${path('gz.tar')}`)) as {
+    Digest: string
+    Labels: object
+    LayersData: Array<{ MIMEType: string }>
+  }
+  assert.equal(seen.Digest, json(path('gz.json'))['containerimage.digest'])
+  assert.deepEqual(seen.Labels, { made: 'here' })
+  assert.ok(seen.LayersData.every(({ MIMEType }) => MIMEType.endsWith('tar+gzip')))
+  skopeo('copy', '-q', `docker-archive:${path('gz-docker.tar')}`, `dir:${path('copied')}`)
+  const loaded = await daemon.tdocker('load', '-i', path('gz.tar'))
+  assert.equal(loaded.status, 0, loaded.stderr)
+  assert.equal(
+    (await daemon.api.get<{ Id: string }>('/images/other:1/json')).body.Id,
+    json(path('gz.json'))['containerimage.config.digest'],
+  )
+  const { body } = await daemon.api.post<{ Findings: unknown[] | null }>('/fsck')
+  assert.deepEqual(body.Findings ?? [], [])
 })
 
 test('annotations stand in the manifest of a layout', async () => {

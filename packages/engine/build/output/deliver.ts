@@ -107,7 +107,7 @@ async function giveImage(
 async function giveArchive(
   build: Build,
   d: Delivery,
-  { index, type, tags, layout, annotations }: PlannedOutput & { kind: 'archive' },
+  { index, type, tags, layout, annotations, gzip }: PlannedOutput & { kind: 'archive' },
   { id }: Given,
 ): Promise<Metadata> {
   let done: (whole: boolean) => void = () => {}
@@ -116,6 +116,8 @@ async function giveArchive(
     tags,
     ociOnly: layout === 'oci',
     annotations,
+    gzip,
+    signal: build.options.signal,
     done: (whole) => done(whole),
   })
   try {

@@ -26,6 +26,7 @@ export type PlannedOutput = {
       layout: 'docker' | 'oci'
       tags: readonly BuildTag[]
       annotations: Readonly<Record<string, string>>
+      gzip: boolean
     }
   | { kind: 'tree' }
   | { kind: 'nothing' }
@@ -73,8 +74,8 @@ function plan(
     case 'docker':
     case 'oci': {
       const annotations = annotationsOf(attributes, type)
-      refuseCompressed(attributes)
-      return done({ kind: 'archive', layout: type, tags: named(), annotations })
+      const gzip = isCompressed(attributes)
+      return done({ kind: 'archive', layout: type, tags: named(), annotations, gzip })
     }
     case 'local':
     case 'tar':
@@ -115,12 +116,12 @@ function pushOf(attributes: Attributes, type: string): boolean {
   return push
 }
 
-/** Layers stand in archives as `docker save` writes them. */
-function refuseCompressed(attributes: Attributes): void {
-  attributes.only('compression', ['', 'uncompressed'])
+/** Layers stand in archives as `docker save` writes them, unless it is asked for. */
+function isCompressed(attributes: Attributes): boolean {
   attributes.only('oci-mediatypes', ['', 'true', '1'])
   attributes.only('tar', ['', 'true', '1'])
   attributes.flag('force-compression', false)
+  return attributes.only('compression', ['', 'uncompressed', 'gzip']) === 'gzip'
 }
 
 function annotationsOf(attributes: Attributes, type: string): Record<string, string> {
@@ -161,9 +162,9 @@ class Attributes {
     )
   }
 
-  only(key: string, values: readonly string[]): void {
+  only(key: string, values: readonly string[]): string | undefined {
     const value = this.take(key)
-    if (value === undefined || values.includes(value)) return
+    if (value === undefined || values.includes(value)) return value
     throw invalidParameter(`output of type ${this.#type}: ${key}=${value} is not supported`)
   }
 

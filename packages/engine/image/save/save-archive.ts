@@ -27,8 +27,13 @@ export interface ImageToSave {
   /** Tagged ones. */
   references: readonly Reference[]
   /** Bottom first. */
-  layers: readonly LayerTar[]
+  layers: readonly SavedLayer[]
   parentId: string | undefined
+}
+
+/** As its tar, or as a compressed form of it, whose pieces these are then. */
+export interface SavedLayer extends LayerTar {
+  gzip?: { digest: string; size: number }
 }
 
 export interface SavedMember extends TarMember {
@@ -112,8 +117,8 @@ function saveImage(
   const item = {
     Config: blobPath(image.id),
     RepoTags: image.references.length === 0 ? null : image.references.map(familiarString),
-    Layers: diffIds.map(blobPath),
-    LayerSources: layerSources(layers),
+    Layers: layers.map((layer) => blobPath(layer.digest)),
+    LayerSources: layerSources(diffIds, layers),
   }
   return { image, item, descriptors: describe(manifest, image.references) }
 }
@@ -135,13 +140,20 @@ export function manifestOf(
   )
 }
 
-function layerDescriptor(layer: LayerTar): Descriptor {
+function layerDescriptor(layer: SavedLayer): Descriptor {
+  if (layer.gzip) return { mediaType: MEDIA_TYPE.ociLayerGzip, ...layer.gzip }
   return { mediaType: MEDIA_TYPE.ociLayer, digest: layer.diffId, size: layer.size }
 }
 
 /** By diff ID, as moby's older descriptors are laid out. */
-function layerSources(layers: readonly Descriptor[]): Record<string, Descriptor> {
-  const pairs = layers.map(({ mediaType, size, digest }) => [digest, { mediaType, size, digest }])
+function layerSources(
+  diffIds: readonly string[],
+  layers: readonly Descriptor[],
+): Record<string, Descriptor> {
+  const pairs = layers.map(({ mediaType, size, digest }, at) => [
+    diffIds[at],
+    { mediaType, size, digest },
+  ])
   return sorted(Object.fromEntries(pairs) as Record<string, Descriptor>)
 }
 
@@ -202,8 +214,9 @@ class Blobs {
     this.#put(digestOf(body), { mode: FILE, mtime, size: body.length, body })
   }
 
-  addLayer(layer: LayerTar, mtime: number): void {
-    this.#put(layer.diffId, { mode: LAYER, mtime, size: layer.size, body: layer })
+  addLayer(layer: SavedLayer, mtime: number): void {
+    const { digest, size } = layerDescriptor(layer)
+    this.#put(digest, { mode: LAYER, mtime, size, body: layer })
   }
 
   /** The directory's time is that of the image saved last. */

@@ -1,17 +1,24 @@
 /** `GET /images/get`: images as one archive. */
+import { createReadStream } from 'node:fs'
 import { type Reference, digestOf, parseImageConfig } from '@tdocker/oci'
 import type { Native } from '@tdocker/kernel'
 import type { TarSource } from '../../backend-types.ts'
 import { notFound, system } from '../../base/errors.ts'
 import type { LayerStore } from '../../content/layer-store.ts'
-import { openLayerTar } from '../../content/layer-tar.ts'
+import { type LayerTarSource, openLayerTar } from '../../content/layer-tar.ts'
 import type { EventLog } from '../../event/event-log.ts'
 import type { SaveOptions } from '../image-backend.ts'
 import type { ImageUse } from '../image-use.ts'
 import { imageEvent } from '../image-events.ts'
 import { parsePlatformText } from '../parse.ts'
 import { archiveBytes } from './archive-stream.ts'
-import { type ImageToSave, type LayoutOptions, archiveMembers, manifestOf } from './save-archive.ts'
+import {
+  type ImageToSave,
+  type LayoutOptions,
+  type SavedLayer,
+  archiveMembers,
+  manifestOf,
+} from './save-archive.ts'
 import { type NamedImage, type SaveNamesContext, resolveNames } from './save-names.ts'
 import { bytesSource } from './bytes-source.ts'
 
@@ -53,11 +60,14 @@ export async function archiveImage(
     id,
     references,
     layout,
+    gzip,
     done,
   }: {
     id: string
     references: readonly Reference[]
     layout: LayoutOptions
+    /** Makes a layer's compressed form; undefined where layers are to be tars. */
+    gzip: ((layer: LayerTarSource) => Promise<SavedLayer['gzip']>) | undefined
     done: (whole: boolean) => void
   },
 ): Promise<{ digest: string; open: () => TarSource; close: () => void }> {
@@ -65,19 +75,48 @@ export async function archiveImage(
   if (!image) throw notFound(`No such image: ${id}`)
   const keys = o.records.layers(id).map((layer) => layer.key)
   keys.forEach((key) => o.layers.pin(key))
-  const close = (): void => keys.forEach((key) => o.layers.unpin(key))
-  try {
-    const opened = await openImage(o, { image, references: [...references] })
-    const open = (): TarSource => {
-      let whole = false
-      const bytes = archiveBytes(archiveMembers([opened], layout), async () => void (whole = true))
-      return bytesSource({ native: o.native, bytes, done: () => done(whole) })
-    }
-    return { digest: digestOf(manifestOf(opened, layout.annotations)), open, close }
-  } catch (error) {
-    close()
-    throw error
+  using held = new DisposableStack()
+  held.defer(() => keys.forEach((key) => o.layers.unpin(key)))
+  const tars = await openImage(o, { image, references: [...references] })
+  const opened = gzip ? { ...tars, layers: await compressed(o, id, { tars, gzip, held }) } : tars
+  const open = (): TarSource => {
+    let whole = false
+    const bytes = archiveBytes(archiveMembers([opened], layout), async () => void (whole = true))
+    return bytesSource({ native: o.native, bytes, done: () => done(whole) })
   }
+  const kept = held.move()
+  const digest = digestOf(manifestOf(opened, layout.annotations))
+  return { digest, open, close: () => kept.dispose() }
+}
+
+/** Bottom first; blobs stay until `held` is disposed of. */
+async function compressed(
+  o: Pick<SaveContext, 'layers' | 'records'>,
+  id: string,
+  {
+    tars,
+    gzip,
+    held,
+  }: {
+    tars: ImageToSave
+    gzip: (layer: LayerTarSource) => Promise<SavedLayer['gzip']>
+    held: DisposableStack
+  },
+): Promise<SavedLayer[]> {
+  const layers: SavedLayer[] = []
+  for (const [at, row] of o.records.layerTars(id).entries()) {
+    const blob = await gzip(row)
+    if (!blob) throw system(`layer ${row.diffId} could not be compressed`)
+    held.defer(o.layers.holdBlob(blob.digest))
+    const path = o.layers.paths.blob(blob.digest)
+    layers.push({ ...tars.layers[at]!, gzip: blob, pieces: () => piecesOf(path) })
+  }
+  return layers
+}
+
+async function* piecesOf(path: string): AsyncGenerator<Buffer> {
+  for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 }))
+    yield piece as Buffer
 }
 
 async function openImage(
