@@ -28,7 +28,7 @@ const OWNERS: ReadonlyArray<[name: RegExp, owner: string]> = [
   [/^layers$/, 'layers'],
   [/^containers$/, 'containers'],
   [/^volumes$/, 'volumes'],
-  [/^build-mounts$/, 'build'],
+  [/^build-(?:mounts|contexts)$/, 'build'],
   [/^(?:tdockerd\.pid|cache)$/, 'daemon'],
 ]
 const CONTENT_OWNERS: ReadonlyMap<string, string> = new Map([
@@ -82,6 +82,12 @@ async function* allFindings(
     directory: 'build-mounts',
     rows: 'SELECT key AS name FROM build_mount',
     lost: 'what a cache mount held is lost; it is made again when it is used',
+  })
+  yield* homes(o, {
+    owner: 'build',
+    directory: 'build-contexts',
+    rows: 'SELECT id AS name FROM build_context',
+    lost: "what was kept of a client's directory is lost; the next build sends it again",
   })
 }
 

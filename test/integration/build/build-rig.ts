@@ -1,8 +1,9 @@
 /** Contexts in memory, sent as an SDK sends them. */
+import assert from 'node:assert/strict'
 import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
 import type { ImageInspect } from '@tdocker/api'
 import { type Entry, tarOf } from '../../lib/image-maker.ts'
-import type { TestDaemon } from '../../lib/test-daemon.ts'
+import { type TestDaemon, until } from '../../lib/test-daemon.ts'
 
 export type Files = Readonly<Record<string, string | Omit<Entry, 'name'>>>
 
@@ -78,6 +79,16 @@ export async function outputOf(daemon: TestDaemon, image: string, script: string
   const text = await daemon.logs(id)
   await daemon.api.delete(`/containers/${id}?force=1`)
   return text
+}
+
+/** Nothing on disk is nobody's; what a build leaves goes a moment after it. */
+export async function assertClean(daemon: TestDaemon): Promise<void> {
+  let found: unknown[] = []
+  await until('everything to have an owner', async () => {
+    const { body } = await daemon.api.post<{ Findings: unknown[] | null }>('/fsck')
+    found = body.Findings ?? []
+    return found.length === 0
+  }).catch(() => assert.deepEqual(found, []))
 }
 
 /** How many steps were found in the cache. */

@@ -6,7 +6,7 @@ import { assertConsistent } from '../../lib/consistency.ts'
 import { makeImage, makeLayer, tarOf } from '../../lib/image-maker.ts'
 import { FaultRegistry } from '../../lib/registry.ts'
 import { TestDaemon, until } from '../../lib/test-daemon.ts'
-import { build, built, contextOf } from './build-rig.ts'
+import { assertClean, build, built, contextOf } from './build-rig.ts'
 
 let daemon: TestDaemon
 let registry: FaultRegistry
@@ -24,13 +24,7 @@ afterEach(async () => {
     return body.length === 0
   })
   await assertConsistent(daemon)
-  // Directories of a build are removed after its connection.
-  let left: unknown[] = []
-  await until('its rows and directories to go', async () => {
-    const { body } = await daemon.api.post<{ Findings: unknown[] | null }>('/fsck')
-    left = body.Findings ?? []
-    return left.length === 0
-  }).catch(() => assert.deepEqual(left, []))
+  await assertClean(daemon)
   await built(daemon, { Dockerfile: 'FROM busybox\nRUN echo on > /on\n' }, { nocache: '1' })
 })
 

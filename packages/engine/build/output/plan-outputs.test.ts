@@ -50,7 +50,10 @@ test('what is not served is refused by name', () => {
   assert.throws(() => one('x'), /^Error: exporter "x" could not be found$|exporter "x"/)
   assert.throws(() => one('image', { 'push-by-digest': 'true' }), /push-by-digest=true is not/)
   assert.throws(() => one('image', { push: 'maybe' }), /non-bool value specified for push: strconv/)
-  assert.throws(() => one('oci', { compression: 'estargz' }), /compression=estargz is not supported/)
+  assert.throws(
+    () => one('oci', { compression: 'estargz' }),
+    /compression=estargz is not supported/,
+  )
   assert.throws(() => one('local', { mode: 'delete' }), /mode=delete is not supported/)
   assert.throws(() => plan([{ Type: 'image', Attrs: { push: '' } }]), /tag is needed when pushing/)
 })
