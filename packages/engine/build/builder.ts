@@ -167,10 +167,10 @@ export class Builder implements BuildBackend {
     if (o.trace) trace.listen(o.trace)
     if (recorded) trace.listen(recorded)
     const begun = await this.#begin(o, { session, workspace, trace })
-    const { context, definition, ignore, loading } = begun
+    const { context, definition, ignore, loading, time } = begun
     if (!definition) return ''
     const { globals, dockerfile } = definition
-    const epoch = sourceDateEpoch(globals.take('SOURCE_DATE_EPOCH'))
+    const epoch = sourceDateEpoch(globals.take('SOURCE_DATE_EPOCH'), time)
     const createdTime = outputs.some(({ rewrite }) => !rewrite) ? epoch : undefined
     const started = this.#buildOf(o, { context, session, workspace, hold, left, used, trace })
     const build = { ...started, createdTime }
@@ -261,7 +261,7 @@ export class Builder implements BuildBackend {
       session,
     }
     const taken = trace.step('context', '[internal] load build context')
-    const { context, alone } = await taken.run(() =>
+    const { context, alone, time } = await taken.run(() =>
       fetchBuildContext(sources, o, taken),
     )
     const name = o.dockerfile || 'Dockerfile'
@@ -282,7 +282,7 @@ export class Builder implements BuildBackend {
       }
     })
     const filtered = ignore && withoutBuildFiles(native, context, ignore, o.dockerfile)
-    return { context: filtered ?? context, definition, ignore, loading }
+    return { context: filtered ?? context, definition, ignore, loading, time }
   }
 }
 
@@ -294,6 +294,8 @@ interface Begun {
   ignore: IgnoreFile | undefined
   /** The step that read the Dockerfile. */
   loading: TracedStep
+  /** Of the context, where it has one of its own. */
+  time: number | undefined
 }
 
 function uniqueTags(images: BuildImages, texts: readonly string[]): ReturnType<BuildImages['parseTags']> {

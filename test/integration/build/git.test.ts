@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { GitServer, type GitRepository } from '../../lib/git-server.ts'
 import { TestDaemon } from '../../lib/test-daemon.ts'
-import { build, built, outputOf, type Built } from './build-rig.ts'
+import { build, built, inspect, outputOf, type Built } from './build-rig.ts'
 
 let daemon: TestDaemon
 let server: GitServer
@@ -69,6 +69,13 @@ test('the repository goes along where it is asked for', async () => {
     await outputOf(daemon, made.id, script),
     `${commit}\n\turl = "${server.url('app')}"\nnone\n755\n`,
   )
+})
+
+test('SOURCE_DATE_EPOCH=context is the commit’s time', async () => {
+  repository.commit({ Dockerfile: SHOW })
+  const buildargs = JSON.stringify({ SOURCE_DATE_EPOCH: 'context' })
+  const made = await fromGit(server.url('app'), { buildargs })
+  assert.equal((await inspect(daemon, made.id)).Created, '2001-02-03T04:05:06Z')
 })
 
 test('submodules, also of submodules and by relative addresses', async () => {

@@ -23,6 +23,8 @@ export interface SourceContext extends CheckoutContext {
 export interface FetchedContext {
   context: BuildContext
   alone: Buffer | undefined
+  /** Its own, Unix seconds, where it has one: `SOURCE_DATE_EPOCH=context` means it. */
+  time?: number
 }
 
 export async function fetchBuildContext(
@@ -38,8 +40,8 @@ export async function fetchBuildContext(
   }
   const ref = parseGitContext(o.remote)
   if (ref) {
-    const directory = await fromGit(ctx, o, ref, traced)
-    return { context: unpacked(native, async () => directory), alone: undefined }
+    const { directory, time } = await fromGit(ctx, o, ref, traced)
+    return { context: unpacked(native, async () => directory), alone: undefined, time }
   }
   const { signal, progress } = o
   const body =
@@ -53,15 +55,15 @@ async function fromGit(
   { buildArgs, signal }: BuildOptions,
   ref: GitRef,
   traced: TracedStep,
-): Promise<string> {
+): Promise<{ directory: string; time: number }> {
   const keepGitDir =
     ref.keepGitDir === true || isTrue(buildArgs['BUILDKIT_CONTEXT_KEEP_GIT_DIR'] ?? '')
   const resolved = await resolveGit(ctx, ref, { keepGitDir, signal })
   const status = traced.status(`fetching ${ref.shown}#${resolved.object.slice(0, 12)}`)
   const directory = await ctx.directory()
-  await checkOut(ctx, resolved, { directory, keepGitDir, signal })
+  const time = await checkOut(ctx, resolved, { directory, keepGitDir, signal })
   status.done()
-  return directory
+  return { directory, time }
 }
 
 async function fromTar(

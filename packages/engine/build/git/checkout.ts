@@ -22,12 +22,12 @@ export interface CheckoutContext extends GitContext {
 const MAX_DEPTH = 10
 const MAX_SUBMODULES = 500
 
-/** Fills `directory`, which is empty. Throws what a client is told. */
+/** Fills `directory`, which is empty; answers the commit's time, Unix seconds. Throws what a client is told. */
 export async function checkOut(
   ctx: CheckoutContext,
   resolved: ResolvedGit,
   o: { directory: string; keepGitDir: boolean; signal: AbortSignal },
-): Promise<void> {
+): Promise<number> {
   const work = join(await ctx.scratch(), randomBytes(8).toString('hex'))
   await mkdir(work, { mode: 0o700 })
   try {
@@ -37,13 +37,19 @@ export async function checkOut(
       host: resolved.ref.host, signal: o.signal })
     const repository = await fetchCommit(join(work, 'repository'), resolved, o.signal)
     await checkSum(repository, resolved)
+    const time = await timeOf(repository)
     await checkout.unpack(repository, '')
     if (resolved.ref.submodules) await checkout.submodules(repository, resolved.address.remote, '', 1)
     if (o.keepGitDir && resolved.ref.subdir === '') await keepRepository(repository, resolved, tree)
     await moveInto(ctx, tree, resolved.ref.subdir, o.directory)
+    return time
   } finally {
     await rm(work, { recursive: true, force: true })
   }
+}
+
+async function timeOf({ place, commit }: FetchedCommit): Promise<number> {
+  return Number((await git(place, ['log', '-1', '--format=%ct', commit])).toString())
 }
 
 /** One that was asked for by a shortened checksum is known only now. */

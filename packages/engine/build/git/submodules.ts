@@ -1,7 +1,8 @@
 /** Repositories that a commit refers to: where they go, and where they are from. */
 import { system } from '../../base/errors.ts'
 import { type GitPlace, git, gitStream, GitFailure } from './git-program.ts'
-import { type GitRef, isCommit, parseGitRef } from './git-ref.ts'
+import { type GitRef, isCommit } from './git-ref.ts'
+import { submoduleRef } from './submodule-url.ts'
 
 export interface Submodule {
   /** In the commit's tree. */
@@ -28,38 +29,6 @@ export async function submodulesOf(
     found.push({ path, commit: object, ref: submoduleRef(settings.url, parent) })
   }
   return found
-}
-
-/** Only addresses that a user could have given, or paths relative to the parent's. */
-function submoduleRef(url: string, parent: string): GitRef {
-  const whole = /^\.\.?\//.test(url) ? relativeTo(parent, url) : url
-  // What is behind a `#` or `?` means something to us alone.
-  const address = /^https?:\/\/[^?#]*(?<!\.git)$/.test(whole) ? `${whole.replace(/\/+$/, '')}.git` : whole
-  const ref = /[?#]/.test(whole) ? undefined : parseGitRef(address)
-  if (!ref) {
-    const scheme = /^([A-Za-z0-9+.-]+):(?::|\/\/)/.exec(url)?.[1] ?? 'file'
-    throw system(`failed to update submodules: transport '${scheme}' not allowed`)
-  }
-  if (address === whole) return ref
-  const bare = (text: string): string => text.slice(0, -'.git'.length)
-  return { ...ref, remote: bare(ref.remote), shown: bare(ref.shown) }
-}
-
-/** As git's own: `../` takes off a part (git-submodule(1)). */
-function relativeTo(parent: string, url: string): string {
-  let base = parent.replace(/\/+$/, '')
-  let rest = url
-  while (/^\.\.?\//.test(rest)) {
-    if (rest.startsWith('../')) {
-      const at = Math.max(base.lastIndexOf('/'), base.lastIndexOf(':'))
-      if (at <= 0) throw system(`cannot strip one component off url '${parent}'`)
-      const colon = base[at] === ':'
-      base = base.slice(0, at)
-      rest = rest.slice(3)
-      if (colon) return `${base}:${rest}`
-    } else rest = rest.slice(2)
-  }
-  return `${base}/${rest}`.replace(/\/+$/, '')
 }
 
 async function linksOf(

@@ -17,9 +17,12 @@ export function epochText(epoch: number): string {
 }
 
 /** A build argument's value; undefined where none is set. Throws invalidParameter. */
-export function sourceDateEpoch(value: string | undefined): number | undefined {
+export function sourceDateEpoch(
+  value: string | undefined,
+  contextTime: number | undefined,
+): number | undefined {
   if (value === undefined || value === '') return undefined
   // Directories and tars have no time of their own.
-  if (value === 'context') return undefined
+  if (value === 'context') return contextTime
   return parseEpoch(value, 'SOURCE_DATE_EPOCH')
 }
