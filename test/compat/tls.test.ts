@@ -1,6 +1,7 @@
 /** The API over TCP: only with TLS and a client certificate, unless told otherwise. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -171,3 +172,23 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve))
   return free
 }
+
+test('a build asks for its files and secrets over TLS, too', async () => {
+  const context = join(directory, 'context')
+  mkdirSync(context)
+  writeFileSync(
+    join(context, 'Dockerfile'),
+    'FROM busybox\nCOPY large /large\nRUN --mount=type=secret,id=s test "$(cat /run/secrets/s)" = hidden && wc -c /large\n',
+  )
+  writeFileSync(join(context, 'large'), randomBytes(3 * 1024 * 1024))
+  writeFileSync(join(directory, 'secret'), 'hidden')
+  const secret = `--secret=id=s,src=${join(directory, 'secret')}`
+  const made = await run(fromSources, [
+    ...flagsOf({ ca: ours, of: ours }),
+    'build',
+    secret,
+    context,
+  ])
+  assert.equal(made.status, 0, `${made.stdout}${made.stderr}`)
+  assert.match(made.stdout, /3145728 \/large/)
+})
