@@ -199,6 +199,20 @@ test('push, load, and the files that tell of them', async () => {
   assert.match(untagged.stderr, /tag is needed when pushing to registry/)
 })
 
+test('flags of buildx that scripts give do not stop it; what cannot be had is told', async () => {
+  await run('--provenance=false', '--sbom=false', '--builder', 'default', '--allow', 'network.host')
+  await run('--cache-to', 'type=inline', '-t', 'inline', '--attest', 'type=sbom,disabled=true')
+  for (const [flag, error] of [
+    ['--provenance=mode=max', '--provenance: attestations are not supported'],
+    ['--builder=far', 'no builder "far" found'],
+    ['--cache-to=type=gha', '--cache-to type=gha: only type=inline is supported'],
+  ] as const) {
+    const made = await daemon.tdocker('build', flag, context)
+    assert.notEqual(made.status, 0)
+    assert.match(made.stderr, new RegExp(error))
+  }
+})
+
 test('the epoch of the environment is the time of the files', async () => {
   const made = await daemon.command('env', [
     ...[

@@ -13,6 +13,7 @@ import type { Action, Command } from '../command.ts'
 import { parseCall, showCall } from './call.ts'
 import { buildSource, type LocalDirectory } from './context.ts'
 import { type Output, parseOutputs } from './output/parse-output.ts'
+import { buildxArguments, defineBuildxFlags } from './buildx-flags.ts'
 import { Receiver } from './output/receive.ts'
 import { writeResults } from './output/results.ts'
 import { progressMode, showBuild } from './progress/show-build.ts'
@@ -86,6 +87,7 @@ function outputsOf(o: Options, cli: Cli): Output[] {
 // oxlint-disable-next-line explicit-function-return-type
 function defineFlags(flags: FlagSet) {
   return {
+    ...defineBuildxFlags(flags),
     annotation: flags.list('annotation', '', 'Set an annotation of the image ([TYPE:]KEY=VALUE)'),
     addHost: flags.list('add-host', '', 'Add a name to /etc/hosts (host:ip)', checkExtraHost),
     buildArg: flags.list('build-arg', '', 'Set a variable of the build'),
@@ -178,7 +180,7 @@ function queryOf(o: Options, cli: Cli): Record<string, string | number | boolean
     squash: o.squash.value || undefined,
     target: o.target.value || undefined,
     platform: o.platform.value.toLowerCase() || undefined,
-    buildargs: JSON.stringify(buildArgs(o.buildArg.value, cli)),
+    buildargs: JSON.stringify(buildArgs(o.buildArg.value, cli, buildxArguments(o))),
     labels: JSON.stringify(toMap(o.label.value)),
     cachefrom: o.cacheFrom.value.length > 0 ? JSON.stringify(o.cacheFrom.value) : undefined,
     nocachefilter:
@@ -202,8 +204,12 @@ async function sessionOf(
 }
 
 /** Without `=` it is the environment's; proxies are those of the configuration. */
-function buildArgs(given: readonly string[], cli: Cli): Record<string, string | null> {
-  const args: Record<string, string | null> = {}
+function buildArgs(
+  given: readonly string[],
+  cli: Cli,
+  implied: Readonly<Record<string, string>>,
+): Record<string, string | null> {
+  const args: Record<string, string | null> = { ...implied }
   // As buildx: the environment's counts also where nobody asks for it.
   const epoch = cli.env['SOURCE_DATE_EPOCH'] ?? ''
   if (epoch !== '') args['SOURCE_DATE_EPOCH'] = epoch
