@@ -204,9 +204,11 @@ export class StageFold {
   }
 
   #entrypoint({ command }: Of<'entrypoint'>): Operation {
-    this.config.Entrypoint = this.#commandOf(command)
+    const words = this.#commandOf(command)
+    if (words.length > 0) this.config.Entrypoint = words
+    else delete this.config.Entrypoint
     if (!this.#cmdSet) delete this.config.Cmd
-    return this.#comment(`ENTRYPOINT ${quotedList(this.config.Entrypoint)}`)
+    return this.#comment(`ENTRYPOINT ${quotedList(words)}`)
   }
 
   #expose(instruction: Of<'expose'>): Operation {

@@ -1,5 +1,4 @@
 /** COPY and ADD: files found and hashed, then packed into a layer. */
-import { posix } from 'node:path'
 import { invalidParameter } from '../../base/errors.ts'
 import {
   type CopyRequest,
@@ -53,11 +52,9 @@ export async function copyOperation(
 
 /** As moby's history names a copy: by what was copied. */
 function named(operation: CopyOperation & Operation, digest: string): CopyOperation & Operation {
-  const { instruction, chown, destination, workingDir } = operation
-  const slash = destination.endsWith('/') && destination !== '/' ? '/' : ''
-  const place = `${posix.resolve('/', workingDir, destination)}${slash}`
+  const { instruction, chown, destination } = operation
   const flag = chown === '' ? '' : `--chown=${chown} `
-  const comment = `#(nop) ${instruction} ${flag}${digest} in ${place} `
+  const comment = `#(nop) ${instruction} ${flag}${digest} in ${destination} `
   return { ...operation, createdBy: [...operation.createdBy, comment] }
 }
 

@@ -10,6 +10,7 @@ import type { Instruction, Lines, Stage } from '../dockerfile/instruction.ts'
 import { parseTrigger } from '../dockerfile/parse-dockerfile.ts'
 import type { Environment } from '../dockerfile/words.ts'
 import { StageFold } from '../graph/fold.ts'
+import { noteOn } from '../graph/notes.ts'
 import type { Operation } from '../graph/operation.ts'
 import { type PlannedStage, checkSteps } from '../graph/stages.ts'
 import type { BuildImage, RuntimeConfig } from '../needs.ts'
@@ -42,6 +43,11 @@ interface Base {
   image: BuildImage | undefined
   args: Environment
   baseId: string | undefined
+}
+
+/** What an image of nothing begins with, as in moby. */
+const FROM_SCRATCH = {
+  Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
 }
 
 class Solver {
@@ -155,7 +161,7 @@ class Solver {
     const platform = this.#images.platformOf(planned)
     const traces = this.#traces.get(planned.index)!
     const { image: base, args, baseId } = await this.#tracedBase(planned, position)
-    const config = base?.config.config ?? {}
+    const config = base ? (base.config.config ?? {}) : FROM_SCRATCH
     const fold = new StageFold({ config, globals, escape: dockerfile.escape, budget, args })
     const triggers = await this.#telling(stage.lines, async () => this.#triggers(stage, config))
     traces.addTriggers(triggers)
@@ -176,6 +182,8 @@ class Solver {
       this.#signal.throwIfAborted()
       const traced = traces.begin(instruction, fold.shown(sourceOf(instruction)))
       parentId = await this.#telling(instruction.lines, async () => {
+        const note = noteOn(instruction, fold.config)
+        if (note !== '') say(note)
         const operation = fold.fold(instruction)
         await this.#stagesOf(operation, planned.index, position)
         const work = (): Promise<string> => doStep(this.#build, operation, place(traced))

@@ -116,7 +116,7 @@ export function goldenOf({ error, config, history, tree }: Outcome): string {
 
 /** Engines differ in whether they tell what is not set. */
 export function isSomething(value: unknown): boolean {
-  return value !== null && value !== '' && value !== false && JSON.stringify(value) !== '{}'
+  return value !== undefined && value !== null && value !== '' && value !== false && JSON.stringify(value) !== '{}'
 }
 
 function sorted(value: unknown): unknown {

@@ -22,7 +22,6 @@ export const copy: readonly Case[] = [
         'COPY one /into/',
         'COPY one /etc',
         'COPY one two /both/',
-        'COPY one two /dots/.',
         'WORKDIR /wd',
         'COPY one .',
         'COPY one rel/ative',
@@ -30,6 +29,15 @@ export const copy: readonly Case[] = [
       ),
       one: file('1'),
       two: file('2', { mode: 0o755 }),
+    },
+  },
+  {
+    name: 'copy-to-dot',
+    covers: ['COPY dest directory'],
+    files: {
+      Dockerfile: lines('FROM base', 'COPY one two /dots/.'),
+      one: file('1'),
+      two: file('2'),
     },
   },
   {
