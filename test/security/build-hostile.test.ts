@@ -49,12 +49,15 @@ test('a Dockerfile of a megabyte', () =>
     assert.match(made.error, /^$|argument list too long/i)
     const names = Array.from({ length: 60_000 }, (_, n) => `FROM scratch AS s${n}\n`).join('')
     const stages = await build(daemon, { Dockerfile: names })
-    assert.match(stages.error, /No image was generated|empty/)
+    assert.match(
+      stages.error,
+      /^failed to parse Dockerfile: more than 10000 instructions are not supported/,
+    )
   }))
 
 test('ten thousand instructions, stages, copies and triggers are refused at once', () =>
   bounded(300 * MEGABYTE, async () => {
-    const refused = /instructions is more than the 1000 supported/
+    const refused = /instructions (is more than the 1000|are not) supported/
     const began = Date.now()
     const many = await build(daemon, { Dockerfile: `FROM busybox\n${'ENV A=1\n'.repeat(10_000)}` })
     assert.equal(many.status, 400)
@@ -71,6 +74,17 @@ test('ten thousand instructions, stages, copies and triggers are refused at once
     assert.match((await build(daemon, { Dockerfile: text })).error, refused)
     assert.ok(Date.now() - began < 60_000)
   }))
+
+test('names that are nearly alike, thousands of them, take no time to be told apart', async () => {
+  const names = Array.from({ length: 4000 }, (_, n) => `ARG A${n}=1\n`).join('')
+  const froms = 'FROM busybox$Ax\n'.repeat(5000)
+  const long = 'n'.repeat(30_000)
+  const variables = `FROM busybox\nENV ${long}a=1\n${`LABEL a=$${long}b\n`.repeat(50)}`
+  const began = Date.now()
+  for (const Dockerfile of [names + froms, variables])
+    await build(daemon, { Dockerfile }, { call: 'check' })
+  assert.ok(Date.now() - began < 30_000)
+})
 
 test('triggers that ask for triggers, and for themselves', async () => {
   const id = await daemon.run({ Cmd: ['true'] })

@@ -58,8 +58,9 @@ const PARSE: Readonly<Record<string, Parse>> = {
   workdir: (node) => parseSimple(node, 'workdir'),
 }
 
-/** Some 250,000 instructions; reading them takes a second or two. */
 const MAX_LENGTH = 2 * 1024 * 1024
+/** Of all stages, needed or not: nothing else is done while they are read. */
+const MAX_INSTRUCTIONS = 10_000
 
 export interface ParseOptions {
   /** In the place of the file's own `# check=` (build argument BUILDKIT_DOCKERFILE_CHECK). */
@@ -153,6 +154,8 @@ function readStatements(
       node.heredocs = heredocs.map((heredoc) => reader.readHeredoc(heredoc, start))
     }
     statements.push({ node, lines: { start, end: reader.line }, comments: line.comments })
+    if (statements.length > MAX_INSTRUCTIONS)
+      throw new DockerfileError(`more than ${MAX_INSTRUCTIONS} instructions are not supported`)
   }
   if (statements.length === 0) {
     const line = reader.line

@@ -3,6 +3,8 @@
 const TOO_FAR = 3
 /** A hostile file may define thousands of names. */
 const MAX_OPTIONS = 1000
+/** Nobody mistypes a longer one, and distances take the square of it. */
+const MAX_LENGTH = 64
 
 /** The nearest of `options`; undefined without one, or when `word` is one itself. */
 export function nearest(
@@ -10,6 +12,7 @@ export function nearest(
   options: Iterable<string>,
   caseSensitive = true,
 ): string | undefined {
+  if (word.length > MAX_LENGTH) return undefined
   const wanted = caseSensitive ? word : word.toLowerCase()
   let found: string | undefined
   let least = TOO_FAR

@@ -84,7 +84,7 @@ const REFUSED: ReadonlyArray<[text: string, target: string, error: string]> = [
   ['FROM --platform=$none x', '', 'empty platform value from expression $none'],
   ['FROM ${x', '', 'failed to process "${x": unsupported modifier (\uFFFD) in substitution'],
   [
-    `FROM x\n${'ENV A=1\n'.repeat(1001)}`,
+    `FROM x\n${'ENV A=1\n'.repeat(1000)}`,
     '',
     'a build of 1001 instructions is more than the 1000 supported',
   ],

@@ -37,7 +37,7 @@ export class StagePlan {
    */
   neededFor(target: string): PlannedStage[] {
     const planned = this.#links.neededBy(this.#links.find(target)).map((index) => this.at(index))
-    checkSteps(planned.reduce((sum, { stage }) => sum + stage.instructions.length, 0))
+    checkSteps(planned.reduce((sum, { stage }) => sum + 1 + stage.instructions.length, 0))
     return planned
   }
 

@@ -9,6 +9,7 @@ import {
   type Dockerfile,
   DockerfileError,
   type Instruction,
+  type Lines,
   type Stage,
   type Warning,
 } from '../instruction.ts'
@@ -22,6 +23,7 @@ import {
   expandWords,
 } from '../words.ts'
 import { type Report, reportTo } from './report.ts'
+import { fewSuggestions } from './suggestions.ts'
 import {
   checkIgnored,
   checkInstruction,
@@ -91,6 +93,7 @@ class Finder {
   readonly #words: ExpandOptions & { budget: { left: number } }
   readonly #options: FindOptions
   readonly #warnings: Warning[]
+  readonly #suggest = fewSuggestions()
   readonly #states = new Map<number, State>()
 
   constructor(file: Dockerfile, options: FindOptions, warnings: Warning[]) {
@@ -126,11 +129,11 @@ class Finder {
   #from(stage: Stage, global: GlobalArgs): { base: string; platform: string } {
     const report = this.#report(stage)
     const base = expandWord(stage.base, global.env, this.#words)
-    checkFromArgs(base.unmatched, global, stage.lines, report)
+    checkFromArgs(base.unmatched, global, stage.lines, report, this.#suggest)
     if (base.text === '') throw new Error(`base name (${stage.base}) should not be blank`)
     if (stage.platform === '') return { base: base.text, platform: '' }
     const platform = expandWord(stage.platform, global.env, this.#words)
-    checkFromArgs(platform.unmatched, global, stage.lines, report)
+    checkFromArgs(platform.unmatched, global, stage.lines, report, this.#suggest)
     checkPlatform(stage, platform, global.env, report)
     if (platform.text === '') {
       throw new Error(`empty platform value from expression ${stage.platform}`)
@@ -161,7 +164,7 @@ class Finder {
     const report = this.#report(instruction)
     const expand = (word: string): string => {
       const { text, unmatched } = expandWord(word, state.env, this.#words)
-      checkUndefined(unmatched, state.declared, state.env, instruction.lines, report)
+      this.#checkUndefined(unmatched, state, instruction.lines, report)
       return text
     }
     const expanded = this.#expanded(instruction, state, expand, report)
@@ -171,6 +174,15 @@ class Finder {
       for (const { key, value } of expanded.pairs) state.env.set(key, value)
     }
     if (expanded.kind === 'arg') this.#args(expanded, state, global, expand)
+  }
+
+  #checkUndefined(
+    unmatched: Iterable<string>,
+    { declared, env }: State,
+    lines: Lines,
+    report: Report,
+  ): void {
+    checkUndefined(unmatched, declared, env, lines, report, this.#suggest)
   }
 
   /** As the build sees it; with the checks that belong to its words. */
@@ -230,7 +242,7 @@ class Finder {
     for (const file of instruction.files) {
       if (!file.expand) continue
       const { unmatched } = expandInlineFile(file.data, state.env, this.#words.budget)
-      checkUndefined(unmatched, state.declared, state.env, lines, report)
+      this.#checkUndefined(unmatched, state, lines, report)
     }
     if (kind === 'copy' && instruction.from !== '') return
     for (const source of sources) {

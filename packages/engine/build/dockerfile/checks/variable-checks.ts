@@ -10,6 +10,7 @@ import {
 import type { Dockerfile, Lines, Stage } from '../instruction.ts'
 import { defaultArgs, type GlobalArgs } from '../global-args.ts'
 import { nearest } from '../suggest.ts'
+import type { Suggest } from './suggestions.ts'
 import { type Environment, type Expansion, expandWord } from '../words.ts'
 import type { Report } from './report.ts'
 
@@ -26,10 +27,11 @@ export function checkUndefined(
   env: Environment,
   lines: Lines,
   report: Report,
+  suggest: Suggest = nearest,
 ): void {
   for (const name of unmatched) {
     if (declared.has(name) || NO_VARIABLES.has(name)) continue
-    report('UndefinedVar', lines, name, nearest(name, env.keys()))
+    report('UndefinedVar', lines, name, suggest(name, env.keys()))
   }
 }
 
@@ -39,12 +41,17 @@ export function checkFromArgs(
   global: GlobalArgs,
   lines: Lines,
   report: Report,
+  suggest: Suggest = nearest,
 ): void {
-  const known = new Set([...global.declared.keys(), ...global.env.keys()])
+  const { declared, env } = global
   for (const name of unmatched) {
-    if (known.has(name)) continue
-    report('UndefinedArgInFrom', lines, name, nearest(name, known))
+    if (declared.has(name) || env.has(name)) continue
+    report('UndefinedArgInFrom', lines, name, suggest(name, keysOf(declared, env)))
   }
+}
+
+function* keysOf(...maps: ReadonlyArray<ReadonlyMap<string, unknown>>): Generator<string> {
+  for (const map of maps) yield* map.keys()
 }
 
 /** RedundantTargetPlatform and FromPlatformFlagConstDisallowed. */
