@@ -177,10 +177,10 @@ test('a tree that git would not check out is refused', async () => {
   await refused(`${url}#evil`, /invalid path '\.git\/config'/)
 })
 
-test('a submodule does not lead to this machine from elsewhere', async () => {
+test('a submodule does not lead to this machine from elsewhere', async (t) => {
   // The machine's own address stands for a server elsewhere: only loopback and links are refused.
   const address = server.publicUrl('front')
-  if (address === undefined) return
+  if (address === undefined) return t.skip('no address but loopback')
   const leaf = server.repository('inner').commit({ f: 'internal' })
   server.repository('front').commit({
     Dockerfile: DOCKERFILE,

@@ -99,7 +99,7 @@ test('a client that goes away ends the program, and leaves nothing', async () =>
   const asked = Promise.withResolvers<void>()
   const silent = createHttpServer((incoming, response) => {
     // The first request is ours, to see where the address leads.
-    if (incoming.headers['user-agent']?.startsWith('git/')) asked.resolve()
+    if (/^git\/\d+\.\d/.test(incoming.headers['user-agent'] ?? '')) asked.resolve()
     else response.writeHead(200).end()
   })
   await listen(silent)
@@ -130,7 +130,7 @@ test('a daemon that is killed takes the program along, and the next one its file
   await using killed = await TestDaemon.start()
   const asked = Promise.withResolvers<void>()
   const silent = createHttpServer((incoming, response) => {
-    if (incoming.headers['user-agent']?.startsWith('git/')) asked.resolve()
+    if (/^git\/\d+\.\d/.test(incoming.headers['user-agent'] ?? '')) asked.resolve()
     else response.writeHead(200).end()
   })
   await listen(silent)

@@ -24,6 +24,8 @@ export interface AddressContext {
 }
 
 const SERVICE = '/info/refs?service=git-upload-pack'
+/** Some servers answer others otherwise; the new protocol's answer does not name all references. */
+const AS_GIT = { 'user-agent': 'git/2 (tdocker)', 'git-protocol': 'version=2' }
 
 /**
  * Redirects are followed here and not by git: a public server leads nobody to this machine, https not
@@ -46,7 +48,7 @@ export async function resolveAddress(
     const { body, url } = await ctx.transport.send({
       method: 'GET',
       url: asked,
-      headers: header === undefined ? {} : { authorization: header },
+      headers: { ...AS_GIT, ...(header !== undefined && { authorization: header }) },
       insecure: false,
       local,
       signal: o.signal,
