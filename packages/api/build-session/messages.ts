@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream'
 import type { ListingRow } from './listing.ts'
 
 export interface Greeting {
-  /** By which a client is known again: random, and nobody else's. */
+  /** By which a client is known again: random, and nobody else's. Empty: nothing need be kept. */
   client: string
   /** Its directory's path. */
   root: string

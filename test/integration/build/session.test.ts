@@ -196,6 +196,22 @@ test('after a crash in the middle nothing is left, and the next build is right',
   await assertSame(context)
 })
 
+test('nothing is kept for a client that is not known again; what is damaged is sent again', async () => {
+  const context = directory('homeless')
+  writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nCOPY . /ctx\n')
+  const before = kept()
+  const cli = join(import.meta.dirname, '../../../packages/cli/main.ts')
+  const homeless = ['-u', 'HOME', '-u', 'XDG_CACHE_HOME', process.execPath, cli, 'build', context]
+  assert.equal((await daemon.command('env', homeless)).status, 0)
+  await until('its removal', async () => kept().length === before.length)
+  await buildIn(context)
+  const [own = ''] = kept().filter((id) => !before.includes(id))
+  rmSync(join(daemon.dataRoot, 'build-contexts', own, 'files'), { recursive: true })
+  const damaged = await daemon.tdocker('build', context)
+  assert.match(damaged.stderr, /what was kept of it is damaged/)
+  await assertSame(context)
+})
+
 test('kept directories are part of the cache: listed, and pruned', async () => {
   const { body } = await daemon.api.get<{ BuildCache: Array<{ Type: string; Size: number }> }>('/system/df')
   const local = body.BuildCache.filter(({ Type }) => Type === 'source.local')

@@ -25,7 +25,7 @@ const COARSE_TICK_MS = 3_000
 const KEPT_MS = 60 * 24 * 3600 * 1000
 
 export class RememberedDigests {
-  /** By which the daemon knows this client again. */
+  /** By which the daemon knows this client again; empty: it need not. */
   readonly client: string
   readonly #path: string | undefined
   readonly #known: ReadonlyMap<string, Known>
@@ -88,19 +88,18 @@ export function cacheDirectory(
 }
 
 function clientId(directory: string | undefined): string {
-  const fresh = randomBytes(32).toString('hex')
-  if (directory === undefined) return fresh
+  if (directory === undefined) return ''
   const path = join(directory, 'client')
   try {
-    writeFileSync(path, fresh, { flag: 'wx', mode: 0o600 })
+    writeFileSync(path, randomBytes(32).toString('hex'), { flag: 'wx', mode: 0o600 })
   } catch {
     // There is one, or there can be none.
   }
   try {
     const known = readFileSync(path, 'utf8')
-    return /^[0-9a-f]{64}$/.test(known) ? known : fresh
+    return /^[0-9a-f]{64}$/.test(known) ? known : ''
   } catch {
-    return fresh
+    return ''
   }
 }
 

@@ -226,6 +226,11 @@ export class KeptContexts {
     return kept.size
   }
 
+  /** As `remove`, for who does not wait. */
+  discard(kept: KeptContext): void {
+    this.#inBackground('removal of a context', this.remove(kept))
+  }
+
   all(): KeptContext[] {
     return [...this.#known.values()]
   }

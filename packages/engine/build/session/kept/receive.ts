@@ -1,6 +1,8 @@
 /** One client's directory, as its client tells it, in a kept directory. */
 import { checkRow, type ListingRow } from '@tdocker/api/build-session/listing.ts'
 import { MessageStream, ROWS_PER_MESSAGE } from '@tdocker/api/build-session/messages.ts'
+import { randomBytes } from 'node:crypto'
+import { access } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import { cancelled, EngineError, invalidParameter } from '../../../base/errors.ts'
@@ -11,7 +13,7 @@ import { type KeptContext, KeptContexts } from './kept-contexts.ts'
 import { isThere, WantedEntries } from './wanted-entries.ts'
 
 /** More files than any build has; a row is some 200 bytes in memory. */
-const MAX_ROWS = 1_000_000
+const MAX_ROWS = 500_000
 
 export interface Lease extends Disposable {
   /** Nobody writes to it until this is disposed of. */
@@ -31,9 +33,11 @@ export async function receiveDirectory(
   try {
     o.signal.throwIfAborted()
     const messages = new MessageStream(stream)
-    const { client, root } = greetingOf(await messages.message())
+    const { client: said, root } = greetingOf(await messages.message())
+    const isKept = said !== ''
+    const client = isKept ? said : randomBytes(32).toString('hex')
     const key = KeptContexts.key(client, root)
-    const receiver = new Receiver(contexts, messages, { ...o, key, client })
+    const receiver = new Receiver(contexts, messages, { ...o, key, client, isKept })
     return await contexts.locks.run(key, () => receiver.run())
   } catch (error) {
     if (o.signal.aborted) throw cancelled('Build cancelled', error)
@@ -51,6 +55,7 @@ class Receiver {
   readonly #o: {
     key: string
     client: string
+    isKept: boolean
     signal: AbortSignal
     taken?(bytes: number): void
   }
@@ -58,7 +63,13 @@ class Receiver {
   constructor(
     contexts: KeptContexts,
     messages: MessageStream,
-    o: { key: string; client: string; signal: AbortSignal; taken?(bytes: number): void },
+    o: {
+      key: string
+      client: string
+      isKept: boolean
+      signal: AbortSignal
+      taken?(bytes: number): void
+    },
   ) {
     this.#contexts = contexts
     this.#messages = messages
@@ -74,11 +85,40 @@ class Receiver {
     if (first.same !== undefined) {
       const same = kept.find(({ listing }) => listing !== '' && listing === first.same)
       if (!same) throw new Error('a listing that was not offered')
-      return lease(contexts, same)
+      if (await this.#isSound(same)) return this.#lease(same)
+      throw new Error('what was kept of it is damaged: it is sent again the next time')
     }
     const rows = await this.#rows(first)
     const base = kept.find(({ users, listing }) => users === 0 && listing !== '')
-    return lease(contexts, await this.#change(base, rows))
+    const sound = base && (await this.#isSound(base)) ? base : undefined
+    return this.#lease(await this.#change(sound, rows))
+  }
+
+  /** One that somebody else has meddled with goes. */
+  async #isSound(kept: KeptContext): Promise<boolean> {
+    using _held = this.#contexts.hold(kept)
+    try {
+      await this.#contexts.rows(kept)
+      await access(this.#contexts.files(kept))
+      return true
+    } catch {
+      _held[Symbol.dispose]()
+      await this.#contexts.remove(kept)
+      return false
+    }
+  }
+
+  #lease(kept: KeptContext): Lease {
+    const contexts = this.#contexts
+    const using = contexts.use(kept)
+    return {
+      path: contexts.files(kept),
+      rows: () => contexts.rows(kept),
+      [Symbol.dispose]: () => {
+        using[Symbol.dispose]()
+        if (!this.#o.isKept) contexts.discard(kept)
+      },
+    }
   }
 
   async #rows(first: unknown): Promise<ListingRow[]> {
@@ -178,18 +218,9 @@ class Receiver {
   }
 }
 
-function lease(contexts: KeptContexts, kept: KeptContext): Lease {
-  const using = contexts.use(kept)
-  return {
-    path: contexts.files(kept),
-    rows: () => contexts.rows(kept),
-    [Symbol.dispose]: () => using[Symbol.dispose](),
-  }
-}
-
 function greetingOf(message: unknown): { client: string; root: string } {
   const { client, root } = message as Record<string, unknown>
-  if (typeof client !== 'string' || !/^[0-9a-f]{32,128}$/.test(client))
+  if (typeof client !== 'string' || !/^([0-9a-f]{32,128})?$/.test(client))
     throw new Error('a client without a name')
   if (typeof root !== 'string' || root.length > 4096) throw new Error('a directory without a name')
   return { client, root }
