@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import type { TestDaemon } from '../../lib/test-daemon.ts'
+import { type TestDaemon, hasProgram } from '../../lib/test-daemon.ts'
 import {
   DEBIAN_MIRROR,
   buildSample,
@@ -62,4 +62,15 @@ suite('a service in Go', { skip }, () => {
     assert.equal(anew.cached.length, 0)
     assert.doesNotMatch(anew.log, /downloading/)
   })
+
+  const noDocker = hasProgram('docker') ? false : 'no docker'
+  test(
+    'the stock client builds it without BuildKit, from the same cache',
+    { skip: noDocker },
+    async () => {
+      const made = await daemon.command('env', ['DOCKER_BUILDKIT=0', 'docker', 'build', directory])
+      assert.equal(made.status, 0, made.stderr)
+      assert.equal(made.stdout.match(/ ---> Using cache/g)?.length, 9)
+    },
+  )
 })
