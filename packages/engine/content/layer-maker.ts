@@ -3,7 +3,7 @@ import type { Native } from '@tdocker/kernel'
 import { cancelled } from '../base/errors.ts'
 import { RollbackScope } from '../base/scope.ts'
 import { chainKey } from './content-paths.ts'
-import type { Layer, LayerStore, NewLayer, Workspace } from './layer-store.ts'
+import type { Layer, LayerStore, NewLayer, Workspace, WriteLayer } from './layer-store.ts'
 import { type Extracted, LayerUnpacker, extractionLimits } from './layer-unpacker.ts'
 import { unpackError } from './unpack-error.ts'
 
@@ -41,6 +41,8 @@ export class UnpackedTar implements AsyncDisposable {
     chainId: string
     below: readonly Layer[]
     blob?: NewLayer['blob']
+    /** Not called for a layer that was there already. */
+    write?: WriteLayer
   }): Promise<Layer> {
     const { layers, native } = this.#o
     const { implicitDirs, openLinks } = this.extracted
@@ -58,6 +60,7 @@ export class UnpackedTar implements AsyncDisposable {
       diffId: this.diffId,
       extracted: this.extracted,
       blob: o.blob,
+      write: o.write,
     })
     this.#scope.release()
     return layer

@@ -52,7 +52,11 @@ export interface NewLayer {
   diffId: string
   extracted: Extracted
   blob: { digest: string; size: number; mediaType: string } | undefined
+  write?: WriteLayer | undefined
 }
+
+/** Commits the rows of a new layer, maybe along with those of whoever wants it. */
+export type WriteLayer = (rows: readonly Statement[], layer: Layer) => Promise<void>
 
 export class LayerStore {
   readonly paths: ContentPaths
@@ -198,13 +202,15 @@ export class LayerStore {
       key,
     )
     this.pin(key)
+    const made = { key, diffId, size: extracted.bytes }
     try {
       if (found) {
         await this.#discard(layer)
         return { key, diffId, size: found.size }
       }
       await this.#moveInto(this.paths.layer(workspace.key), this.paths.layer(key))
-      await this.#store.write(commitStatements(layer))
+      const rows = commitStatements(layer)
+      await (layer.write ? layer.write(rows, made) : this.#store.write(rows))
     } catch (error) {
       this.unpin(key)
       if (!found)
@@ -214,7 +220,7 @@ export class LayerStore {
       this.#live.delete(workspace.key)
     }
     this.scheduleSync()
-    return { key, diffId, size: extracted.bytes }
+    return made
   }
 
   /** A directory of that name has no row (checked before), so it is a crash's remainder. */

@@ -14,7 +14,8 @@ import { invalidParameter, isKind, notFound, system } from '../base/errors.ts'
 import type { BuildImage, BuildImages, BuildTag, StepCommit } from '../build/needs.ts'
 import type { LayerCompressor } from '../content/layer-compressor.ts'
 import { type LayerMakerContext, unpackTar } from '../content/layer-maker.ts'
-import type { Layer } from '../content/layer-store.ts'
+import type { Layer, WriteLayer } from '../content/layer-store.ts'
+import type { Statement } from '../store/store.ts'
 import type { KeyedLock } from '../base/keyed-lock.ts'
 import { imageEvent } from './image-events.ts'
 import type { LoadOptions, PullOptions, PushOptions } from './image-backend.ts'
@@ -183,16 +184,22 @@ async function commitStep(o: BuildContext, step: StepCommit): Promise<string> {
   try {
     const below = step.parentId === undefined ? [] : pinLayers(o, step.parentId)
     pinned.push(...below)
-    const added = step.tar && (await makeLayer(o, step, below))
+    const store = (added: Layer | undefined, before: readonly Statement[]): Promise<string> =>
+      storeImage(o, {
+        config: configOf(o, step, added),
+        layers: added ? [...below, added] : below,
+        references: [],
+        ...(step.parentId !== undefined && { parentId: step.parentId }),
+        created: true,
+        before,
+        statements: (id) => step.statements(id, added?.size ?? 0),
+      })
+    let id: string | undefined
+    // A new layer and its image are one transaction.
+    const write: WriteLayer = async (rows, layer) => void (id = await store(layer, rows))
+    const added = step.tar && (await makeLayer(o, step, below, write))
     if (added) pinned.push(added)
-    return await storeImage(o, {
-      config: configOf(o, step, added),
-      layers: pinned,
-      references: [],
-      ...(step.parentId !== undefined && { parentId: step.parentId }),
-      created: true,
-      statements: (id) => step.statements(id, added?.size ?? 0),
-    })
+    return id ?? (await store(added, []))
   } finally {
     for (const { key } of pinned) o.layers.unpin(key)
   }
@@ -229,6 +236,7 @@ async function makeLayer(
   o: BuildContext,
   step: StepCommit,
   below: readonly Layer[],
+  write: WriteLayer,
 ): Promise<Layer | undefined> {
   if (below.length >= MAX_LAYERS) throw system('max depth exceeded')
   const whole = await unlessEmpty(step.tar!)
@@ -236,7 +244,8 @@ async function makeLayer(
   await using tar = await unpackTar(o, whole, step.signal)
   if (tar.diffId === EMPTY_TAR) return undefined
   const chain = chainIds([...below.map((layer) => layer.diffId), tar.diffId])
-  return await tar.place({ chainId: chain.at(-1) ?? '', below: below.toReversed() })
+  const [chainId = ''] = chain.slice(-1)
+  return await tar.place({ chainId, below: below.toReversed(), write })
 }
 
 /** Keys in order of name, as Docker writes them. */

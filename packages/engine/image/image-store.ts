@@ -37,6 +37,8 @@ export interface ImageToStore {
   parentId?: string
   /** Made on this machine: tells so first. */
   created?: boolean
+  /** Committed along with it, before its own rows. */
+  before?: readonly Statement[]
   /** Committed along with it. */
   statements?(id: string): readonly Statement[]
   /** Told after the events of its tags. */
@@ -50,6 +52,7 @@ export async function storeImage(o: StoreImageContext, image: ImageToStore): Pro
   const id = digestOf(body)
   const mediaType = image.mediaType ?? MEDIA_TYPE.ociConfig
   const statements = [
+    ...(image.before ?? []),
     ...insertImage({
       id,
       config,
