@@ -6,7 +6,7 @@
 import type { ImageConfig } from '@tdocker/oci'
 
 /** Of the config's top, beside BuildKit's `moby.buildkit.cache.v0`, whose digests are of its own graph. */
-export const INLINE_RECORD: 'tdocker.build.cache.v1' = 'tdocker.build.cache.v1'
+export const INLINE_RECORD = 'tdocker.build.cache.v1' as const
 
 /** Digests by place in the history. */
 export type StepDigests = ReadonlyMap<number, string>
