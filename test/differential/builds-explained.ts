@@ -105,7 +105,7 @@ function saidLines(said: string): string[] {
 }
 
 const NO_WORDS =
-  /refused|fails|not-found|unknown|over-file|open|no-value|bad|empty|comments|twice|invalid|insecure/
+  /refused|fails|not-found|unknown|over-file|open|no-value|bad|empty|comments|twice|invalid|insecure|onto-link|nearly/
 
 export const explainedBuilds: readonly Row[] = [
   {
@@ -147,9 +147,9 @@ export const explainedBuilds: readonly Row[] = [
     peer: 'old',
   },
   {
-    build: /^buildkit (copy-directory|copy-dest-links|copy-parents)$/,
+    build: /^buildkit (copy-directory|copy-dest-links|copy-parents|edge-.*)$/,
     where: /^tree$/,
-    told: /dir \d+ 0:0 \/(there|real\/sub|pivot|one\/a\/b|stars\/a(\/b)?)( @context)?( \||$)/,
+    told: /dir \d+ 0:0 \/(there|x|three|two(\/[ac])?|real\/sub|pivot|one\/a\/b|stars\/a(\/b)?)( @context)?( \||$)/,
     why: 'the time of a directory that something is put into: one that was there keeps its own',
     peer: 'new',
   },
@@ -204,6 +204,13 @@ export const explainedBuilds: readonly Row[] = [
     where: /^tree$/,
     told: /^opaque /,
     why: 'a directory in the place of a link hides nothing',
+    peer: 'new',
+  },
+  {
+    build: /^buildkit edge-special-files$/,
+    where: /^tree$/,
+    told: /(char|block) 644 0:0 \/copied\/loop/,
+    why: 'BuildKit makes a character device of a block device',
     peer: 'new',
   },
   {

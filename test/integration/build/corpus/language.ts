@@ -2,7 +2,7 @@
 import { KEYWORDS } from '../../../../packages/engine/build/dockerfile/node.ts'
 
 const COPY_FLAGS = ['--chown', '--chmod octal', '--chmod symbolic', '--link', '--exclude', '--parents', '--from name', '--from index', '--from image']
-const ADD_FLAGS = ['--chown', '--chmod', '--link', '--exclude', '--unpack']
+const ADD_FLAGS = ['--chown', '--chmod', '--link', '--exclude', '--unpack', '--checksum', '--keep-git-dir']
 const RUN_FLAGS = [
   '--mount=type=bind',
   '--mount=type=cache',

@@ -2,6 +2,7 @@ import type { Case } from '../case.ts'
 import { add } from './add.ts'
 import { config } from './config.ts'
 import { copy, copyRefused } from './copy.ts'
+import { edges } from './edges.ts'
 import { mounts, mountsOfClients, mountsRefused } from './mounts.ts'
 import { devices, heredocs, run } from './run.ts'
 import { builtIn, directives, onbuild, stages } from './stages.ts'
@@ -21,6 +22,7 @@ export const shared: readonly Case[] = [
   ...stages,
   ...onbuild,
   ...directives,
+  ...edges,
 ]
 
 export const cases: readonly Case[] = [...shared, ...mountsOfClients, ...devices, ...builtIn]
