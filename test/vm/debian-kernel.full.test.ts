@@ -42,7 +42,11 @@ const runs: Readonly<Record<string, Run>> = {
     minutes: 45,
   },
   'volumes with devices and sizes, every mount': {
-    tests: ['test/vm/guest/quota.guest.ts', ...integration('volume/mounted.test.ts', 'mounts')],
+    tests: [
+      'test/vm/guest/quota.guest.ts',
+      'test/vm/guest/nfs.guest.ts',
+      ...integration('volume/mounted.test.ts', 'mounts'),
+    ],
     minutes: 60,
   },
   'macvlan, ipvlan and sctp': { tests: ['test/vm/guest/network.guest.ts'], minutes: 30 },

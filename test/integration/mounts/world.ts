@@ -17,12 +17,15 @@ export interface World extends AsyncDisposable {
 export async function makeWorld(): Promise<World> {
   const daemon = await TestDaemon.start()
   const host = join(daemon.directory, 'host')
+  mkdirSync(join(daemon.directory, 'owned'))
   for (const dir of ['plain', 'tree/sub', 'shared', 'slave', 'owned'])
     mkdirSync(join(host, dir), { recursive: true })
   mounted('-t', 'tmpfs', 'tmpfs', host)
   for (const dir of ['plain', 'tree/sub', 'shared', 'slave', 'owned'])
     mkdirSync(join(host, dir), { recursive: true })
   mounted('--make-private', host)
+  // A tmpfs takes no other ids before Linux 6.3; what the daemon's directory is on may.
+  mounted('--bind', join(daemon.directory, 'owned'), join(host, 'owned'))
   writeFileSync(join(host, 'plain/f'), 'plain')
   writeFileSync(join(host, 'file'), 'a file')
   writeFileSync(join(host, 'owned/f'), 'owned')

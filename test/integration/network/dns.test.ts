@@ -1,6 +1,7 @@
 import './private-resolv-conf.ts'
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { TestDaemon, until } from '../../lib/test-daemon.ts'
 import { DnsPlace } from './dns-place.ts'
@@ -322,6 +323,26 @@ test('from outside the container its server cannot be asked', async () => {
   for (const place of [host, other])
     await assert.rejects(place.ask('closed', 'A', { server: at, timeoutMs: 300 }))
   await remove('closed', 'other')
+})
+
+/** What the thread of the daemon's event loop took of a processor so far (proc_pid_schedstat(5)). */
+function loopMs(): number {
+  const text = readFileSync(`/proc/${daemon.pid}/task/${daemon.pid}/schedstat`, 'utf8')
+  return Number(text.split(' ')[0]) / 1e6
+}
+
+test('a flood of questions is no work for the event loop', async () => {
+  await run('flooded', '--network', 'front')
+  await using place = await inside('flooded')
+  const durationMs = 2000
+  const before = loopMs()
+  const flood = { kind: 'flood', name: 'flooded', window: 64, durationMs } as const
+  const { sent, lost } = (await place.order(flood)) as { sent: number; lost: number }
+  const spent = loopMs() - before
+  assert.equal(lost, 0)
+  assert.ok(sent > 2000, `${sent} questions`)
+  assert.ok(spent < durationMs / 10, `${spent} ms for ${sent} questions`)
+  await remove('flooded')
 })
 
 test('questions outlive a daemon that is killed', async () => {

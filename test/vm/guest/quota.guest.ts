@@ -17,7 +17,7 @@ function mountDisk(): void {
 }
 
 const fill = (path: string, mib: number): string =>
-  `dd if=/dev/zero of=${path} bs=1M count=${mib} 2>&1 | grep -o "No space.*\\|quota exceeded" || echo all`
+  `dd if=/dev/zero of=${path} bs=1M count=${mib} 2>&1 | grep -oE "No space.*|quota exceeded" || echo all`
 
 test('a volume takes no more than its size', async () => {
   mountDisk()
