@@ -57,6 +57,8 @@ export interface EngineConfig {
   contentRetention: 'keep' | 'auto' | 'drop'
   /** What is taken from the build cache by itself; absent: nothing. */
   cacheCollection?: CacheCollection | undefined
+  /** How much is kept of the history of builds; 0: the default. */
+  buildHistory?: { maxEntries: number; maxAgeMs: number } | undefined
   labels: readonly string[]
   /** Defaults of HostConfig.LogConfig. */
   logDriver: string

@@ -173,6 +173,7 @@ class AssembledEngine implements Engine {
       resolveOwner: (o) => resolveUser({ native, ...o }),
       removeImages: (ids) => removeUnnamed(store, images, ids),
       directory: join(config.dataRoot, 'build-mounts'),
+      history: config.buildHistory,
       collect: cachePolicies(config.cacheCollection, config.dataRoot),
       contextDirectory: join(config.dataRoot, 'build-contexts'),
       bootId: containersConfig(config).bootId,

@@ -37,6 +37,7 @@ const own: Readonly<Record<string, readonly string[]>> = {
   run: ['--dry-run'],
   'container run': ['--dry-run'],
   inspect: ['--as string'],
+  'builder prune': ['--max-used-space bytes', '--min-free-space bytes', '--reserved-space bytes'],
   'system prune': ['--content'],
   'container inspect': ['--as string'],
 }
@@ -45,7 +46,7 @@ const own: Readonly<Record<string, readonly string[]>> = {
 const missing: Readonly<Record<string, readonly string[]>> = {}
 
 /** Verbs of ours. */
-const ownVerbs: readonly string[] = ['completion', 'system fsck']
+const ownVerbs: readonly string[] = ['completion', 'system fsck', 'builder du', 'builder inspect', 'builder ls']
 
 /** The page of the stock CLI. */
 function stockPage(verb: string): string {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { cacheCollection } from './builder.ts'
+import { builderWarnings, cacheCollection, historyLimits } from './builder.ts'
 
 const none = { reservedSpace: 0, maxUsedSpace: 0, minFreeSpace: 0 }
 
@@ -60,4 +60,18 @@ test('what is wrong is refused', () => {
     [[], /builder/],
   ] as const)
     assert.throws(() => cacheCollection(builder), message)
+})
+
+test('limits of the history, and what is not served', () => {
+  assert.equal(historyLimits({ gc: {} }), undefined)
+  assert.deepEqual(historyLimits({ history: {} }), { maxEntries: 0, maxAgeMs: 0 })
+  assert.deepEqual(historyLimits({ history: { maxEntries: 5, maxAge: '1h30m' } }), {
+    maxEntries: 5,
+    maxAgeMs: 5_400_000,
+  })
+  assert.equal(historyLimits({ history: { maxAge: 60 } })?.maxAgeMs, 60_000)
+  assert.throws(() => historyLimits({ history: { maxAge: 'long' } }), /invalid duration long/)
+  assert.throws(() => historyLimits({ history: { maxEntries: '5' } }), /maxEntries/)
+  assert.deepEqual(builderWarnings({ gc: {} }), [])
+  assert.equal(builderWarnings({ entitlements: { 'network-host': false } }).length, 1)
 })

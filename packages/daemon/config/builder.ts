@@ -31,6 +31,37 @@ export function cacheCollection(builder: unknown): EngineConfig['cacheCollection
   return policy.map((rule) => ruleOf(objectOf(rule, 'builder.gc.policy')))
 }
 
+/** How much of the history of builds is kept; 0: as much as without being told. Throws ConfigError. */
+export function historyLimits(builder: unknown): EngineConfig['buildHistory'] {
+  const history = field(objectOf(builder ?? {}, 'builder'), 'history')
+  if (history === undefined || history === null) return undefined
+  const settings = objectOf(history, 'builder.history')
+  const entries = field(settings, 'maxEntries') ?? 0
+  if (!Number.isSafeInteger(entries)) throw wrong('builder.history.maxEntries', 'int64')
+  const maxEntries = Math.max(0, entries as number)
+  return { maxEntries, maxAgeMs: durationOf(field(settings, 'maxAge')) }
+}
+
+/** A Go duration, or seconds. */
+function durationOf(given: unknown): number {
+  if (given === undefined || given === null || given === '') return 0
+  const text = String(given)
+  if (/^\d+$/.test(text)) return Number(text) * 1000
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/g)]
+  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text)
+    throw new ConfigError(`invalid duration ${text}`)
+  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * UNITS[unit!]!, 0)
+}
+
+const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 }
+
+/** Sentences about what is not served. */
+export function builderWarnings(builder: unknown): string[] {
+  const entitlements = field(objectOf(builder ?? {}, 'builder'), 'entitlements')
+  if (entitlements === undefined || entitlements === null) return []
+  return ['the option builder.entitlements is known but has no effect in tdocker yet']
+}
+
 function ruleOf(rule: Fields): CacheRule {
   const all = field(rule, 'all') ?? false
   if (typeof all !== 'boolean') throw wrong('builder.gc.policy.all', 'bool')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { compareVersions, maxVersion, minVersion } from '@tdocker/api/versions.ts'
 import type { EngineConfig } from '@tdocker/engine/config.ts'
 import { mirrorText, parseMirror } from '@tdocker/engine/registry/mirror.ts'
-import { cacheCollection } from './builder.ts'
+import { builderWarnings, cacheCollection, historyLimits } from './builder.ts'
 import { ConfigError, type Settings, type Ulimit } from './flags.ts'
 import { parseHost, type Host } from './hosts.ts'
 import { networkOptions } from './network.ts'
@@ -76,7 +76,7 @@ export function resolveConfig(flags: Settings, file: Settings, around: Surroundi
     experimental,
     minimumVersion,
     proxies: proxiesOf(of),
-    warnings: unserved(of),
+    warnings: [...unserved(of), ...builderWarnings(of.value('builder'))],
   }
 }
 
@@ -124,7 +124,7 @@ function engineOf(
       ['keep', 'auto', 'drop'],
       'invalid content retention',
     ) as EngineConfig['contentRetention'],
-    ...collectionOf(of),
+    ...builderOf(of),
     labels,
     logDriver: of.text('log-driver', 'json-file'),
     logOpts: of.value<Record<string, string>>('log-opts') ?? {},
@@ -146,9 +146,13 @@ function engineOf(
   }
 }
 
-function collectionOf(of: Reader): Pick<EngineConfig, 'cacheCollection'> {
-  const collection = cacheCollection(of.value('builder'))
-  return collection === undefined ? {} : { cacheCollection: collection }
+function builderOf(of: Reader): Pick<EngineConfig, 'cacheCollection' | 'buildHistory'> {
+  const builder = of.value('builder')
+  const [collection, history] = [cacheCollection(builder), historyLimits(builder)]
+  return {
+    ...(collection && { cacheCollection: collection }),
+    ...(history && { buildHistory: history }),
+  }
 }
 
 /** As moby has them; below another root for tests. */

@@ -6,6 +6,7 @@ import type { Hijack, TarSource } from '../backend-types.ts'
 import { randomId } from '../base/random-id.ts'
 import { Semaphore } from '../content/semaphore.ts'
 import type { Transport } from '../registry/transport.ts'
+import type { EngineConfig } from '../config.ts'
 import type { Store } from '../store/store.ts'
 import type { BuildBackend, BuildOptions, CachePruneOptions } from './build-backend.ts'
 import { answerCall } from './call.ts'
@@ -58,6 +59,8 @@ export interface BuilderDeps {
   contextDirectory: string
   /** Of this run of the machine. */
   bootId: string
+  /** How much of the history is kept. */
+  history: EngineConfig['buildHistory']
   /** Tells of a prune. */
   pruned(bytes: number): Promise<void>
   log: (what: string, error: unknown) => void
@@ -80,7 +83,7 @@ export class Builder implements BuildBackend {
     this.#contexts = new KeptContexts({ ...deps, directory: deps.contextDirectory })
     this.#sessions = new Sessions(this.#contexts)
     this.#cache = new StepCache(deps.store)
-    this.#history = new BuildHistory(deps.store, deps.log)
+    this.#history = new BuildHistory({ store: deps.store, limits: deps.history, log: deps.log })
     this.#collector = new CacheCollector({
       policies: deps.collect,
       prune: (policy) => pruneCache(this.#cacheContext(), policy),

@@ -1,5 +1,7 @@
 /** `--cache-from`: steps out of named images, and out of no others (CVE-2024-24557). */
 import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { ImageConfig } from '@tdocker/oci'
 import { type NamedImage, archive, dockerEntries } from '../../lib/archive-maker.ts'
@@ -86,6 +88,17 @@ test('with BUILDKIT_INLINE_CACHE, an image tells exactly what its steps did', as
   const same = await built(elsewhere, files('a'), { cachefrom, buildargs })
   assert.equal(cachedSteps(same), 2, same.text)
   assert.equal(same.id, first.id)
+})
+
+test('tdocker build --cache-from takes names, several, and the form of buildx', async () => {
+  const directory = join(here.directory, 'named')
+  mkdirSync(directory)
+  writeFileSync(join(directory, 'Dockerfile'), 'FROM busybox\nRUN echo unheard of\n')
+  const named = ['--cache-from', `type=registry,ref=${registry.host}/no:1`, '--cache-from', 'no/a:1,no/b:1']
+  const made = await here.tdocker('build', ...named, directory)
+  assert.equal(made.status, 0, made.stderr)
+  for (const name of [`${registry.host}/no:1`, 'no/a:1', 'no/b:1'])
+    assert.ok(made.stdout.includes(`failed to import cache from ${name}: `), made.stdout)
 })
 
 test('an image that cannot be had is told, and no failure', async () => {

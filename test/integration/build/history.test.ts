@@ -104,6 +104,17 @@ test('only the newest builds are kept', async () => {
   assert.equal((await list())[0]!.Name, 'many:204')
 })
 
+test('daemon.json says how many are kept', async () => {
+  await using own = await TestDaemon.start({
+    config: { builder: { history: { maxEntries: 2, maxAge: '24h' } } },
+  })
+  for (const t of ['a', 'b', 'c']) await built(own, { Dockerfile: 'FROM busybox\n' }, { t })
+  const names = async (): Promise<string[]> =>
+    (await own.api.get<BuildSummary[]>('/build/history')).body.map(({ Name }) => Name)
+  await until('the last row', async () => (await names()).length === 2)
+  assert.deepEqual(await names(), ['c', 'b'])
+})
+
 test('tdocker builder ls, inspect and du', async () => {
   const directory = join(daemon.directory, 'shown')
   mkdirSync(directory)

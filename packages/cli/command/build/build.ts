@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { createGzip } from 'node:zlib'
 import type { Readable } from 'node:stream'
 import { encodeAuth, authFor, type Auth } from '../../client/credentials.ts'
-import type { FlagSet } from '../../flag/flag-set.ts'
+import type { Flag, FlagSet } from '../../flag/flag-set.ts'
 import { parseSwapBytes } from '../../flag/scalar.ts'
 import { bytesFlag, intFlag, stringsFlag, structFlag } from '../../flag/kinds.ts'
 import { checkLabel, toMap } from '../../flag/spec/environment.ts'
@@ -96,7 +96,7 @@ function defineFlags(flags: FlagSet) {
       '',
       'Another context by a name (name=path, URL or docker-image://image)',
     ),
-    cacheFrom: stringsFlag(flags, 'cache-from', 'Images to take steps from'),
+    cacheFrom: cacheFromFlag(flags),
     call: flags.string('call', '', 'build', 'What to do: build, check, outline or targets'),
     check: flags.bool('check', '', false, 'The same as --call=check'),
     cgroupParent: flags.string('cgroup-parent', '', '', 'Parent cgroup of the steps'),
@@ -150,6 +150,17 @@ function defineFlags(flags: FlagSet) {
     target: flags.string('target', '', '', 'Stage to build'),
     ulimit: structFlag(flags, 'ulimit', 'ulimit', 'Set a ulimit', parseUlimit),
   }
+}
+
+/** Names with commas between them, or one in buildx's form: `type=registry,ref=NAME`. */
+function cacheFromFlag(flags: FlagSet): Flag<readonly string[]> {
+  return flags.add<readonly string[]>({
+    name: 'cache-from',
+    usage: 'Images to take steps from',
+    type: 'strings',
+    initial: [],
+    parse: (text, current) => [...current, ...(text.includes('=') ? [text] : text.split(','))],
+  })
 }
 
 type Options = ReturnType<typeof defineFlags>

@@ -22,12 +22,20 @@ export const command: Command = {
     const filter = pruneFilterFlag(flags)
     const force = flags.bool('force', 'f', false, 'Do not ask')
     const keep = bytesFlag(flags, 'keep-storage', 'Room that the cache may keep')
+    const reserved = bytesFlag(flags, 'reserved-space', 'Room that the cache may keep in any case')
+    const most = bytesFlag(flags, 'max-used-space', 'Most room that the cache may take')
+    const free = bytesFlag(flags, 'min-free-space', 'Room on the disk that is to be free')
+    for (const name of ['reserved-space', 'max-used-space', 'min-free-space'])
+      flags.need(name, { api: '1.48' })
     return async (cli) => {
       if (!force.value && !(await confirm(cli, question(all.value)))) return
       const report = await cli.client.call<Report>('POST', '/build/prune', {
         query: {
           all: all.value || undefined,
           'keep-storage': keep.value || undefined,
+          'reserved-space': reserved.value || undefined,
+          'max-used-space': most.value || undefined,
+          'min-free-space': free.value || undefined,
           filters: filterQuery(pruneFilters(cli, filter.value)),
         },
       })

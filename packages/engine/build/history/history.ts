@@ -6,16 +6,25 @@ import { type Store, sql } from '../../store/store.ts'
 import type { BuildOptions } from '../build-backend.ts'
 import { type BuildEnd, Recording } from './recording.ts'
 
-/** More are forgotten, the oldest first. */
+/** More are forgotten, the oldest first, unless daemon.json says otherwise. */
 const KEPT = 200
 const ID_LENGTH = 24
 
 export class BuildHistory {
   readonly #store: Store
   readonly #log: (what: string, error: unknown) => void
+  readonly #maxEntries: number
+  readonly #maxAge: number
   readonly #running = new Map<string, Recording>()
 
-  constructor(store: Store, log: (what: string, error: unknown) => void) {
+  constructor(o: {
+    store: Store
+    limits: { maxEntries: number; maxAgeMs: number } | undefined
+    log: (what: string, error: unknown) => void
+  }) {
+    const { store, limits, log } = o
+    this.#maxEntries = limits?.maxEntries || KEPT
+    this.#maxAge = limits?.maxAgeMs || Infinity
     this.#store = store
     this.#log = log
   }
@@ -37,7 +46,8 @@ export class BuildHistory {
       .write([
         sql`INSERT INTO build_history (id, created_at, record_json) VALUES (${id}, ${createdAt}, ${json})`,
         sql`DELETE FROM build_history WHERE id NOT IN
-              (SELECT id FROM build_history ORDER BY created_at DESC, rowid DESC LIMIT ${KEPT})`,
+              (SELECT id FROM build_history ORDER BY created_at DESC, rowid DESC LIMIT ${this.#maxEntries})`,
+        sql`DELETE FROM build_history WHERE created_at < ${Math.max(0, now - this.#maxAge)}`,
       ])
       .catch((error: unknown) => this.#log('history of a build', error))
       // Until its row can be read.
@@ -75,7 +85,9 @@ export class BuildHistory {
     const now = Date.now()
     const running = [...this.#running.values()]
     const rows = this.#store.all<{ id: string; record_json: string }>(
-      `SELECT id, record_json FROM build_history ORDER BY created_at DESC, rowid DESC`,
+      `SELECT id, record_json FROM build_history WHERE created_at >= ?
+       ORDER BY created_at DESC, rowid DESC`,
+      Math.max(0, now - this.#maxAge),
     )
     const written = rows.filter(({ id }) => !this.#running.has(id))
     return [
