@@ -20,14 +20,21 @@ const leaves = new Map<string, Leaf>(
 
 /** buildx's, which the stock CLI has only with that plugin; each is there once it is served. */
 const buildx: readonly string[] = [
+  '--annotation',
+  '--attest',
   '--build-context',
+  '--builder',
   '--cache-to',
   '--call',
   '--check',
+  '--load',
   '--metadata-file',
   '--no-cache-filter',
   '--output',
   '--progress',
+  '--provenance',
+  '--push',
+  '--sbom',
   '--secret',
   '--ssh',
 ]
