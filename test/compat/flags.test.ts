@@ -20,6 +20,7 @@ const leaves = new Map<string, Leaf>(
 
 /** buildx's, which the stock CLI has only with that plugin; each is there once it is served. */
 const buildx: readonly string[] = [
+  '--allow',
   '--annotation',
   '--attest',
   '--build-context',
