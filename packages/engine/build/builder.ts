@@ -177,7 +177,7 @@ export class Builder implements BuildBackend {
     const createdTime = outputs.some(({ rewrite }) => !rewrite) ? epoch : undefined
     const started = this.#buildOf(o, { context, session, workspace, hold, left, used, trace })
     const build = { ...started, createdTime }
-    if (dockerfile.check.error) await checkFirst(build, definition, ignore)
+    if (dockerfile.check.error) await checkFirst(build, definition, ignore, loading)
     const solved = await solve(build, definition)
     const unused = globals.unused()
     if (unused.length > 0)

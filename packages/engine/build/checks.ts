@@ -75,19 +75,29 @@ export async function checkFirst(
   build: Build,
   definition: Definition,
   ignore: IgnoreFile | undefined,
+  step: TracedStep,
 ): Promise<void> {
   const images = new NamedImages(build, definition.contexts, build.options.signal)
   for (const { base, platform } of definition.stages)
     if (typeof base === 'string')
       await images.base(base, platform, (message) => build.options.progress(message))
-  const violated = violations(warningsOf(build, definition, ignore))
-  if (violated !== undefined) throw invalidParameter(violated)
+  const warnings = warningsOf(build, definition, ignore)
+  const violated = violations(warnings)
+  if (violated === undefined) return
+  traceWarnings(warnings, step)
+  const { quiet, trace } = build.options
+  const listed = quiet || trace ? [] : warnings.map((each) => ` - ${shortWarning(each)}`)
+  throw invalidParameter([violated, ...listed].join('\n'))
 }
 
 /** `step`: that of the Dockerfile. */
 export function tellWarnings(build: Build, warnings: readonly Warning[], step: TracedStep): void {
   const stream = formatSummary(warnings)
   if (stream !== '') build.options.progress({ stream })
+  traceWarnings(warnings, step)
+}
+
+function traceWarnings(warnings: readonly Warning[], step: TracedStep): void {
   for (const warning of warnings) {
     const { description, url, lines } = warning
     const short = shortWarning(warning)

@@ -46,7 +46,7 @@ test('what the base image sets is known, also to stages that build on it', async
 
 test('error=true fails the build before a step runs, in the file and by argument', async () => {
   const wrong =
-    /^lint violation found for rules: FromAsCasing, LegacyKeyValueFormat, JSONArgsRecommended$/
+    /^lint violation found for rules: FromAsCasing, LegacyKeyValueFormat, JSONArgsRecommended\n - FromAsCasing: .* \(line [12]\)\n/
   const made = await build(daemon, { Dockerfile: `# check=error=true\n${CASUAL}` }, { t: 'never' })
   assert.match(made.error, wrong)
   assert.doesNotMatch(made.text, /Step/)

@@ -12,6 +12,8 @@ const RULE = '-'.repeat(20)
 
 test('a step that fails is shown where it stands, before the error', async () => {
   const made = await build(daemon, { Dockerfile: 'FROM busybox\n\nRUN exit 7\nRUN true\n' })
+  // Clients end a line for each.
+  assert.deepEqual(made.messages.filter(({ stream }) => stream === ''), [])
   const [where, error] = made.messages.slice(-2)
   assert.equal(
     where?.stream,

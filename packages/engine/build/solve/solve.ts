@@ -190,7 +190,7 @@ class Solver {
         return await traced.run(work, this.#signal)
       })
     }
-    say(triggersText(triggers))
+    if (triggers.length > 0) say(triggersText(triggers))
     for (const trigger of triggers) await doOne(trigger)
     say(` ---> ${shortId(parentId)}\n`)
     for (const instruction of stage.instructions) {
@@ -308,7 +308,6 @@ function runsAnew({ noCache, noCacheFilter }: BuildOptions, { name }: Stage): bo
 }
 
 function triggersText(triggers: readonly unknown[]): string {
-  if (triggers.length === 0) return ''
   return `# Executing ${triggers.length} build trigger${triggers.length > 1 ? 's' : ''}\n`
 }
 
