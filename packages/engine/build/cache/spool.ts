@@ -3,6 +3,8 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 
 const WINDOW = 1024 * 1024
+/** Names may come in another order than the archive has them: what is read then is one file. */
+const LEAST = 8 * 1024
 
 export class Spool {
   readonly #path: () => Promise<string>
@@ -77,6 +79,8 @@ export class SpoolReader implements AsyncDisposable {
   /** Read already, from `#at` on. */
   #window: Buffer
   #at = 0
+  /** Read ahead more and more, as long as it goes on where it was. */
+  #ahead = LEAST
 
   constructor(memory: Buffer | undefined, file: FileHandle | undefined) {
     this.#window = memory ?? Buffer.alloc(0)
@@ -87,7 +91,7 @@ export class SpoolReader implements AsyncDisposable {
     for (let done = 0; done < length;) {
       const from = at + done - this.#at
       if (from < 0 || from >= this.#window.length) {
-        await this.#load(at + done)
+        await this.#load(at + done, length - done)
         continue
       }
       const piece = this.#window.subarray(from, from + length - done)
@@ -96,9 +100,13 @@ export class SpoolReader implements AsyncDisposable {
     }
   }
 
-  async #load(at: number): Promise<void> {
-    const buffer = Buffer.allocUnsafe(WINDOW)
-    const { bytesRead = 0 } = (await this.#file?.read(buffer, 0, WINDOW, at)) ?? {}
+  async #load(at: number, wanted: number): Promise<void> {
+    // A head may stand between two files.
+    const goesOn = at >= this.#at && at - this.#at - this.#window.length <= LEAST
+    this.#ahead = goesOn ? Math.min(this.#ahead * 2, WINDOW) : LEAST
+    const size = Math.min(Math.max(this.#ahead, wanted), WINDOW)
+    const buffer = Buffer.allocUnsafe(size)
+    const { bytesRead = 0 } = (await this.#file?.read(buffer, 0, size, at)) ?? {}
     if (bytesRead === 0) throw new Error('the build context has become shorter')
     this.#window = buffer.subarray(0, bytesRead)
     this.#at = at
