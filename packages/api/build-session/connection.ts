@@ -43,7 +43,7 @@ export class SessionConnection {
         if (this.#failure) return
         socket.cork()
         socket.write(encodeHead(FRAME.data, id, bytes.length))
-        socket.write(bytes, () => done())
+        socket.write(bytes, done)
         socket.uncork()
       },
       end: (id) => this.#send(FRAME.end, id),
@@ -55,7 +55,11 @@ export class SessionConnection {
       },
       closed: (id) => void this.#streams.delete(id),
     }
-    const reader = new FrameReader((type, id, payload) => this.#onFrame(type, id, payload))
+    const reader = new FrameReader({
+      data: (id, length) => this.#find(id)?.receiveHead(length),
+      piece: (id, bytes) => this.#streams.get(id)?.receive(bytes),
+      frame: (type, id, payload) => this.#onFrame(type, id, payload),
+    })
     const take = (chunk: Buffer): void => {
       if (this.#failure) return
       try {
@@ -114,20 +118,20 @@ export class SessionConnection {
     if (this.#failure) return
     if (type === FRAME.hello) return this.#onHello(payload)
     if (type === FRAME.open) return this.#onOpen(id, payload)
+    const stream = this.#find(id)
+    if (stream) this.#onStreamFrame(type, stream, payload)
+  }
+
+  /** undefined for one that we gave up: things may have been on their way. */
+  #find(id: number): SessionStream | undefined {
     if (this.#o.hello && !this.#greeted) throw new ProtocolError('no hello')
     const stream = this.#streams.get(id)
-    if (!stream) {
-      // What was on its way when we gave the stream up.
-      if (id > 0 && id < this.#next) return
-      throw new ProtocolError(`no stream ${id}`)
-    }
-    this.#onStreamFrame(type, stream, payload)
+    if (!stream && (id === 0 || id >= this.#next)) throw new ProtocolError(`no stream ${id}`)
+    return stream
   }
 
   #onStreamFrame(type: number, stream: SessionStream, payload: Buffer): void {
     switch (type) {
-      case FRAME.data:
-        return stream.receive(payload)
       case FRAME.end:
         return stream.receiveEnd()
       case FRAME.reset:

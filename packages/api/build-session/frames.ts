@@ -67,40 +67,61 @@ export function encodeHead(type: FrameType, stream: number, length: number): Buf
   return head
 }
 
-export type Heard = (type: number, stream: number, payload: Buffer) => void
+export interface FrameHandler {
+  /** A frame of data begins: its pieces follow as they come. */
+  data(stream: number, length: number): void
+  /** Good only as long as the call, but for a large part of what was pushed. */
+  piece(stream: number, bytes: Buffer): void
+  /** Any other frame, as a whole. */
+  frame(type: number, stream: number, payload: Buffer): void
+}
 
-/** Takes frames out of the pieces of a connection. Holds one frame at most. */
+/** Takes frames out of the pieces of a connection. Data is not held back, of others one at most. */
 export class FrameReader {
-  readonly #heard: Heard
-  #held: Buffer[] = []
-  #size = 0
-  /** Bytes until something can be done. */
-  #wanted = HEAD
+  readonly #handler: FrameHandler
+  /** Of a head, or of a frame that is handed over as a whole. */
+  #held: Buffer = Buffer.alloc(0)
+  #stream = 0
+  /** Data still to come. */
+  #left = 0
 
-  constructor(heard: Heard) {
-    this.#heard = heard
+  constructor(handler: FrameHandler) {
+    this.#handler = handler
   }
 
   /** Throws ProtocolError. */
   push(chunk: Buffer): void {
-    this.#held.push(chunk)
-    this.#size += chunk.length
-    if (this.#size < this.#wanted) return
-    const all = this.#held.length === 1 ? chunk : Buffer.concat(this.#held, this.#size)
-    let at = 0
-    for (;;) {
-      this.#wanted = HEAD
-      if (all.length - at < HEAD) break
-      const length = all.readUInt32BE(at + 5)
-      if (length > MAX_PAYLOAD) throw new ProtocolError(`a frame of ${length} bytes`)
-      this.#wanted = HEAD + length
-      if (all.length - at < this.#wanted) break
-      const end = at + HEAD + length
-      this.#heard(all[at]!, all.readUInt32BE(at + 1), all.subarray(at + HEAD, end))
-      at = end
+    for (let rest = chunk; rest.length > 0;)
+      rest = this.#left > 0 ? this.#takeData(rest) : this.#takeFrame(rest)
+  }
+
+  #takeData(chunk: Buffer): Buffer {
+    const piece = chunk.subarray(0, this.#left)
+    this.#left -= piece.length
+    this.#handler.piece(this.#stream, piece)
+    return chunk.subarray(piece.length)
+  }
+
+  #takeFrame(chunk: Buffer): Buffer {
+    const all = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
+    if (all.length < HEAD) return this.#hold(all)
+    const [type, stream, length] = [all[0]!, all.readUInt32BE(1), all.readUInt32BE(5)]
+    if (length > MAX_PAYLOAD) throw new ProtocolError(`a frame of ${length} bytes`)
+    const isData = type === FRAME.data
+    if (!isData && all.length < HEAD + length) return this.#hold(all)
+    this.#held = Buffer.alloc(0)
+    if (!isData) {
+      this.#handler.frame(type, stream, all.subarray(HEAD, HEAD + length))
+      return all.subarray(HEAD + length)
     }
-    const rest = all.subarray(at)
-    this.#held = rest.length > 0 ? [rest] : []
-    this.#size = rest.length
+    this.#stream = stream
+    this.#left = length
+    this.#handler.data(stream, length)
+    return all.subarray(HEAD)
+  }
+
+  #hold(bytes: Buffer): Buffer {
+    this.#held = Buffer.from(bytes)
+    return bytes.subarray(bytes.length)
   }
 }

@@ -70,13 +70,18 @@ export class MessageStream {
     await this.#write(TAR_KIND, Buffer.alloc(0))
   }
 
-  /** A tar to its end. */
+  /** A tar to its end, in pieces as they come. */
   async *tar(): AsyncGenerator<Buffer> {
     for (;;) {
-      const next = await this.#next()
-      if (!('tar' in next)) throw new Error('a message out of place')
-      if (next.tar.length === 0) return
-      yield next.tar
+      let left = await this.#head(TAR_KIND, MAX_TAR)
+      if (left === 0) return
+      while (left > 0) {
+        if (this.#held.length === 0) this.#held = await this.#chunk()
+        const piece = this.#held.subarray(0, left)
+        this.#held = this.#held.subarray(piece.length)
+        left -= piece.length
+        yield piece
+      }
     }
   }
 
@@ -84,20 +89,24 @@ export class MessageStream {
     this.#stream.end()
   }
 
-  /** The next message, or a piece of the tar. Throws for what is neither. */
-  async #next(): Promise<{ tar: Buffer } | { message: unknown }> {
-    const head = await this.#take(HEAD)
-    const [kind, length] = [head[0], head.readUInt32BE(1)]
-    if (kind === TAR_KIND && length <= MAX_TAR) return { tar: await this.#take(length) }
-    if (kind !== JSON_KIND || length > MAX_JSON) throw new Error('a message that is none')
-    return { message: JSON.parse((await this.#take(length)).toString()) as unknown }
-  }
-
   /** Throws where none comes. */
   async message(): Promise<unknown> {
-    const next = await this.#next()
-    if ('tar' in next) throw new Error('a tar out of place')
-    return next.message
+    const length = await this.#head(JSON_KIND, MAX_JSON)
+    return JSON.parse((await this.#take(length)).toString()) as unknown
+  }
+
+  /** Answers the length. */
+  async #head(wanted: number, max: number): Promise<number> {
+    const head = await this.#take(HEAD)
+    const [kind, length] = [head[0], head.readUInt32BE(1)]
+    if (kind !== wanted || length > max) throw new Error('a message that is none, or out of place')
+    return length
+  }
+
+  async #chunk(): Promise<Buffer> {
+    const { value, done } = await this.#chunks.next()
+    if (done) throw new Error('the other side ended before all was said')
+    return value
   }
 
   async #take(length: number): Promise<Buffer> {
@@ -105,10 +114,9 @@ export class MessageStream {
       const parts = [this.#held]
       let size = this.#held.length
       while (size < length) {
-        const { value, done } = await this.#chunks.next()
-        if (done) throw new Error('the other side ended before all was said')
-        parts.push(value)
-        size += value.length
+        const chunk = await this.#chunk()
+        parts.push(chunk)
+        size += chunk.length
       }
       this.#held = Buffer.concat(parts, size)
     }

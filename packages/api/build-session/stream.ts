@@ -15,7 +15,7 @@ export class StreamRefused extends Error {
 /** What a stream needs of its connection. */
 export interface Carrier {
   /** `done` when the bytes are the kernel's. */
-  data(id: number, bytes: Buffer, done: () => void): void
+  data(id: number, bytes: Buffer, done: (() => void) | undefined): void
   end(id: number): void
   reset(id: number, reason: { message: string; code: string }): void
   window(id: number, more: number): void
@@ -24,6 +24,8 @@ export interface Carrier {
 
 /** Credit is given back in pieces, so that it costs little. */
 const CREDIT = INITIAL_WINDOW / 4
+/** Of what a connection is read by at a time, no more is copied. */
+const SMALL = 16 * 1024
 
 export class SessionStream extends Duplex {
   readonly id: number
@@ -33,31 +35,44 @@ export class SessionStream extends Duplex {
   #waiting: (() => void) | undefined
   /** Bytes that the peer may still send. */
   #open = INITIAL_WINDOW
-  /** Lengths of the frames that have not been read, of which the first may be in part. */
+  /** What the pieces count that have not been read. */
   #unread: number[] = []
-  #unreadBytes = 0
+  /** What the frame counts beyond its length. */
+  #surcharge = 0
   #peerEnded = false
   #peerGone = false
 
   constructor(id: number, carrier: Carrier) {
-    super({ allowHalfOpen: true, highWaterMark: MAX_PAYLOAD })
+    // A piece is read as it came: Node would make one of all that wait.
+    super({
+      allowHalfOpen: true,
+      readableObjectMode: true,
+      readableHighWaterMark: 16,
+      writableHighWaterMark: MAX_PAYLOAD,
+    })
     this.id = id
     this.#carrier = carrier
     // One that nobody listens to yet must not end the program.
     this.on('error', () => {})
   }
 
-  /** Bytes of the peer. Throws ProtocolError for more than it may send. */
-  receive(bytes: Buffer): void {
+  /** A frame of the peer's begins. Throws ProtocolError for more than it may send. */
+  receiveHead(length: number): void {
     if (this.#peerEnded) throw new ProtocolError(`data behind the end of stream ${this.id}`)
-    const charge = chargeOf(bytes.length)
+    const charge = chargeOf(length)
     if (charge > this.#open) throw new ProtocolError(`stream ${this.id} exceeds its window`)
     this.#open -= charge
+    this.#surcharge = charge - length
+    if (length === 0) this.#used += charge
+  }
+
+  /** A piece of it. */
+  receive(bytes: Buffer): void {
     if (this.destroyed) return
-    this.#unread.push(bytes.length)
-    this.#unreadBytes += bytes.length
+    this.#unread.push(bytes.length + this.#surcharge)
+    this.#surcharge = 0
     // A small one would hold the whole piece of the connection that it came in.
-    this.push(bytes.length < MAX_PAYLOAD / 2 ? Buffer.from(bytes) : bytes)
+    this.push(bytes.length < SMALL ? Buffer.from(bytes) : bytes)
     this.#giveCredit()
   }
 
@@ -92,16 +107,8 @@ export class SessionStream extends Duplex {
 
   #giveCredit(): void {
     if (this.#peerEnded || this.#peerGone) return
-    let read = this.#unreadBytes - this.readableLength
-    let count = 0
-    for (const length of this.#unread) {
-      if (length > read) break
-      read -= length
-      this.#unreadBytes -= length
-      this.#used += chargeOf(length)
-      count++
-    }
-    if (count > 0) this.#unread.splice(0, count)
+    const read = this.#unread.length - this.readableLength
+    for (const charge of this.#unread.splice(0, read)) this.#used += charge
     if (this.#used < CREDIT) return
     this.#open += this.#used
     this.#carrier.window(this.id, this.#used)
@@ -126,11 +133,15 @@ export class SessionStream extends Duplex {
       this.#waiting = () => this.#send(bytes, done)
       return
     }
-    const size = Math.min(bytes.length, MAX_PAYLOAD, this.#credit)
-    this.#credit -= chargeOf(size)
-    this.#carrier.data(this.id, bytes.subarray(0, size), () =>
-      this.#send(bytes.subarray(size), done),
-    )
+    // As many frames at once as may be sent: waiting for each costs a turn of the loop.
+    for (let at = 0; at < bytes.length && this.#credit >= MIN_CHARGE;) {
+      const size = Math.min(bytes.length - at, MAX_PAYLOAD, this.#credit)
+      const piece = bytes.subarray(at, (at += size))
+      this.#credit -= chargeOf(size)
+      const isLast = at === bytes.length || this.#credit < MIN_CHARGE
+      const rest = bytes.subarray(at)
+      this.#carrier.data(this.id, piece, isLast ? () => this.#send(rest, done) : undefined)
+    }
   }
 
   override _final(done: () => void): void {

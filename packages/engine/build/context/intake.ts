@@ -34,20 +34,22 @@ export async function takeContext(
 ): Promise<void> {
   const root = native.openRoot(o.directory)
   const unpacker = native.tarUnpacker({ fd: root, uid: 0, gid: 0 })
-  let batch: Uint8Array[] = []
+  // One for all: fresh ones would keep the collector of garbage busier than the disk.
+  const batch = Buffer.allocUnsafeSlow(BATCH)
   let batched = 0
   const flush = async (): Promise<void> => {
-    if (batched === 0) return
-    const whole = Buffer.concat(batch)
-    batch = []
+    if (batched > 0) await unpacker.feed(batch.subarray(0, batched))
     batched = 0
-    await unpacker.feed(whole)
   }
   try {
     const size = await inflateContext(native, { ...o, room: async () => o.directory }, async (chunk) => {
-      batch.push(Buffer.from(chunk))
-      batched += chunk.length
-      if (batched >= BATCH) await flush()
+      for (let at = 0; at < chunk.length; ) {
+        const taken = Math.min(BATCH - batched, chunk.length - at)
+        batch.set(chunk.subarray(at, at + taken), batched)
+        batched += taken
+        at += taken
+        if (batched === BATCH) await flush()
+      }
     })
     await flush()
     if (size > 0) await unpacker.end()
