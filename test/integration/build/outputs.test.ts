@@ -100,6 +100,21 @@ test('a tar comes on stdout, and nothing else does', async () => {
   const classic = `"$0" "$1" build -o type=tar,dest=- "$2" | tar tf - | wc -l`
   const piped = await daemon.command('sh', ['-c', classic, process.execPath, cli, context])
   assert.equal(piped.stdout.trim(), '4', piped.stderr)
+  symlinkSync('linked.tar', path('link.tar'))
+  await run('-o', `type=tar,dest=${path('link.tar')}`)
+  assert.ok(lstatSync(path('link.tar')).isSymbolicLink())
+  assert.ok(statSync(path('linked.tar')).size > 1024)
+  const device = `"$0" "$1" build -o type=tar,dest=/dev/stdout "$2" > "$3"`
+  const toDevice = await daemon.command('sh', [
+    '-c',
+    device,
+    process.execPath,
+    cli,
+    context,
+    path('dev.tar'),
+  ])
+  assert.equal(toDevice.status, 0, toDevice.stderr)
+  assert.ok(readFileSync(path('dev.tar')).equals(readFileSync(path('std.tar'))))
 })
 
 test('several at once: a tar, a layout, archives, a name', async () => {

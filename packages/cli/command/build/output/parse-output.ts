@@ -122,7 +122,7 @@ function directoryOf({ type, destination }: Entry): Target {
 }
 
 function fileOf({ type, destination }: Entry, isTerminal: boolean): Target {
-  if (destination === '' || destination === '-') {
+  if (['', '-', '/dev/stdout'].includes(destination)) {
     if (isTerminal)
       throw new Error(`dest file is required for ${type} exporter. refusing to write to console`)
     return { kind: 'stdout' }

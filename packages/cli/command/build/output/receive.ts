@@ -1,5 +1,5 @@
 /** What a build gives back to its client: fetched while the build waits, and put where `-o` says. */
-import { createWriteStream, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { createWriteStream, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -66,10 +66,10 @@ export class Receiver {
   }
 }
 
-/** Whole or not at all, unless the path is a device or a pipe. */
+/** Whole or not at all, unless the path is a device, a pipe, or a link to whatever it is. */
 async function writeFile(body: Readable, path: string): Promise<void> {
-  const there = statSync(path, { throwIfNoEntry: false })
-  if (there && !there.isFile()) return pipeline(body, createWriteStream(path, { flags: 'a' }))
+  const there = lstatSync(path, { throwIfNoEntry: false })
+  if (there && !there.isFile()) return pipeline(body, createWriteStream(path))
   const temporary = `${path}.tmp-${process.pid}`
   try {
     await pipeline(body, createWriteStream(temporary, { flags: 'wx' }))
