@@ -5,6 +5,7 @@ import type { Family } from './address.ts'
 import type { PortElement } from './firewall-rules.ts'
 import type { Firewall } from './firewall.ts'
 import { acceptForwarding, withdrawForwarding } from './beside/forward-accept.ts'
+import type { ForeignChain } from './beside/foreign-chains.ts'
 import { LegacyFirewall } from './beside/legacy-firewall.ts'
 import { enableForwarding } from './forwarding.ts'
 import type { FirewallNetwork } from './network-chains.ts'
@@ -22,6 +23,8 @@ export class HostRules {
   readonly #legacy: LegacyFirewall
   readonly #networks = new Map<string, FirewallNetwork>()
   readonly #forwarding = new Set<Family>()
+  /** Chains that only their owner may change. */
+  readonly #refused = new Set<string>()
   #written = false
 
   constructor(o: {
@@ -103,10 +106,17 @@ export class HostRules {
   }
 
   async #acceptElsewhere(bridges: readonly string[]): Promise<void> {
-    await acceptForwarding(this.#native, bridges, ({ table, chain }, err) =>
-      this.#log.warn({ err, table, chain }, 'another firewall drops what our bridges forward'),
-    )
+    await acceptForwarding(this.#native, bridges, (place, error) => this.#tell(place, error))
     await this.#legacy.check()
+  }
+
+  /** Once for each chain: a check comes with every change that anybody makes. */
+  #tell({ family, table, chain }: ForeignChain, err: unknown): void {
+    const name = `${family} ${table} ${chain}`
+    if (this.#refused.has(name)) return
+    this.#refused.add(name)
+    const advice = 'put the bridges into a zone of firewalld that accepts, such as trusted'
+    this.#log.warn({ err, chain: name }, `another firewall drops what bridges forward: ${advice}`)
   }
 
   async #withdrawElsewhere(bridges: readonly string[]): Promise<void> {

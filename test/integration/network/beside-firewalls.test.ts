@@ -1,10 +1,11 @@
 import './private-netns.ts'
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { until } from '../../lib/test-daemon.ts'
 import { lanClient, LAN_HOST, nft, Rig, type Container } from './fixture.ts'
 import { assertClosed, assertOpen, host, type Namespace } from './namespace.ts'
 
@@ -157,3 +158,22 @@ for (const [name, firewall] of Object.entries(firewalls))
     }
     firewall.unload()
   })
+
+test('a table that only its owner may change: networks are made, and it is said once', async () => {
+  const warned: string[] = []
+  // nft holds the table as long as it runs, as firewalld does from its 2.1 on.
+  const owner = spawn('nft', ['-i'], { stdio: ['pipe', 'ignore', 'inherit'] })
+  owner.stdin.write('add table inet firewalld { flags owner; }\n')
+  owner.stdin.write('add chain inet firewalld filter_FORWARD\n')
+  owner.stdin.write('add chain inet firewalld filter_INPUT\n')
+  try {
+    await until('the owner', () => /filter_INPUT/.test(nft('list', 'ruleset')))
+    await using rig = await Rig.start({}, (text) => warned.push(text))
+    const web = await rig.run('web', { portBindings: { '80/tcp': [{ HostPort: '8080' }] } })
+    await web.serve('tcp', 80)
+    await assertOpen(lan, { address: LAN_HOST, port: 8080 }, 'web')
+    assert.equal(warned.filter((text) => text.includes('another firewall')).length, 2)
+  } finally {
+    owner.stdin.end()
+  }
+})

@@ -18,8 +18,6 @@ import { Namespace } from './namespace.ts'
 export const native: Native = loadNative()
 export const LAN_HOST = '198.51.100.1'
 
-const silent = { info() {}, warn() {}, error() {} }
-
 /** The network room on a database of its own, in the namespace of the test file. */
 export class Rig implements AsyncDisposable {
   readonly store: Store
@@ -28,16 +26,22 @@ export class Rig implements AsyncDisposable {
   readonly #dir: string
   readonly #containers = new Map<string, Container>()
 
-  private constructor(config: NetworksConfig) {
+  readonly #warn: (text: string) => void
+
+  private constructor(config: NetworksConfig, warn: (text: string) => void) {
+    this.#warn = warn
     this.#dir = mkdtempSync('/dev/shm/tdocker-network-')
     this.store = openStore({ path: join(this.#dir, 'state.db') })
     this.config = { bridge: 'tdnet0', table: 'tdnet', ...config }
     this.networks = this.#make()
   }
 
-  static async start(config: NetworksConfig = {}): Promise<Rig> {
+  static async start(
+    config: NetworksConfig = {},
+    warn: (text: string) => void = () => {},
+  ): Promise<Rig> {
     execFileSync('ip', ['link', 'set', 'lo', 'up'])
-    const rig = new Rig(config)
+    const rig = new Rig(config, warn)
     await rig.networks.restore(new Map())
     return rig
   }
@@ -93,7 +97,7 @@ export class Rig implements AsyncDisposable {
       native,
       store: this.store,
       config: this.config,
-      log: silent,
+      log: { info() {}, warn: (_, text) => this.#warn(text), error() {} },
       events: new SqliteEventLog(this.store),
     })
   }
