@@ -7,7 +7,7 @@ import type { CopyOperation } from '../graph/operation.ts'
 import { type ArchiveFormats, isArchive } from './archive.ts'
 import { EntriesDigest } from './content-digest.ts'
 import { EntryFilter } from './entry-filter.ts'
-import type { RemoteSource, RemoteTree } from './remote-source.ts'
+import type { Placed, RemoteSource, RemoteTree } from './remote-source.ts'
 import type { PackOptions, SourceTree } from './source-tree.ts'
 import { type Found, findSources, findWithParents } from './sources.ts'
 import { BadTar, type TarEntry } from './tar-entry.ts'
@@ -24,6 +24,8 @@ export interface CopyRequest {
 
 /** One thing to be copied, its place not yet decided. */
 export interface Item {
+  /** Among the sources: the n-th of the context has 2n + 1, those from elsewhere even numbers. */
+  place: number
   tree: SourceTree
   found: Found
   isDirectory: boolean
@@ -43,18 +45,18 @@ export interface CopySources {
 export async function findCopySources(o: CopyRequest): Promise<CopySources> {
   const { operation, source: tree } = o
   const items: Item[] = []
-  for (const source of tree ? operation.sources : []) {
+  for (const [place, source] of tree ? operation.sources.entries() : []) {
     const find = operation.parents ? findWithParents : findSources
     for (const found of await find(tree!, source)) {
-      const item = await lookUp(o, tree!, found, source)
+      const item = await lookUp(o, tree!, found, source, 2 * place + 1)
       if (item) items.push(item)
     }
   }
-  const digests: string[] = []
-  for (const item of items) digests.push(await digestOf(o, item))
+  const found: Array<{ place: number; digest: string }> = [...o.remotes]
+  for (const item of items) found.push({ place: item.place, digest: await digestOf(o, item) })
+  const digests = inOrder(found).map(({ digest }) => digest)
   for (const { name, data } of operation.files)
     digests.push(`file:${createHash('sha256').update(`${name}\0${data}`).digest('hex')}`)
-  digests.push(...o.remotes.map(({ digest }) => digest))
   const [only = ''] = digests
   const all = createHash('sha256').update(digests.join(',')).digest('hex')
   return { items, digest: digests.length === 1 ? only : `multi:${all}` }
@@ -64,14 +66,19 @@ export async function findCopySources(o: CopyRequest): Promise<CopySources> {
 export async function withRemotes(
   o: CopyRequest,
   sources: CopySources,
-  remotes: readonly RemoteTree[],
+  remotes: ReadonlyArray<RemoteTree & Placed>,
 ): Promise<CopySources> {
   const items = [...sources.items]
-  for (const { tree, path } of remotes) {
+  for (const { place, tree, path } of remotes) {
     const found = { path, kept: '', include: undefined, optional: false }
-    items.push((await lookUp(o, tree, found, path))!)
+    items.push((await lookUp(o, tree, found, path, place))!)
   }
-  return { ...sources, items }
+  return { ...sources, items: inOrder(items) }
+}
+
+/** Of the instruction, so that the last of one name stays. */
+function inOrder<T extends { place: number }>(all: readonly T[]): T[] {
+  return all.toSorted((a, b) => a.place - b.place)
 }
 
 /** undefined where nothing is there and nothing need be. */
@@ -80,6 +87,7 @@ async function lookUp(
   tree: SourceTree,
   found: Found,
   said: string,
+  place: number,
 ): Promise<Item | undefined> {
   const { operation } = o
   const stat = await tree.stat(found.path)
@@ -96,7 +104,7 @@ async function lookUp(
   using pinned = mayUnpack && stat.type === 'file' ? await tree.open(found.path) : undefined
   const archive = pinned !== undefined && (await isArchive(pinned.fd, o.formats))
   const mode = isDirectory && found.path !== '/' ? stat.mode : 0
-  return { tree, found, isDirectory, mode, isArchive: archive }
+  return { place, tree, found, isDirectory, mode, isArchive: archive }
 }
 
 async function digestOf(o: CopyRequest, item: Item): Promise<string> {

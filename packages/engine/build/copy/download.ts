@@ -9,7 +9,7 @@ import { roomAt } from '../context/intake.ts'
 import { Hasher, parseChecksum } from './checksum.ts'
 import type { DownloadRecord, DownloadRecords } from './download-records.ts'
 import { type Secrets, secretHeaders } from './http-secrets.ts'
-import type { RemoteSource } from './remote-source.ts'
+import type { RemoteContent } from './remote-source.ts'
 import { Tree, type TreeNative } from './tree.ts'
 
 export interface DownloadContext {
@@ -30,7 +30,7 @@ export async function resolveDownload(
   ctx: DownloadContext,
   source: string,
   o: { checksum: string; signal: AbortSignal },
-): Promise<RemoteSource> {
+): Promise<RemoteContent> {
   const download = new Download(ctx, remoteUrl(source), o)
   return await download.resolve()
 }
@@ -52,7 +52,7 @@ class Download {
     this.#o = o
   }
 
-  async resolve(): Promise<RemoteSource> {
+  async resolve(): Promise<RemoteContent> {
     const { checksum } = this.#o
     const name = nameIn(this.#url)
     if (checksum !== '') {
@@ -72,7 +72,7 @@ class Download {
   #source(
     { name, digest }: Pick<DownloadRecord, 'name' | 'digest'>,
     here: Fetched | undefined,
-  ): RemoteSource {
+  ): RemoteContent {
     const key = createHash('sha256').update(`${name}\0${digest}`).digest('hex')
     return {
       digest: `file:${key}`,

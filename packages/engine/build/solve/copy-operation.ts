@@ -8,7 +8,7 @@ import {
   withRemotes,
 } from '../copy/copy.ts'
 import { copyTar } from '../copy/layer-writer.ts'
-import type { RemoteTree } from '../copy/remote-source.ts'
+import type { Placed, RemoteTree } from '../copy/remote-source.ts'
 import type { Tree } from '../copy/tree.ts'
 import type { CopyOperation, Operation } from '../graph/operation.ts'
 import type { Build } from './build.ts'
@@ -33,11 +33,11 @@ export async function copyOperation(
     // By what they hold, and not by where that was fetched from.
     const said = named(local, sources.digest)
     const tar = async (parentId: string | undefined): Promise<Tar> => {
-      const opened: RemoteTree[] = []
+      const opened: Array<RemoteTree & Placed> = []
       for (const remote of remotes) {
         const each = await remote.open()
         trees.use(each.tree)
-        opened.push(each)
+        opened.push({ ...each, place: remote.place })
       }
       return copyInto(build, request, await withRemotes(request, sources, opened), parentId)
     }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { invalidParameter } from '../../base/errors.ts'
 import { type DownloadContext, isUrl, resolveDownload } from '../copy/download.ts'
 import { DownloadRecords } from '../copy/download-records.ts'
-import type { RemoteSource } from '../copy/remote-source.ts'
+import type { RemoteContent, RemoteSource } from '../copy/remote-source.ts'
 import { Tree } from '../copy/tree.ts'
 import { type CheckoutContext, checkOut } from '../git/checkout.ts'
 import { checkSum, type GitRef, parseGitRef } from '../git/git-ref.ts'
@@ -31,9 +31,12 @@ export async function resolveRemotes<T extends CopyOperation>(
   check(operation, kinds)
   const sources = kinds.filter(({ kind }) => kind === 'local').map(({ source }) => source)
   const remotes: RemoteSource[] = []
+  let place = 0
   for (const each of kinds) {
-    if (each.kind === 'git') remotes.push(await gitSource(build, operation, each.ref, signal))
-    if (each.kind === 'url') remotes.push(await urlSource(build, operation, each.source, signal))
+    if (each.kind === 'local') place += 2
+    else if (each.kind === 'git')
+      remotes.push({ ...(await gitSource(build, operation, each.ref, signal)), place })
+    else remotes.push({ ...(await urlSource(build, operation, each.source, signal)), place })
   }
   return { local: { ...operation, sources }, remotes }
 }
@@ -56,7 +59,7 @@ function urlSource(
   { checksum }: CopyOperation,
   source: string,
   signal: AbortSignal,
-): Promise<RemoteSource> {
+): Promise<RemoteContent> {
   return resolveDownload(downloadContextOf(build), source, { checksum, signal })
 }
 
@@ -65,7 +68,7 @@ async function gitSource(
   operation: CopyOperation,
   given: GitRef,
   signal: AbortSignal,
-): Promise<RemoteSource> {
+): Promise<RemoteContent> {
   const ref = { ...given, checksum: agreed(operation.checksum, given.checksum) }
   const keepGitDir = keeps(operation.keepGitDir, given.keepGitDir)
   const ctx = gitContextOf(build)
