@@ -1,5 +1,6 @@
 /** `RUN --mount`: what a command sees, what is kept, and what leaves no trace. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { TestDaemon } from '../../lib/test-daemon.ts'
 import { type Files, build, built, cachedSteps, outputOf } from './build-rig.ts'
@@ -107,22 +108,25 @@ test('caches outlive builds: content, owner, mode, a beginning, and reading alon
 })
 
 test('sharing: private caches of two builds are two, a locked one is waited for', async () => {
-  const two = (sharing: string): Promise<string[]> => {
-    const one = async (name: string): Promise<string> => {
-      const { text } = await built(
-        daemon,
-        {
-          Dockerfile: lines(
-            'FROM busybox',
-            `RUN --mount=type=cache,target=/c,id=${sharing},sharing=${sharing} echo ${name} >> /c/f; i=0; while [ $i -lt 30 ] && [ $(wc -l < /c/f) -lt 2 ]; do i=$((i+1)); sleep 0.1; done; echo "lines: $(wc -l < /c/f)"`,
-          ),
-        },
-        { nocache: '1' },
-      )
-      return /lines: (\d)/.exec(text)![1]!
-    }
-    return Promise.all([one('a'), one('b')])
+  // Those that do not wait for each other meet in another cache, so that they are there at once.
+  const meet = 'i=0; while [ $i -lt 600 ] && [ $(ls /meet | wc -l) -lt 2 ]; do i=$((i+1)); sleep 0.1; done'
+  const one = async (sharing: string, name: string): Promise<string> => {
+    const waits = sharing === 'locked' ? ':' : `touch /meet/${name}; ${meet}`
+    const mounts = `--mount=type=cache,target=/meet,id=meet-${sharing} --mount=type=cache,target=/c,id=${sharing},sharing=${sharing}`
+    const { text } = await built(
+      daemon,
+      {
+        Dockerfile: lines(
+          'FROM busybox',
+          `RUN ${mounts} echo ${name} >> /c/f; ${waits}; echo "lines: $(wc -l < /c/f)"`,
+        ),
+      },
+      { nocache: '1' },
+    )
+    return /lines: (\d)/.exec(text)![1]!
   }
+  const two = (sharing: string): Promise<string[]> =>
+    Promise.all([one(sharing, 'a'), one(sharing, 'b')])
   assert.deepEqual(await two('shared'), ['2', '2'])
   assert.deepEqual(await two('private'), ['1', '1'])
   assert.deepEqual((await two('locked')).toSorted(), ['1', '2'])
@@ -182,6 +186,65 @@ test('mounts that cannot be are refused in words', async () => {
     assert.match(made.error, error, options)
   }
   await built(daemon, { Dockerfile: 'FROM busybox\nRUN --device=vendor.com/gpu=0 true\n' })
+})
+
+test('links of an image or a context lead a mount nowhere but into these', async () => {
+  const canary = mkdtempSync('/dev/shm/canary-')
+  try {
+    writeFileSync(`${canary}/secret`, 'secret')
+    const up = '../'.repeat(12)
+    const made = await built(daemon, {
+      Dockerfile: lines(
+        'FROM busybox AS evil',
+        `RUN ln -s /${up}${canary} /out`,
+        'FROM evil',
+        'RUN --mount=type=cache,target=/out/cache echo x > /out/cache/x && ls /out > /names',
+        'RUN --mount=type=tmpfs,target=/out/tmpfs --mount=target=/out/file,source=f true',
+        'RUN --mount=target=/in,rw echo y > /in/f; cat /in/f > /wrote',
+      ),
+      f: 'f',
+    })
+    assert.deepEqual(readdirSync(canary), ['secret'])
+    assert.equal(await outputOf(daemon, made.id, 'cat /names /wrote'), 'cache\ny\n')
+    const through = await build(daemon, {
+      Dockerfile: lines(
+        'FROM busybox',
+        'RUN ln -s /proc/1/root /link',
+        `RUN --mount=target=/link${canary}/bind,source=f true`,
+      ),
+      f: 'f',
+    })
+    assert.match(through.error, /too many levels of symbolic links/)
+    assert.deepEqual(readdirSync(canary), ['secret'])
+    for (const mount of ['source=out/secret', `source=${canary}/secret`, 'from=evil,source=/out/secret']) {
+      const refused = await build(daemon, {
+        Dockerfile: lines(
+          'FROM busybox AS evil',
+          `RUN ln -s ${canary} /out`,
+          'FROM busybox',
+          `RUN --mount=${mount},target=/x cat /x`,
+        ),
+        out: { type: 'symlink', linkname: `${up}${canary}` },
+      })
+      assert.match(refused.error, /not found|returned a non-zero code/, mount)
+      assert.doesNotMatch(refused.text, /^secret/m, mount)
+    }
+  } finally {
+    rmSync(canary, { recursive: true })
+  }
+})
+
+test('caches of one name are apart in namespaces of their own', async () => {
+  const Dockerfile = lines(
+    'FROM busybox',
+    'RUN --mount=type=cache,target=/c,id=of-a-namespace ls /c > /seen; touch /c/x',
+  )
+  const seen = async (name: string): Promise<string> => {
+    const buildargs = JSON.stringify({ BUILDKIT_CACHE_MOUNT_NS: name })
+    const { id } = await built(daemon, { Dockerfile }, { buildargs, nocache: '1' })
+    return outputOf(daemon, id, 'cat /seen')
+  }
+  assert.deepEqual([await seen('a'), await seen('a'), await seen('b')], ['', 'x\n', ''])
 })
 
 test('networks: none has but its own, host has those of the machine', async () => {
