@@ -231,7 +231,7 @@ export class Builder implements BuildBackend {
       trace,
       images,
       cache,
-      cacheSources: new CacheSources({ ...options, images, hold: holdImage }),
+      cacheSources: new CacheSources({ ...options, images, trace, hold: holdImage }),
       did: new Map(),
       native,
       transport,

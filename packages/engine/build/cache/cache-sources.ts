@@ -7,6 +7,7 @@ import { type ImageConfig, type Platform, hostPlatform, platformMatches } from '
 import { isKind } from '../../base/errors.ts'
 import type { Operation } from '../graph/operation.ts'
 import type { BuildImage, BuildImages } from '../needs.ts'
+import type { BuildTrace } from '../solve/build-trace.ts'
 import { inlineRecord } from './inline-record.ts'
 
 export interface CacheSourceOptions {
@@ -19,6 +20,7 @@ export interface CacheSourceOptions {
   /** Of the build; empty for the host's. */
   platform: string
   signal: AbortSignal
+  trace: Pick<BuildTrace, 'step'>
   /** Keeps the image until the build ends. */
   hold(imageId: string): void
 }
@@ -79,7 +81,11 @@ export class CacheSources {
       known = images.find(reference, wanted)
       if (known === undefined || pull) {
         say(`Importing cache from ${reference}\n`)
-        await images.pull({ reference, platform: wanted, auths, signal, progress: () => {} })
+        const step = this.#o.trace.step(`cache ${given}`, `importing cache manifest from ${reference}`)
+        await step.run(
+          () => images.pull({ reference, platform: wanted, auths, signal, progress: () => {} }),
+          signal,
+        )
         known = images.find(reference, wanted)
       }
       if (known) hold(known.id)

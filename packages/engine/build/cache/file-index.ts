@@ -7,16 +7,58 @@ import type { TarEntry } from '../copy/tar-entry.ts'
 import { EntryHasher, type HashedEntry } from '../copy/content-digest.ts'
 import { TarScanner } from '../copy/scan-tar.ts'
 
-export interface IndexedFile extends HashedEntry {
+/** A hundred thousand of them are in memory: what follows from the rest is made when it is asked for. */
+export class IndexedFile implements HashedEntry {
+  readonly digest: string
   /** Where its content is, for whoever has it. */
-  at: number
+  readonly at: number
   /** Its place in a walk: a directory, then all below it, by the bytes of their names. */
-  order: string
+  readonly order: string
+  readonly type: string
+  readonly size: number
+  readonly #mode: number
+  readonly #mtime: number
+  readonly #linkname: string
+
+  constructor(name: string, entry: Omit<TarEntry, 'name'>, { digest, at }: { digest: string; at: number }) {
+    // No name has a zero byte: what is below a directory comes before its neighbours.
+    this.order = name.replaceAll('/', '\0')
+    this.digest = digest
+    this.at = at
+    this.type = entry.type
+    this.size = entry.size
+    this.#mode = entry.mode
+    this.#mtime = Math.floor(Number(entry.mtime))
+    this.#linkname = entry.linkname
+  }
+
+  get name(): string {
+    return this.order.replaceAll('\0', '/')
+  }
+
+  get entry(): TarEntry {
+    return {
+      name: this.name,
+      type: this.type,
+      mode: this.#mode,
+      // Files of a context are root's.
+      uid: 0,
+      gid: 0,
+      size: this.size,
+      mtime: String(this.#mtime),
+      linkname: this.#linkname,
+      devMajor: 0,
+      devMinor: 0,
+      attributes: NONE,
+    }
+  }
 }
 
+const NONE: TarEntry['attributes'] = new Map()
+
 /** More entries, or as many out of order, take too much memory and time. */
-const MAX_ENTRIES = 200_000
-const MAX_SORTED = 20_000
+const MAX_ENTRIES = 100_000
+const MAX_SORTED = 10_000
 
 /** What no file system has, or takes too long to look at: the unpacker tells. */
 const MAX_NAME = 4096
@@ -40,8 +82,7 @@ export class FileIndex {
     const path = textOf(name)
     if (path === undefined || this.#files.has(path) || this.#files.size >= MAX_ENTRIES) return false
     if (!this.#hasParents(parts)) return false
-    const mtime = String(Math.floor(Number(entry.mtime)))
-    this.#put(path, { entry: { ...entry, name, mtime, uid: 0, gid: 0 }, digest, at, order: orderOf(name) })
+    this.#put(path, new IndexedFile(name, entry, { digest, at }))
     return true
   }
 
@@ -60,7 +101,7 @@ export class FileIndex {
   /** A plain file only; false where there is none. */
   remove(path: string): boolean {
     const file = this.#files.get(path)
-    if (file?.entry.type !== '0') return false
+    if (file?.type !== '0') return false
     this.#files.delete(path)
     this.#walk = this.#walk.filter((each) => each !== file)
     return true
@@ -94,10 +135,10 @@ export class FileIndex {
       const path = textOf(name)
       if (path === undefined) return false
       const known = this.#files.get(path)
-      if (known && known.entry.type !== '5') return false
+      if (known && known.type !== '5') return false
       if (known) continue
-      const entry = { ...IMPLIED, name, mtime: String(Math.floor(Date.now() / 1000)) }
-      this.#put(path, { entry, digest: '', at: 0, order: orderOf(name) })
+      const implied = { ...IMPLIED, mtime: String(Date.now() / 1000) }
+      this.#put(path, new IndexedFile(name, implied, { digest: '', at: 0 }))
     }
     return true
   }
@@ -110,8 +151,7 @@ export class FileIndex {
   }
 }
 
-const IMPLIED: TarEntry = {
-  name: '',
+const IMPLIED: Omit<TarEntry, 'name'> = {
   type: '5',
   mode: 0o755,
   uid: 0,
@@ -121,12 +161,7 @@ const IMPLIED: TarEntry = {
   linkname: '',
   devMajor: 0,
   devMinor: 0,
-  attributes: new Map(),
-}
-
-/** No name has a zero byte: what is below a directory comes before its neighbours. */
-function orderOf(name: string): string {
-  return name.replaceAll('/', '\0')
+  attributes: NONE,
 }
 
 /** undefined for bytes that are no UTF-8. */

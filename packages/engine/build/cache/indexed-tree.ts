@@ -1,5 +1,6 @@
 /** Sources of a copy, told by an index; their content comes from wherever it is kept. */
 import { posix } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { notFound, system } from '../../base/errors.ts'
 import type { HashedEntry } from '../copy/content-digest.ts'
 import type { PackOptions, SourceStat, SourceTree } from '../copy/source-tree.ts'
@@ -17,6 +18,8 @@ export interface IndexedContent {
   reader(): Promise<AsyncDisposable & { read(at: number, length: number): AsyncIterable<Buffer> }>
 }
 
+/** Entries at a time. */
+const TURN = 1000
 /** Small files go on together. */
 const PART = 1024 * 1024
 
@@ -53,21 +56,21 @@ export class IndexedTree implements SourceTree {
   /** A file's bytes; undefined for what is no plain file, or a larger one. */
   async content(path: string, max: number): Promise<Buffer | undefined> {
     const file = this.#index.find(path)
-    if (file?.entry.type !== '0' || file.entry.size > max) return undefined
+    if (file?.type !== '0' || file.size > max) return undefined
     const parts: Buffer[] = []
     await using reader = await this.#content.reader()
-    for await (const part of reader.read(file.at, file.entry.size)) parts.push(part)
+    for await (const part of reader.read(file.at, file.size)) parts.push(part)
     return Buffer.concat(parts)
   }
 
   async list(path: string): Promise<string[]> {
     const own = inner(path)
     const found = own === '' ? undefined : this.#find(path)
-    if (own !== '' && found?.entry.type !== '5') return []
+    if (own !== '' && found?.type !== '5') return []
     const names: string[] = []
-    const depth = own === '' ? 1 : found!.entry.name.split('/').length + 1
-    for (const { entry } of this.#index.below(own)) {
-      const parts = entry.name.split('/')
+    const depth = own === '' ? 1 : found!.name.split('/').length + 1
+    for (const { name } of this.#index.below(own)) {
+      const parts = name.split('/')
       if (parts.length === depth) names.push(Buffer.from(parts.at(-1)!, 'latin1').toString())
     }
     return names.toSorted()
@@ -107,32 +110,37 @@ export class IndexedTree implements SourceTree {
   }
 
   async *entries(path: string, o: PackOptions): AsyncGenerator<HashedEntry> {
-    yield* this.#entries(path, o)
+    let count = 0
+    for (const entry of this.#entries(path, o)) {
+      yield entry
+      // Nothing here waits for anything: others have their turn.
+      if (++count % TURN === 0) await setImmediate()
+    }
   }
 
   [Symbol.dispose](): void {}
 
-  *#entries(path: string, { name }: PackOptions): Generator<Pick<IndexedFile, 'entry' | 'digest' | 'at'>> {
+  *#entries(path: string, { name }: PackOptions): Generator<HashedEntry & { at: number }> {
     const own = inner(path)
     const file = own === '' ? undefined : this.#find(path)
     if (own !== '' && !file) throw notFound(`${path} is gone`)
-    if (file && file.entry.type !== '5') {
+    if (file && file.type !== '5') {
       const said = Buffer.from(name ?? posix.basename(own)).toString('latin1')
-      yield { ...file, entry: { ...file.entry, name: said } }
+      yield { entry: { ...file.entry, name: said }, digest: file.digest, at: file.at }
       return
     }
-    const cut = file ? file.entry.name.length + 1 : 0
+    const cut = file ? file.order.length + 1 : 0
     for (const each of this.#index.below(own)) {
-      const { type, name: whole } = each.entry
-      const below = whole.slice(cut)
-      yield { ...each, entry: { ...each.entry, name: type === '5' ? `${below}/` : below } }
+      const { entry, digest, at } = each
+      const below = entry.name.slice(cut)
+      yield { entry: { ...entry, name: entry.type === '5' ? `${below}/` : below }, digest, at }
     }
   }
 
   #find(path: string): IndexedFile | undefined {
     const parts = inner(path).split('/')
     for (let depth = 1; depth <= parts.length; depth++)
-      if (this.#index.find(parts.slice(0, depth).join('/'))?.entry.type === '2')
+      if (this.#index.find(parts.slice(0, depth).join('/'))?.type === '2')
         throw new LeadsElsewhere(path)
     return this.#index.find(parts.join('/'))
   }

@@ -50,7 +50,7 @@ export class Recording {
     const { buildArgs, client, dockerfile, noCache, platform, remote, tags, target } = this.#told
     const file = dockerfile || 'Dockerfile'
     const steps = [...this.#steps.values()]
-    const counted = steps.filter(({ Name }) => !/^(\[internal\]|exporting) /.test(Name))
+    const counted = steps.filter(({ Name }) => !/^(\[internal\]|exporting|importing) /.test(Name))
     const completed = counted.filter(({ CompletedAt, Error }) => CompletedAt !== null && Error === '')
     const end = this.#end
     return {
