@@ -66,6 +66,8 @@ export interface Visited {
   matched: readonly boolean[]
 }
 
+const NOTHING: Visited = { ignored: false, matched: [] }
+
 export class IgnoreMatcher {
   readonly patterns: readonly IgnorePattern[]
   readonly hasExceptions: boolean
@@ -92,6 +94,7 @@ export class IgnoreMatcher {
    * that holds `path`, and spares looking at its name again.
    */
   visit(path: string, parent?: Visited): Visited {
+    if (this.patterns.length === 0) return NOTHING
     const parents = parent ? [] : parentsOf(path)
     let ignored = false
     const matched = this.patterns.map(({ exception }, index) => {

@@ -5,6 +5,8 @@
  */
 import type { ListingRow } from '@tdocker/api/build-session/listing.ts'
 import type { Duplex } from 'node:stream'
+import type { IndexedTree } from './cache/indexed-tree.ts'
+import type { TreeNative } from './copy/tree.ts'
 
 export interface BuildSession extends AsyncDisposable {
   /** A secret's bytes, at most 500 KiB; undefined when the client has none of that id. */
@@ -22,6 +24,8 @@ export interface BuildSession extends AsyncDisposable {
    * were sent that were not here. Nobody changes it before the session ends; the caller must not either.
    */
   directory(name: string, o: DirectoryOptions): Promise<SessionDirectory>
+  /** What is known of the files of such a directory; undefined where only they can tell. */
+  listed(native: TreeNative, path: string): Promise<IndexedTree | undefined>
 }
 
 export interface DirectoryOptions {

@@ -212,6 +212,19 @@ test('nothing is kept for a client that is not known again; what is damaged is s
   await assertSame(context)
 })
 
+test('what a step does to a mounted context is gone with it', async () => {
+  const context = directory('mounted')
+  writeFileSync(
+    join(context, 'Dockerfile'),
+    'FROM busybox\nRUN --mount=type=bind,target=/src,rw echo evil > /src/file; rm /src/other; touch /src/new\nCOPY . /ctx\n',
+  )
+  for (const name of ['file', 'other']) writeFileSync(join(context, name), name)
+  for (let round = 0; round < 2; round++) {
+    await buildIn(context, '--no-cache')
+    assert.equal(await outputOf(daemon, 'made', 'cd /ctx; ls; cat file'), 'Dockerfile\nfile\nother\nfile')
+  }
+})
+
 test('kept directories are part of the cache: listed, and pruned', async () => {
   const { body } = await daemon.api.get<{ BuildCache: Array<{ Type: string; Size: number }> }>('/system/df')
   const local = body.BuildCache.filter(({ Type }) => Type === 'source.local')

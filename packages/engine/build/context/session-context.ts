@@ -4,7 +4,6 @@ import { invalidParameter } from '../../base/errors.ts'
 import type { BuildOptions } from '../build-backend.ts'
 import type { TreeNative } from '../copy/tree.ts'
 import type { BuildSession } from '../session.ts'
-import { ListedTree } from '../session/listed-tree.ts'
 import type { TracedStep } from '../solve/build-trace.ts'
 import { type BuildContext, unpacked } from './tar-context.ts'
 
@@ -17,9 +16,9 @@ export async function takeSessionContext(
 ): Promise<BuildContext> {
   const status = traced.status('transferring context:')
   const taken = (size: number): void => status.update(size)
-  const { path, rows } = await session.directory('context', { signal, taken })
+  const { path } = await session.directory('context', { signal, taken })
   status.done()
-  const files = await ListedTree.of(native, path, await rows())
+  const files = await session.listed(native, path)
   const whole = unpacked(native, async () => path)
   const own = (name: string): Promise<Buffer | undefined> =>
     session.file(posix.resolve('/', name).slice(1), signal)

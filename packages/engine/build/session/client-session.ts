@@ -4,10 +4,13 @@ import { type Hello, ProtocolError, type SessionRequest } from '@tdocker/api/bui
 import { type SessionStream, StreamRefused } from '@tdocker/api/build-session/stream.ts'
 import type { Duplex } from 'node:stream'
 import { cancelled, invalidParameter } from '../../base/errors.ts'
+import type { IndexedTree } from '../cache/indexed-tree.ts'
 import { MAX_DOCKERFILE } from '../context/dockerfile-text.ts'
+import type { TreeNative } from '../copy/tree.ts'
 import type { BuildSession, DirectoryOptions, SessionDirectory } from '../session.ts'
 import type { KeptContexts } from './kept/kept-contexts.ts'
 import { receiveDirectory } from './kept/receive.ts'
+import { ListedTree } from './listed-tree.ts'
 
 /** As BuildKit's limit. */
 export const MAX_SECRET: number = 500 * 1024
@@ -20,6 +23,7 @@ export class ClientSession implements BuildSession {
   readonly #directories = new Set<string>()
   readonly #contexts: KeptContexts
   readonly #leases = new DisposableStack()
+  readonly #given = new Map<string, SessionDirectory>()
   /** Rejects when the client says none. */
   readonly greeted: Promise<void>
   /** Resolves when the connection is gone. */
@@ -85,7 +89,13 @@ export class ClientSession implements BuildSession {
     const stream = this.#connection.open({ kind: 'directory', name })
     const lease = await receiveDirectory(this.#contexts, stream, o)
     this.#leases.use(lease)
+    this.#given.set(lease.path, lease)
     return lease
+  }
+
+  async listed(native: TreeNative, path: string): Promise<IndexedTree | undefined> {
+    const given = this.#given.get(path)
+    return given && (await ListedTree.of(native, path, await given.rows()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

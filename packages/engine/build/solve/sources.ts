@@ -22,7 +22,11 @@ export async function openSource(
   const { files } = build.context
   if (operation.from === '' && files && (await files.covers(operation))) return files
   const source = await at.sourceOf(operation.from)
-  if (source.kind === 'directory') return Tree.ofDirectory(build.native, source.path)
+  if (source.kind === 'directory') {
+    const listed = await build.session?.listed(build.native, source.path)
+    if (listed && (await listed.covers(operation))) return listed
+    return Tree.ofDirectory(build.native, source.path)
+  }
   return openImage(build, source.id)
 }
 

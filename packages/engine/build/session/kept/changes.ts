@@ -1,4 +1,5 @@
 /** What makes one listing of another: pure, over what is in a kept directory. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ListingRow } from '@tdocker/api/build-session/listing.ts'
 
 export interface Changes {
@@ -18,12 +19,15 @@ export interface ContentSource {
   path: string
 }
 
-/** `content`: finds a file by digest and size. */
-export function changesOf(
+/** Rows that are looked at in one turn of the loop. */
+const TURN = 5_000
+
+/** `content`: finds a file by digest and size. Takes turns with others. */
+export async function changesOf(
   before: readonly ListingRow[],
   after: readonly ListingRow[],
   content: (digest: string, size: number) => ContentSource | undefined,
-): Changes {
+): Promise<Changes> {
   const old = new Map(before.map((row) => [row[1], row]))
   const changes: Changes = { remove: removals(before, after, old), copy: [], touch: [], want: [] }
   /** Files whose name stands for another inode now. */
@@ -31,7 +35,9 @@ export function changesOf(
   const want = new Set<number>()
   // A file with other names comes with them, before they are linked to it.
   const named = new Set(after.flatMap(([kind, , , , , value]) => (kind === 'h' ? [value] : [])))
+  await nextTurn()
   for (const [number, row] of after.entries()) {
+    if (number % TURN === TURN - 1) await nextTurn()
     const [kind, path, mode, size, mtime, value] = row
     const known = old.get(path)
     const same = known?.[0] === kind && known[5] === value

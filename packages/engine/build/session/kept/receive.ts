@@ -4,6 +4,7 @@ import { MessageStream, ROWS_PER_MESSAGE } from '@tdocker/api/build-session/mess
 import { randomBytes } from 'node:crypto'
 import { access } from 'node:fs/promises'
 import { Readable } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Duplex } from 'node:stream'
 import { cancelled, EngineError, invalidParameter } from '../../../base/errors.ts'
 import { takeContext } from '../../context/intake.ts'
@@ -151,7 +152,7 @@ class Receiver {
     const find = await this.#contentFinder(sources)
     const kept = base ?? (await contexts.create(this.#o.key, this.#o.client))
     held.use(contexts.hold(kept))
-    const changes = changesOf(before, rows, find)
+    const changes = await changesOf(before, rows, find)
     await this.#ask(changes.want)
     const asked = [...rows]
     /** What it is when the client says no more. */
@@ -183,9 +184,12 @@ class Receiver {
   ): Promise<(digest: string, size: number) => ContentSource | undefined> {
     const known = new Map<string, ContentSource>()
     for (const kept of sources)
-      for (const [kind, path, , size, , value] of await this.#contexts.rows(kept))
+      for (const [number, row] of (await this.#contexts.rows(kept)).entries()) {
+        if (number % ROWS_PER_MESSAGE === 0) await nextTurn()
+        const [kind, path, , size, , value] = row
         if (kind === 'f' && value !== '' && size > 0)
           known.set(`${value}${size}`, { directory: this.#contexts.files(kept), path })
+      }
     return (digest, size) => known.get(`${digest}${size}`)
   }
 
