@@ -27,6 +27,8 @@ export interface BuildImages {
     signal: AbortSignal
     progress: (message: object) => void
   }): Promise<void>
+  /** A place for a step's layer, made while the step is at work; for its commit, or to be disposed of. */
+  room(): StepRoom
   /** Makes an image of another one (none: of nothing) and maybe a layer; answers its id. */
   commit(step: StepCommit): Promise<string>
   /** A step that another image's history tells of, as an image of its own; answers its id. */
@@ -77,6 +79,8 @@ export interface BuildTag {
 
 export type RuntimeConfig = NonNullable<ImageConfig['config']>
 
+export type StepRoom = AsyncDisposable
+
 export interface StepCommit {
   /** undefined: from scratch. */
   parentId: string | undefined
@@ -88,6 +92,7 @@ export interface StepCommit {
   author: string
   /** The layer's tar; undefined for a change of the config alone. */
   tar: AsyncIterable<Uint8Array> | undefined
+  room?: StepRoom | undefined
   signal: AbortSignal
   /** Committed in the transaction that makes the image. */
   statements(imageId: string, size: number): readonly Statement[]

@@ -71,6 +71,33 @@ export class UnpackedTar implements AsyncDisposable {
   }
 }
 
+/** A place for a layer whose tar is still to come; disposing removes it unless it was taken. */
+export class LayerRoom implements AsyncDisposable {
+  readonly #scope: RollbackScope
+  readonly #workspace: Promise<Workspace>
+  #isTaken = false
+
+  constructor(o: LayerMakerContext) {
+    this.#scope = new RollbackScope(o.onError)
+    // Its diff ID is known when it is all there.
+    this.#workspace = o.layers.createWorkspace('', this.#scope)
+    // Told to who takes it.
+    this.#workspace.catch(() => {})
+  }
+
+  /** The scope is the caller's from now on, also when this fails. */
+  take(): { scope: RollbackScope; workspace: Promise<Workspace> } {
+    this.#isTaken = true
+    return { scope: this.#scope, workspace: this.#workspace }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isTaken) return
+    await this.#workspace.catch(() => {})
+    await this.#scope[Symbol.asyncDispose]()
+  }
+}
+
 /**
  * Unpacks a tar, compressed or not, into a directory that nobody else sees. Throws what is wrong with
  * the archive in Docker's words, `context canceled` when the signal says so.
@@ -79,10 +106,11 @@ export async function unpackTar(
   o: LayerMakerContext,
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
+  room: LayerRoom = new LayerRoom(o),
 ): Promise<UnpackedTar> {
-  const scope = new RollbackScope(o.onError)
+  const { scope, workspace } = room.take()
   try {
-    return await unpackInto(o, body, signal, scope)
+    return await unpackInto(o, body, signal, { scope, workspace: await workspace })
   } catch (error) {
     await scope[Symbol.asyncDispose]()
     if (signal.aborted) throw cancelled('context canceled', error)
@@ -94,10 +122,8 @@ async function unpackInto(
   o: LayerMakerContext,
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
-  scope: RollbackScope,
+  { scope, workspace }: { scope: RollbackScope; workspace: Workspace },
 ): Promise<UnpackedTar> {
-  // Its diff ID is known when it is all there.
-  const workspace = await o.layers.createWorkspace('', scope)
   const limits = await extractionLimits(workspace.diff)
   const extractor = o.native.layerExtractor({ dir: workspace.diff, ...limits })
   const unpacker = new LayerUnpacker(extractor, undefined, (format) =>

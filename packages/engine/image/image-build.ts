@@ -13,7 +13,7 @@ import { RollbackScope } from '../base/scope.ts'
 import { invalidParameter, isKind, notFound, system } from '../base/errors.ts'
 import type { BuildImage, BuildImages, BuildTag, StepCommit } from '../build/needs.ts'
 import type { LayerCompressor } from '../content/layer-compressor.ts'
-import { type LayerMakerContext, unpackTar } from '../content/layer-maker.ts'
+import { type LayerMakerContext, LayerRoom, unpackTar } from '../content/layer-maker.ts'
 import type { Layer, WriteLayer } from '../content/layer-store.ts'
 import type { Statement } from '../store/store.ts'
 import type { KeyedLock } from '../base/keyed-lock.ts'
@@ -74,6 +74,7 @@ export function buildImages(
         progress,
       })
     },
+    room: () => new LayerRoom(o),
     commit: (step) => commitStep(o, step),
     restore: (step) => restoreStep(o, step),
     annotate: (id, fields) => annotate(o, id, fields),
@@ -241,11 +242,15 @@ async function makeLayer(
   if (below.length >= MAX_LAYERS) throw system('max depth exceeded')
   const whole = await unlessEmpty(step.tar!)
   if (!whole) return undefined
-  await using tar = await unpackTar(o, whole, step.signal)
+  await using tar = await unpackTar(o, whole, step.signal, roomOf(step))
   if (tar.diffId === EMPTY_TAR) return undefined
   const chain = chainIds([...below.map((layer) => layer.diffId), tar.diffId])
   const [chainId = ''] = chain.slice(-1)
   return await tar.place({ chainId, below: below.toReversed(), write })
+}
+
+function roomOf({ room }: StepCommit): LayerRoom | undefined {
+  return room instanceof LayerRoom ? room : undefined
 }
 
 /** Keys in order of name, as Docker writes them. */

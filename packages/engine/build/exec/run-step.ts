@@ -37,6 +37,8 @@ export interface RunRequest {
   untilTold: (() => Promise<void> | undefined) | undefined
   /** The container is there, not yet started. */
   created(id: string, warnings: readonly string[]): void
+  /** The command runs. */
+  started(): void
   removed(id: string): void
 }
 
@@ -117,6 +119,7 @@ async function run(ctx: RunContext, o: RunRequest, id: string): Promise<void> {
     result.catch(() => {})
     signal.throwIfAborted()
     await ctx.containers.start(id, o.extras)
+    o.started()
     signal.addEventListener('abort', kill, { once: true })
     if (signal.aborted) kill()
     const { StatusCode } = await result

@@ -6,7 +6,7 @@ import { preparePrivateMounts } from '../exec/private-mounts.ts'
 import { type MountSources, type PreparedMounts, prepareMounts } from '../exec/run-mounts.ts'
 import { type RunOperation, runStep } from '../exec/run-step.ts'
 import type { CopyOperation, Operation } from '../graph/operation.ts'
-import type { StepExtras } from '../needs.ts'
+import type { StepExtras, StepRoom } from '../needs.ts'
 import type { Build } from './build.ts'
 import type { StepPlace } from './place.ts'
 import { openImage, openSource, requestOf } from './sources.ts'
@@ -108,6 +108,7 @@ async function runIn(
   commit: Commit,
 ): Promise<string> {
   let removed = ''
+  let room: StepRoom | undefined
   const { mounts, stepMounts } = prepared
   const targets = [
     ...mounts.map(({ Target = '' }) => Target),
@@ -134,10 +135,13 @@ async function runIn(
         for (const warning of warnings) at.say(` ---> [Warning] ${warning}\n`)
         at.say(` ---> Running in ${container.slice(0, 12)}\n`)
       },
+      started: () => (room = build.images.room()),
       removed: (container) => (removed = container),
     },
-    (tar, container) => commit(tar, container),
-  )
+    (tar, container) => commit(tar, container, room),
+  ).finally(() => {
+    if (room) build.run.later(Promise.resolve(room[Symbol.asyncDispose]()))
+  })
   if (removed !== '') at.say(` ---> Removed intermediate container ${removed.slice(0, 12)}\n`)
   return id
 }

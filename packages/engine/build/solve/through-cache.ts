@@ -3,6 +3,7 @@ import { formatPlatform } from '@tdocker/oci'
 import { INLINE_RECORD, inlineRecord, recordOf } from '../cache/inline-record.ts'
 import { type StepKeyParts, stepDigest, stepKey } from '../cache/step-cache.ts'
 import type { Operation } from '../graph/operation.ts'
+import type { StepRoom } from '../needs.ts'
 import type { Build } from './build.ts'
 import type { StepPlace } from './place.ts'
 
@@ -19,7 +20,11 @@ export function cached(
   return throughCache(build, operation, at, key, async (commit) => commit(await tar(), undefined))
 }
 
-export type Commit = (tar: Tar | undefined, containerId: string | undefined) => Promise<string>
+export type Commit = (
+  tar: Tar | undefined,
+  containerId: string | undefined,
+  room?: StepRoom,
+) => Promise<string>
 
 export async function throughCache(
   build: Build,
@@ -44,7 +49,7 @@ export async function throughCache(
     if (here !== undefined) build.used(key)
     return found
   }
-  const commit: Commit = async (tar, containerId) => {
+  const commit: Commit = async (tar, containerId, room) => {
     const id = await build.images.commit({
       parentId: at.parentId,
       platform: at.platform,
@@ -53,6 +58,7 @@ export async function throughCache(
       containerId,
       author: operation.author,
       tar,
+      room,
       signal: at.signal,
       statements: (imageId, size) => [
         cache.record({
