@@ -15,7 +15,8 @@ test('each volume gets a project of its own, after the highest that is there', a
   const quota = new VolumeQuota({
     root,
     native: {
-      projectOf: (dir) => Promise.resolve(projects.get(dir) ?? 0),
+      // What is made below a directory has its project.
+      projectOf: (dir) => Promise.resolve(projects.get(dir) ?? projects.get(root) ?? 0),
       projectQuota: ({ dir, project, bytes }) => {
         projects.set(dir, project)
         limits.push(`${dir.slice(root.length)} ${project} ${bytes}`)

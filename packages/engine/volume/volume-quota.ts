@@ -31,14 +31,17 @@ export class VolumeQuota {
 
   /** Limits what may be written below `dir`; also of one that has been limited before. */
   async limit(dir: string, bytes: number): Promise<void> {
-    const project = (await this.#native.projectOf(dir)) || (await this.#next())
+    const given = await this.#native.projectOf(dir)
+    // Whatever is made below the directory of all volumes has its project, until it gets its own.
+    const inherited = given === 0 || given === (await this.#rootProject())
+    const project = inherited ? await this.#next() : given
     await this.#native.projectQuota({ dir, project, bytes })
   }
 
   /** As moby does: a limit of nothing on the directory of all volumes. */
   async #probe(): Promise<boolean> {
     try {
-      const project = (await this.#native.projectOf(this.#root)) || 1
+      const project = await this.#rootProject()
       await this.#native.projectQuota({ dir: this.#root, project, bytes: 0 })
       return true
     } catch (error) {
@@ -47,13 +50,17 @@ export class VolumeQuota {
     }
   }
 
+  async #rootProject(): Promise<number> {
+    return (await this.#native.projectOf(this.#root)) || 1
+  }
+
   async #next(): Promise<number> {
     this.#last = (this.#last ?? this.#highest()).then((last) => last + 1)
     return this.#last
   }
 
   async #highest(): Promise<number> {
-    let highest = (await this.#native.projectOf(this.#root)) || 1
+    let highest = await this.#rootProject()
     for (const name of await readdir(this.#root)) {
       const id = await this.#native.projectOf(join(this.#root, name, '_data')).catch(() => 0)
       highest = Math.max(highest, id)
