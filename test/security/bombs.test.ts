@@ -9,6 +9,7 @@ import { makeImage, makeLayer } from '../lib/image-maker.ts'
 import { FaultRegistry } from '../lib/registry.ts'
 import { TestDaemon, until } from '../lib/test-daemon.ts'
 import { bombArchives } from './corpus/packed.ts'
+import { withDockerfile } from './hostile-builds.ts'
 
 const MIB = 1 << 20
 const DISK = 96 * MIB
@@ -57,6 +58,13 @@ async function pulled(archive: Buffer): Promise<string> {
   return (await daemon.api.post(`/images/create?fromImage=${reference}`)).text
 }
 
+async function built(context: Buffer): Promise<string> {
+  const answer = await daemon.api.request('POST', '/build', context, {
+    'Content-Type': 'application/x-tar',
+  })
+  return answer.text
+}
+
 const FULL = /"(error|message)":"[^"]*no space left on device"/
 
 for (const { name, build } of bombArchives)
@@ -67,6 +75,24 @@ for (const { name, build } of bombArchives)
     await freed(name)
     assert.match(await pulled(archive), FULL)
     await freed(name)
+  })
+
+for (const { name, build } of bombArchives)
+  test(`${name}: as a context and by ADD`, async () => {
+    const archive = build({ outside: '/nowhere', pid: 1 })
+    const full = /"(error|message)":"[^"]*(no space left on device|room on the disk|Cannot locate)/
+    assert.match(await built(withDockerfile(archive, 'FROM scratch\nCOPY . /\n')), full)
+    await freed(`${name} as a context`)
+    const added = makeTar(
+      { name: 'Dockerfile', content: 'FROM scratch\nADD bomb.tar /\n' },
+      { name: 'bomb.tar', content: archive },
+    )
+    // Nobody reads on behind an archive's end.
+    const text = await built(added)
+    if (name === 'bomb-after-end') assert.match(text, /Successfully built/)
+    else assert.match(text, full)
+    await daemon.api.post('/images/prune?filters={"dangling":["true"]}')
+    await freed(`${name} by ADD`)
   })
 
 test('as many files as there are no inodes for', async () => {

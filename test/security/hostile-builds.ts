@@ -22,7 +22,7 @@ export const BUILD_WAYS: readonly BuildWay[] = [
 ]
 
 /** In front of what the archive has: whatever that is, the Dockerfile is found. */
-function withDockerfile(archive: Buffer, content: string): Buffer {
+export function withDockerfile(archive: Buffer, content: string): Buffer {
   const entry = tarEntry({ name: 'Dockerfile', content })
   const isGzip = archive[0] === 0x1f && archive[1] === 0x8b
   const isOther = ['fd377a585a', '28b52ffd', '425a68'].some((magic) =>
