@@ -13,7 +13,10 @@ const RULE = '-'.repeat(20)
 test('a step that fails is shown where it stands, before the error', async () => {
   const made = await build(daemon, { Dockerfile: 'FROM busybox\n\nRUN exit 7\nRUN true\n' })
   // Clients end a line for each.
-  assert.deepEqual(made.messages.filter(({ stream }) => stream === ''), [])
+  assert.deepEqual(
+    made.messages.filter(({ stream }) => stream === ''),
+    [],
+  )
   const [where, error] = made.messages.slice(-2)
   assert.equal(
     where?.stream,
@@ -132,7 +135,9 @@ test('a broken trigger is told at the FROM that runs it', async () => {
 })
 
 test('arguments: proxies, platforms, stages; what comes later counts', async () => {
-  const buildargs = JSON.stringify({ HTTP_PROXY: 'http://user:secret@proxy', SET: 'given' })
+  const proxy = 'http://user:secret@proxy'
+  const given = { HTTP_PROXY: proxy, SET: 'given', BUILDKIT_SANDBOX_HOSTNAME: 'sandbox' }
+  const buildargs = JSON.stringify(given)
   const made = await built(
     daemon,
     {
@@ -143,16 +148,16 @@ test('arguments: proxies, platforms, stages; what comes later counts', async () 
         'ARG LATER=arg SET',
         'FROM base AS named',
         'ARG TARGETSTAGE BUILDOS TARGETOS',
-        'RUN echo $LATER $SET $TARGETSTAGE $BUILDOS $TARGETOS $http_proxy $HTTP_PROXY > /seen',
+        'RUN echo $LATER $SET $TARGETSTAGE $BUILDOS $TARGETOS $http_proxy $HTTP_PROXY $(hostname) > /seen',
         'ENV PROXY=x$HTTP_PROXY',
       ].join('\n'),
     },
     { buildargs },
   )
-  const proxy = 'http://user:secret@proxy'
+  assert.doesNotMatch(made.text, /not consumed/)
   assert.equal(
     await outputOf(daemon, made.id, 'cat /seen; echo $LATER $PROXY'),
-    `arg given named linux linux ${proxy} ${proxy}\nenv x\n`,
+    `arg given named linux linux ${proxy} ${proxy} sandbox\nenv x\n`,
   )
   const { body } = await daemon.api.get<unknown>(`/images/${made.id}/history`)
   assert.doesNotMatch(JSON.stringify(body), /secret/)

@@ -14,6 +14,7 @@ import {
 } from '../dockerfile/words.ts'
 import type { RuntimeConfig } from '../needs.ts'
 import type { Operation } from './operation.ts'
+import { plainFrom } from './plain-from.ts'
 import { runScript } from './run-script.ts'
 import { type GlobalArgs, environmentOf } from './scope.ts'
 import { healthcheckText, quotedList } from './wording.ts'
@@ -304,15 +305,6 @@ export class StageFold {
     )
   }
 
-  /** Which stages are needed is known before any variable is. */
-  #from(from: string): string {
-    if (orInvalid(() => expandWord(from, new Map(), this.#expansion)).text === from) return from
-    throw invalidParameter(
-      'variable expansion is not supported for --from, ' +
-        'define a new stage with FROM using ARG from global scope as a workaround',
-    )
-  }
-
   #copy(instruction: Of<'copy'> | Of<'add'>): Operation {
     const environment = this.#environment()
     const expand = (word: string): string => this.#expand(word, environment)
@@ -320,7 +312,7 @@ export class StageFold {
       ...this.#done(this.#shell()),
       kind: 'copy',
       instruction: instruction.kind === 'copy' ? 'COPY' : 'ADD',
-      from: instruction.kind === 'copy' ? this.#from(instruction.from) : '',
+      from: instruction.kind === 'copy' ? plainFrom(instruction.from) : '',
       sources: instruction.sources.map(expand),
       files: instruction.files.map(({ name, data, expand: isExpanded }) => ({
         name,
