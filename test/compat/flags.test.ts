@@ -54,7 +54,13 @@ const own: Readonly<Record<string, readonly string[]>> = {
 const missing: Readonly<Record<string, readonly string[]>> = {}
 
 /** Verbs of ours. */
-const ownVerbs: readonly string[] = ['completion', 'system fsck', 'builder du', 'builder inspect', 'builder ls']
+const ownVerbs: readonly string[] = [
+  'completion',
+  'system fsck',
+  'builder du',
+  'builder inspect',
+  'builder ls',
+]
 
 /** The page of the stock CLI. */
 function stockPage(verb: string): string {

@@ -181,7 +181,9 @@ function userMounts(input: ContainerPlanInput, fds: FdTable): PlanMount[] {
     .filter(([target]) => !named.has(clean(target)))
     .map(([target, options]) => tmpfsMount(clean(target), options))
   const mounts = input.mounts.map((mount) =>
-    mount.type === 'tmpfs' ? tmpfsMount(mount.target, tmpfsText(mount), !mount.hides) : bind(mount, fds),
+    mount.type === 'tmpfs'
+      ? tmpfsMount(mount.target, tmpfsText(mount), !mount.hides)
+      : bind(mount, fds),
   )
   return [...network, ...tmpfs, ...mounts].toSorted((a, b) => depth(a.target) - depth(b.target))
 }
