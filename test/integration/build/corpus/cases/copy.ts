@@ -10,6 +10,9 @@ const tree = {
   'dir/empty': directory({ mode: 0o700 }),
 } as const
 
+/** cap_net_bind_service+ep, as the kernel has it (capability.h, vfs_cap_data 2): each byte is a character. */
+const NET_BIND = `\u0001\0\0\u0002\0\u0004${'\0'.repeat(14)}`
+
 export const copy: readonly Case[] = [
   {
     name: 'copy-file',
@@ -309,8 +312,17 @@ export const copy: readonly Case[] = [
     name: 'copy-xattrs',
     covers: ['COPY xattrs'],
     files: {
-      Dockerfile: lines('FROM base AS one', 'COPY f /f', 'FROM base', 'COPY --from=one /f /g'),
-      f: file('f', { pax: { 'SCHILY.xattr.user.note': 'said' } }),
+      Dockerfile: lines(
+        'FROM base AS one',
+        'COPY f /f',
+        'ADD d /d',
+        'FROM base',
+        'COPY --from=one /f /g',
+        'COPY --from=one /d /copied',
+        'COPY --from=one --chown=7 /f /owned',
+      ),
+      f: file('f', { pax: { 'SCHILY.xattr.security.capability': NET_BIND } }),
+      'd/f': file('f', { pax: { 'SCHILY.xattr.security.capability': NET_BIND } }),
     },
   },
   {
