@@ -104,9 +104,9 @@ export class Builder implements BuildBackend {
     this.#collector.wake()
   }
 
-  /** What is being collected ends. */
+  /** What is being collected ends, and nothing else begins. */
   close(): Promise<void> {
-    return this.#collector.settle()
+    return this.#collector.close()
   }
 
   cacheRecords(): ReturnType<typeof cacheRecords> {
