@@ -1,5 +1,5 @@
 /** `call` of `POST /build`: what a Dockerfile says, and no image (buildx: `--call`, `--check`). */
-import { BUILD_CALL_ID, type BuildCallAnswer, type WireLocation } from '@tdocker/api/build-call.ts'
+import type { BUILD_CALL_ID, BuildCallAnswer, WireLocation } from '@tdocker/api/build-call.ts'
 import type { JSONMessage } from '@tdocker/api/jsonmessage.ts'
 import { invalidParameter } from '../base/errors.ts'
 import type { BuildOptions } from './build-backend.ts'
@@ -18,6 +18,9 @@ import {
   targetsOf,
 } from './dockerfile/outline.ts'
 import { expansionBudget } from './graph/fold.ts'
+
+/** Names the message with the answer. */
+const ANSWER: typeof BUILD_CALL_ID = 'tdocker.build.call'
 
 export interface CallContext {
   images: CheckContext['images']
@@ -52,7 +55,7 @@ export function answerCall(ctx: CallContext, o: BuildOptions, source: Source): v
 
 function tell(o: BuildOptions, text: string, answer: BuildCallAnswer): void {
   if (text !== '') o.progress({ stream: text })
-  o.progress({ id: BUILD_CALL_ID, aux: answer } as JSONMessage)
+  o.progress({ id: ANSWER, aux: answer } as JSONMessage)
 }
 
 function answerCheck(ctx: CallContext, o: BuildOptions, source: Source): void {
