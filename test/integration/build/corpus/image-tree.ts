@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import http from 'node:http'
 import { posix } from 'node:path'
 import { Readable } from 'node:stream'
+import { gunzipSync } from 'node:zlib'
 import { pipeline } from 'node:stream/promises'
 import { type Headers, extract } from 'tar-stream'
 import { CONTEXT_TIME } from './case.ts'
@@ -110,7 +111,9 @@ function contentOf(content: Buffer): string {
   return `${content.length} bytes ${digest.slice(0, 12)}`
 }
 
-async function entriesOf(tar: Buffer): Promise<Entry[]> {
+/** Of a tar, which engines may keep compressed. */
+async function entriesOf(bytes: Buffer): Promise<Entry[]> {
+  const tar = bytes.readUInt16BE(0) === 0x1f8b ? gunzipSync(bytes) : bytes
   const entries: Entry[] = []
   const archive = extract()
   archive.on('entry', (head, stream, next) => {
