@@ -201,3 +201,13 @@ test('a client that goes away in the middle takes its build along', async () => 
     return readdirSync(join(daemon.dataRoot, 'build-contexts')).length <= before
   })
 })
+
+test('one that stays does not keep the daemon from ending', async () => {
+  await using own = await TestDaemon.start({ busybox: false })
+  const opened = await upgrade(own, newSessionId())
+  assert.ok('socket' in opened)
+  const hello = { version: 1, agents: [], directories: [] }
+  opened.socket.write(encodeFrame(FRAME.hello, 0, Buffer.from(JSON.stringify(hello))))
+  assert.equal(await own.end('SIGTERM'), 0)
+  opened.socket.destroy()
+})

@@ -104,8 +104,9 @@ export class Builder implements BuildBackend {
     this.#collector.wake()
   }
 
-  /** What is being collected ends, and nothing else begins. */
+  /** What is being collected ends, clients' connections with it, and nothing else begins. */
   close(): Promise<void> {
+    this.#sessions.close()
     return this.#collector.close()
   }
 

@@ -50,6 +50,11 @@ export class Sessions implements BuildSessions {
     }
   }
 
+  /** All of them, whoever has them. */
+  close(): void {
+    for (const { session } of this.#known.values()) void session?.[Symbol.asyncDispose]()
+  }
+
   #greet(id: string, session: ClientSession): void {
     const late = setTimeout(() => void session[Symbol.asyncDispose](), PATIENCE_MS)
     session.greeted.then(
