@@ -45,7 +45,6 @@ const runs: Readonly<Record<string, Run>> = {
     tests: [
       'test/vm/guest/quota.guest.ts',
       'test/vm/guest/nfs.guest.ts',
-      'test/vm/guest/cifs.guest.ts',
       ...integration('volume/mounted.test.ts', 'mounts'),
     ],
     minutes: 60,
