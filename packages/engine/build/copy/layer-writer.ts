@@ -13,6 +13,7 @@ import {
 } from './copy.ts'
 import { type EntryFilter, innerName } from './entry-filter.ts'
 import { type FileMode, parseMode } from './file-mode.ts'
+import { NO_ENTRY, WrittenPaths, entryName, latin1, nameOf, now, refuseWhiteout, secondsOf, text } from './layer-entry.ts'
 import { type EditEntry, TAR_END, ownEntry, rewriteTar } from './rewrite-tar.ts'
 import type { TarEntry } from './tar-entry.ts'
 import { ArchivePlaces, TargetView } from './target-view.ts'
@@ -289,69 +290,4 @@ class LayerWriter {
   #failed(reason: string): Error {
     return invalidParameter(`${this.#o.operation.instruction} failed: ${reason}`)
   }
-}
-
-/** What a layer tells already; names without a slash before them, a character for each byte. */
-class WrittenPaths {
-  readonly #types = new Map<string, 'directory' | 'other'>()
-
-  /** undefined where it is the first of that name. */
-  take(name: string, tarType: string): 'same' | 'otherwise' | undefined {
-    const type = tarType === '5' ? 'directory' : 'other'
-    const known = this.#types.get(name)
-    if (known === undefined) this.#types.set(name, type)
-    else return known === type ? 'same' : 'otherwise'
-    return undefined
-  }
-}
-
-const NO_ENTRY: TarEntry = {
-  name: '',
-  type: '0',
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  mtime: '0',
-  linkname: '',
-  devMajor: 0,
-  devMinor: 0,
-  attributes: new Map(),
-}
-
-/** In a layer such a name is a deletion. */
-function refuseWhiteout({ instruction }: CopyOperation, path: string): void {
-  if (!path.includes('.wh.') || !path.split('/').some((part) => part.startsWith('.wh.'))) return
-  throw invalidParameter(
-    `${instruction} failed: ${path}: names that begin with .wh. cannot be in an image's layer`,
-  )
-}
-
-function entryName(path: string, type: string): string {
-  return type === '5' ? `${nameOf(path)}/` : nameOf(path)
-}
-
-/** Entry names have no slash before them. */
-function nameOf(path: string): string {
-  return posix.resolve('/', path).slice(1)
-}
-
-function latin1(path: string): string {
-  return Buffer.from(path).toString('latin1')
-}
-
-function text(path: string): string {
-  return Buffer.from(path, 'latin1').toString()
-}
-
-function now(): string {
-  return String(Math.floor(Date.now() / 1000))
-}
-
-/** As a tar tells a time. */
-function secondsOf(ns: bigint): string {
-  const seconds = ns / 1_000_000_000n
-  const rest = ns % 1_000_000_000n
-  if (ns < 0n || rest === 0n) return String(seconds)
-  return `${seconds}.${String(rest).padStart(9, '0').replace(/0+$/, '')}`
 }
