@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { after, before, test } from 'node:test'
 import { type Entry, tarOf } from '../../lib/image-maker.ts'
 import { TestDaemon } from '../../lib/test-daemon.ts'
@@ -107,6 +108,9 @@ test('an archive that is added is looked into', async () => {
   entries[1]!.content = inner
   const made = await built(daemon, await tarOf(entries))
   assert.equal(await outputOf(daemon, made.id, 'cat /to/inner'), 'from inside')
+  entries[1]!.content = gzipSync(inner)
+  const compressed = await built(daemon, await tarOf(entries))
+  assert.equal(await outputOf(daemon, compressed.id, 'cat /to/inner'), 'from inside')
 })
 
 test('nothing of a context stays', async () => {

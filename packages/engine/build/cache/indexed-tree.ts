@@ -1,12 +1,13 @@
 /** Sources of a copy, told by an index; their content comes from wherever it is kept. */
 import { posix } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { notFound, system } from '../../base/errors.ts'
+import { notFound } from '../../base/errors.ts'
+import { compressionOf } from '../../content/inflate.ts'
 import type { HashedEntry } from '../copy/content-digest.ts'
 import type { PackOptions, SourceStat, SourceTree } from '../copy/source-tree.ts'
 import { TAR_END } from '../copy/rewrite-tar.ts'
 import { findSources } from '../copy/sources.ts'
-import { paddingOf, writeHead } from '../copy/tar-entry.ts'
+import { BLOCK, isZero, paddingOf, readHead, writeHead } from '../copy/tar-entry.ts'
 import type { CopyOperation } from '../graph/operation.ts'
 import type { FileIndex, IndexedFile } from './file-index.ts'
 
@@ -34,13 +35,16 @@ export class IndexedTree implements SourceTree {
     this.#content = content
   }
 
-  /** Whether it can tell all that the operation asks: nothing leads over links, nothing is looked into. */
+  /** Whether it can tell all that the operation asks: nothing leads over links, nothing is unpacked. */
   async covers({ instruction, sources, unpack }: CopyOperation): Promise<boolean> {
     const mayUnpack = unpack ?? instruction === 'ADD'
     try {
       for (const source of sources)
-        for (const { path } of await findSources(this, source))
-          if ((await this.stat(path))?.type === 'file' && mayUnpack) return false
+        for (const { path } of await findSources(this, source)) {
+          // Throws where links are on the way.
+          const stat = await this.stat(path)
+          if (mayUnpack && stat?.type === 'file' && (await this.#mayBeArchive(path))) return false
+        }
       return true
     } catch (error) {
       if (error instanceof LeadsElsewhere) return false
@@ -84,8 +88,9 @@ export class IndexedTree implements SourceTree {
     return { type: TYPES[type as keyof typeof TYPES], mode, mtimeNs: nanoseconds(mtime) }
   }
 
-  open(path: string): never {
-    throw system(`${path}: its content is not looked into`)
+  /** Nothing that is covered is looked into. */
+  async open(): Promise<undefined> {
+    return undefined
   }
 
   async *pack(path: string, o: PackOptions): AsyncGenerator<Buffer> {
@@ -134,6 +139,24 @@ export class IndexedTree implements SourceTree {
       const { entry, digest, at } = each
       const below = entry.name.slice(cut)
       yield { entry: { ...entry, name: entry.type === '5' ? `${below}/` : below }, digest, at }
+    }
+  }
+
+  /** False where it surely is none. */
+  async #mayBeArchive(path: string): Promise<boolean> {
+    const file = this.#find(path)
+    if (file?.type !== '0') return false
+    await using reader = await this.#content.reader()
+    const parts: Buffer[] = []
+    for await (const part of reader.read(file.at, Math.min(BLOCK, file.size))) parts.push(part)
+    const head = Buffer.concat(parts)
+    if (compressionOf(head) !== 'none') return true
+    if (head.length < BLOCK || isZero(head)) return false
+    try {
+      readHead(head)
+      return true
+    } catch {
+      return false
     }
   }
 
