@@ -5,6 +5,8 @@ import { forwardOf, type LegacyFamily } from './legacy-table.ts'
 
 /** Nobody tells of changes in these tables. */
 const LOOK_MS = 1000
+/** Of a table of thousands of rules less is seen: looking takes no more than this share of the time. */
+const SHARE = 1 / 500
 
 const PROGRAMS: Readonly<Record<LegacyFamily, string>> = {
   4: 'iptables-legacy',
@@ -26,6 +28,8 @@ export class LegacyFirewall {
   readonly #bridges: () => readonly string[]
   readonly #onError: (error: unknown) => void
   #timer: NodeJS.Timeout | undefined
+  /** What the last look took. */
+  #tookMs = 0
   #work: Promise<void> = Promise.resolve()
   /** Of the last failure, which is told once. */
   #said = ''
@@ -41,12 +45,21 @@ export class LegacyFirewall {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.check(), LOOK_MS).unref()
+    if (this.#timer === undefined) this.#lookLater()
+  }
+
+  #lookLater(): void {
+    const pause = Math.max(LOOK_MS, this.#tookMs / SHARE)
+    const look = async (): Promise<void> => {
+      await this.check()
+      if (this.#timer !== undefined) this.#lookLater()
+    }
+    this.#timer = setTimeout(() => void look(), pause).unref()
   }
 
   /** Resolves when no check runs any more. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
+    clearTimeout(this.#timer)
     this.#timer = undefined
     await this.#work
   }
@@ -54,6 +67,7 @@ export class LegacyFirewall {
   /** Accepts all bridges where they are dropped. Never rejects. */
   check(): Promise<void> {
     return this.#queue(async () => {
+      this.#tookMs = 0
       for (const family of FAMILIES) await this.#accept(family)
     })
   }
@@ -90,8 +104,11 @@ export class LegacyFirewall {
   #forward(family: LegacyFamily): ReturnType<typeof forwardOf> | undefined {
     // To ask for a table makes it, and loads its module.
     if (!isThere(family)) return undefined
+    const begin = performance.now()
     const table = this.#native.legacyTable(family)
-    return table === undefined ? undefined : forwardOf(family, table)
+    const forward = table === undefined ? undefined : forwardOf(family, table)
+    this.#tookMs += performance.now() - begin
+    return forward
   }
 }
 
