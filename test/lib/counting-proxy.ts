@@ -5,14 +5,21 @@ export class CountingProxy implements AsyncDisposable {
   readonly path: string
   /** Bytes from clients since it was last set to 0. */
   sent = 0
+  /** So many of them go on; the rest waits for ever. */
+  holdAt: number = Infinity
   readonly #server: Server
 
   private constructor(path: string, target: string) {
     this.path = path
     this.#server = createServer({ allowHalfOpen: true }, (client) => {
       const daemon = connect({ path: target, allowHalfOpen: true })
-      client.on('data', (chunk: Buffer) => (this.sent += chunk.length))
-      client.pipe(daemon).pipe(client)
+      client.on('data', (chunk: Buffer) => {
+        this.sent += chunk.length
+        daemon.write(chunk)
+        if (this.sent >= this.holdAt) client.pause()
+      })
+      client.on('end', () => daemon.end())
+      daemon.pipe(client)
       for (const each of [client, daemon]) {
         each.on('error', () => {})
         each.on('close', () => {
