@@ -57,13 +57,20 @@ export class CommandFailed extends EngineError {
   }
 }
 
+/** Of this process: what bears it was not left behind by another. */
+const OWN = `build-${randomBytes(4).toString('hex')}-`
+
+export function stepName(): string {
+  return `${OWN}${randomBytes(8).toString('hex')}`
+}
+
 /** Runs it and gives its changes to `commit`; the container is gone afterwards, however it ends. */
 export async function runStep<T>(
   ctx: RunContext,
   o: RunRequest,
   commit: (tar: AsyncIterable<Uint8Array>, containerId: string) => Promise<T>,
 ): Promise<T> {
-  const name = `build-${randomBytes(8).toString('hex')}`
+  const name = stepName()
   let id: string | undefined
   const remove = async (): Promise<void> => {
     if (id !== undefined && (o.options.remove || o.signal.aborted)) await removeQuietly(ctx, id)
@@ -140,9 +147,10 @@ async function removeQuietly(ctx: StepsContext, id: string): Promise<void> {
   }
 }
 
-/** Removes containers of steps that a crash left behind. */
+/** Removes containers of steps that a crash left behind. Builds may be at work already. */
 export async function removeLeftContainers(ctx: StepsContext): Promise<void> {
   for (const { name } of ctx.store.all<{ name: string }>('SELECT name FROM build_container')) {
+    if (name.startsWith(OWN)) continue
     await removeQuietly(ctx, name)
     await ctx.store.write([sql`DELETE FROM build_container WHERE name = ${name}`])
   }
