@@ -66,6 +66,7 @@ function blanked(text: string): string {
       .replace(/parse error line/g, 'parse error on line')
       // What is wrong, with the lines around it: ours tells them to every client.
       .replace(/\n[^\n]+:\d+\n-{20}\n[^]*-{20}\n?$/, '')
+      .replace(/(\n - [A-Z]\w+: [^\n]* \(line \d+\))+$/, '')
       .trim()
   )
 }
