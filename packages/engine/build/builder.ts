@@ -265,9 +265,7 @@ export class Builder implements BuildBackend {
       session,
     }
     const taken = trace.step('context', '[internal] load build context')
-    const { context, alone, time } = await taken.run(() =>
-      fetchBuildContext(sources, o, taken),
-    )
+    const { context, alone, time } = await taken.run(() => fetchBuildContext(sources, o, taken))
     const name = o.dockerfile || 'Dockerfile'
     let ignore: IgnoreFile | undefined
     const loading = trace.step('dockerfile', `[internal] load build definition from ${name}`)
@@ -302,7 +300,10 @@ interface Begun {
   time: number | undefined
 }
 
-function uniqueTags(images: BuildImages, texts: readonly string[]): ReturnType<BuildImages['parseTags']> {
+function uniqueTags(
+  images: BuildImages,
+  texts: readonly string[],
+): ReturnType<BuildImages['parseTags']> {
   const tags = images.parseTags(texts)
   return tags.filter((tag, at) => tags.findIndex((other) => other.name === tag.name) === at)
 }

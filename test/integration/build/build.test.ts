@@ -27,12 +27,18 @@ test('a build says what moby says, and the image is as its steps made it', async
     { t: ['made', 'made:two'], labels: '{"given":"yes"}' },
   )
   const said = made.text.replace(/[0-9a-f]{12}/g, 'ID')
-  assert.match(said, /^Step 1\/9 : FROM busybox\n ---> ID\nStep 2\/9 : ENV A=1 B="two words"\n ---> ID\n/)
+  assert.match(
+    said,
+    /^Step 1\/9 : FROM busybox\n ---> ID\nStep 2\/9 : ENV A=1 B="two words"\n ---> ID\n/,
+  )
   assert.match(said, /Step 5\/9 : RUN echo out .*\n ---> Running in ID\n/)
   assert.match(said, /\nout\n/)
   assert.match(said, /\nerr\n/)
   assert.match(said, / ---> Removed intermediate container ID\n ---> ID\n/)
-  assert.match(said, /Step 9\/9 : LABEL given=yes\n ---> ID\nSuccessfully built ID\nSuccessfully tagged made:latest\nSuccessfully tagged made:two\n$/)
+  assert.match(
+    said,
+    /Step 9\/9 : LABEL given=yes\n ---> ID\nSuccessfully built ID\nSuccessfully tagged made:latest\nSuccessfully tagged made:two\n$/,
+  )
   const image = await inspect(daemon, 'made:two')
   assert.equal(image.Id, made.id)
   assert.deepEqual(image.Config?.Cmd, ['cat', 'copy'])
@@ -40,7 +46,10 @@ test('a build says what moby says, and the image is as its steps made it', async
   assert.deepEqual(image.Config?.Labels, { one: '1', given: 'yes' })
   assert.deepEqual(Object.keys(image.Config?.ExposedPorts ?? {}).toSorted(), ['53/udp', '80/tcp'])
   assert.ok(image.Config?.Env?.includes('B=two words'))
-  assert.equal(await outputOf(daemon, 'made', 'pwd; cat copy; stat -c "%U %a" hello.txt'), '/srv/deep\nhello\nroot 644\n')
+  assert.equal(
+    await outputOf(daemon, 'made', 'pwd; cat copy; stat -c "%U %a" hello.txt'),
+    '/srv/deep\nhello\nroot 644\n',
+  )
   const { body } = await daemon.api.get<Array<{ CreatedBy: string }>>('/images/made/history')
   const steps = body.map(({ CreatedBy }) => CreatedBy).slice(0, 8)
   assert.equal(steps[1], '/bin/sh -c #(nop)  CMD ["cat" "copy"]')
@@ -100,9 +109,14 @@ test('--target ends a build early; one that is not there is told', async () => {
 })
 
 test('a failing command is told with its code, and leaves nothing running', async () => {
-  const made = await build(daemon, { Dockerfile: 'FROM busybox\nRUN echo before; exit 7\nRUN true' })
+  const made = await build(daemon, {
+    Dockerfile: 'FROM busybox\nRUN echo before; exit 7\nRUN true',
+  })
   assert.equal(made.status, 200)
-  assert.equal(made.error, "The command '/bin/sh -c echo before; exit 7' returned a non-zero code: 7")
+  assert.equal(
+    made.error,
+    "The command '/bin/sh -c echo before; exit 7' returned a non-zero code: 7",
+  )
   assert.equal(made.messages.at(-1)?.errorDetail?.code, 7)
   assert.match(made.text, /before\n/)
   assert.equal((await daemon.api.get<unknown[]>('/containers/json?all=1')).body.length, 0)
@@ -132,7 +146,11 @@ test('quiet builds answer the id alone, and tell all when they fail', async () =
   const made = await build(daemon, { Dockerfile: 'FROM busybox\nRUN echo loud' }, { q: '1' })
   assert.match(made.text, /^sha256:[0-9a-f]{64}\n$/)
   assert.equal(made.messages.length, 1)
-  const failed = await build(daemon, { Dockerfile: 'FROM busybox\nRUN echo why; false' }, { q: '1' })
+  const failed = await build(
+    daemon,
+    { Dockerfile: 'FROM busybox\nRUN echo why; false' },
+    { q: '1' },
+  )
   assert.match(failed.text, /why\n/)
   assert.match(failed.error, /returned a non-zero code: 1$/)
 })

@@ -10,7 +10,10 @@ let daemon: TestDaemon
 before(async () => (daemon = await TestDaemon.start()))
 after(() => daemon[Symbol.asyncDispose]())
 
-const steps = Array.from({ length: 12 }, (_, at) => `RUN --mount=type=cache,id=m${at},target=/c echo ${at} | tee /c/f > /f${at}\n`)
+const steps = Array.from(
+  { length: 12 },
+  (_, at) => `RUN --mount=type=cache,id=m${at},target=/c echo ${at} | tee /c/f > /f${at}\n`,
+)
 const files = { Dockerfile: `FROM busybox\n${steps.join('')}` }
 
 /** Sends it and does not wait. */
@@ -35,12 +38,13 @@ for (const ms of [0, 5, 15, 40, 80])
     await daemon.crash()
     await daemon.boot()
     assert.deepEqual(await findings(), [])
-    const { body } = await daemon.api.get<{ BuildCache: Array<{ ID: string; Parents?: string[] }> }>(
-      '/v1.51/system/df?type=build-cache',
-    )
+    const { body } = await daemon.api.get<{
+      BuildCache: Array<{ ID: string; Parents?: string[] }>
+    }>('/v1.51/system/df?type=build-cache')
     // No step is there without what it was made of.
     const ids = new Set(body.BuildCache.map(({ ID }) => ID))
-    for (const { Parents = [] } of body.BuildCache) for (const parent of Parents) assert.ok(ids.has(parent))
+    for (const { Parents = [] } of body.BuildCache)
+      for (const parent of Parents) assert.ok(ids.has(parent))
     const again = await built(daemon, files)
     assert.ok(cachedSteps(again) <= steps.length)
     assert.equal(await outputOf(daemon, again.id, 'cat /f0 /f11'), '0\n11\n')

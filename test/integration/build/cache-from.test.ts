@@ -94,7 +94,12 @@ test('tdocker build --cache-from takes names, several, and the form of buildx', 
   const directory = join(here.directory, 'named')
   mkdirSync(directory)
   writeFileSync(join(directory, 'Dockerfile'), 'FROM busybox\nRUN echo unheard of\n')
-  const named = ['--cache-from', `type=registry,ref=${registry.host}/no:1`, '--cache-from', 'no/a:1,no/b:1']
+  const named = [
+    '--cache-from',
+    `type=registry,ref=${registry.host}/no:1`,
+    '--cache-from',
+    'no/a:1,no/b:1',
+  ]
   const made = await here.tdocker('build', ...named, directory)
   assert.equal(made.status, 0, made.stderr)
   for (const name of [`${registry.host}/no:1`, 'no/a:1', 'no/b:1'])
@@ -124,7 +129,10 @@ function poisoned(base: MadeImage, command: readonly string[], layer: LayerBlob)
         ...config,
         parent: base.config.digest,
         container_config: { ...config.config, Cmd: command },
-        history: [...(config.history ?? []), { created: config.created, created_by: command.join(' ') }],
+        history: [
+          ...(config.history ?? []),
+          { created: config.created, created_by: command.join(' ') },
+        ],
         rootfs: { type: 'layers', diff_ids: [...config.rootfs.diff_ids, layer.diffId] },
       },
       base.config.mediaType,

@@ -25,12 +25,16 @@ before(async () => (daemon = await TestDaemon.start()))
 after(() => daemon[Symbol.asyncDispose]())
 
 async function records(of: TestDaemon = daemon): Promise<CacheRecord[]> {
-  const { body } = await of.api.get<{ BuildCache: CacheRecord[] }>('/v1.51/system/df?type=build-cache')
+  const { body } = await of.api.get<{ BuildCache: CacheRecord[] }>(
+    '/v1.51/system/df?type=build-cache',
+  )
   return body.BuildCache
 }
 
 async function prune(query: Readonly<Record<string, string>> = {}): Promise<Pruned> {
-  const { status, body } = await daemon.api.post<Pruned>(`/build/prune?${new URLSearchParams(query)}`)
+  const { status, body } = await daemon.api.post<Pruned>(
+    `/build/prune?${new URLSearchParams(query)}`,
+  )
   assert.equal(status, 200, JSON.stringify(body))
   return body
 }
@@ -50,10 +54,13 @@ async function clean(): Promise<void> {
 test('filters choose: id, type, description, parent, shared, until', async () => {
   await clean()
   await built(daemon, { Dockerfile: `FROM busybox\nRUN echo one\nRUN echo two\n` })
-  await built(daemon, { Dockerfile: `FROM busybox\nRUN --mount=type=cache,target=/c echo three > /c/f\n` })
+  await built(daemon, {
+    Dockerfile: `FROM busybox\nRUN --mount=type=cache,target=/c echo three > /c/f\n`,
+  })
   await built(daemon, { Dockerfile: `FROM busybox\nRUN echo shared\n` }, { t: 'shared' })
   const all = await records()
-  const find = (text: string): CacheRecord => all.find(({ Description }) => Description.includes(text))!
+  const find = (text: string): CacheRecord =>
+    all.find(({ Description }) => Description.includes(text))!
   assert.equal(find('two').Parents?.[0], find('one').ID)
   for (const none of [
     { type: ['source.local'] },
@@ -76,8 +83,14 @@ test('filters choose: id, type, description, parent, shared, until', async () =>
   assert.deepEqual(one.CachesDeleted, [find('one').ID])
   const rest = await prune()
   assert.deepEqual(rest.CachesDeleted, [find('three').ID])
-  assert.deepEqual((await records()).map(({ Shared }) => Shared), [true])
-  const shared = await prune({ all: '1', ...filters({ shared: ['true'], label: ['means=nothing'] }) })
+  assert.deepEqual(
+    (await records()).map(({ Shared }) => Shared),
+    [true],
+  )
+  const shared = await prune({
+    all: '1',
+    ...filters({ shared: ['true'], label: ['means=nothing'] }),
+  })
   assert.deepEqual(shared.CachesDeleted, [find('shared').ID])
   assert.equal((await daemon.api.get('/images/shared/json')).status, 200)
 })
@@ -87,7 +100,10 @@ test('what is wrong is refused in moby’s words, and changes nothing', async ()
   const kept = (await records()).length
   for (const [query, message] of [
     [filters({ id: ['a', 'b'] }), 'filters expect only one value'],
-    [filters({ until: ['1h'], 'unused-for': ['1h'] }), 'conflicting filters: "until" and "unused-for"'],
+    [
+      filters({ until: ['1h'], 'unused-for': ['1h'] }),
+      'conflicting filters: "until" and "unused-for"',
+    ],
     [
       filters({ until: ['soon'] }),
       `"until" filter expects a duration (e.g., '24h') or a timestamp: failed to parse value as time or duration: `,
@@ -122,12 +138,18 @@ test('budgets: what is used least goes until the rest fits', async () => {
     const before = await records()
     const { CachesDeleted, SpaceReclaimed } = await prune({ [parameter]: String(size) })
     const told = before.filter(({ ID }) => CachesDeleted?.includes(ID))
-    assert.deepEqual(told.map(({ Description }) => /of=\/(\w+)/.exec(Description)?.[1]), gone, parameter)
+    assert.deepEqual(
+      told.map(({ Description }) => /of=\/(\w+)/.exec(Description)?.[1]),
+      gone,
+      parameter,
+    )
     if (gone.length > 0) assert.ok(SpaceReclaimed > 200_000)
   }
   assert.equal(cachedSteps(await build('first')), 1)
   // Versions that know but one parameter.
-  const old = await daemon.api.post<Pruned>('/v1.47/build/prune?max-used-space=1&reserved-space=1&keep-storage=900000')
+  const old = await daemon.api.post<Pruned>(
+    '/v1.47/build/prune?max-used-space=1&reserved-space=1&keep-storage=900000',
+  )
   assert.equal(old.body.CachesDeleted, null)
 })
 
@@ -152,7 +174,9 @@ test('totals of df: shared is not in use, and not to be reclaimed', async () => 
 
 test('builder.gc keeps the cache within its budget by itself; what a name holds stays', async () => {
   const policy = [{ all: true, maxUsedSpace: '300kb' }]
-  await using own = await TestDaemon.start({ config: { builder: { gc: { enabled: true, policy } } } })
+  await using own = await TestDaemon.start({
+    config: { builder: { gc: { enabled: true, policy } } },
+  })
   const named = { Dockerfile: `FROM busybox\n${fill('named', 250)}` }
   await built(own, named, { t: 'named' })
   for (const name of ['a', 'b', 'c'])
@@ -161,7 +185,10 @@ test('builder.gc keeps the cache within its budget by itself; what a name holds 
     all.reduce((sum, { Shared, Size }) => sum + (Shared ? 0 : Size), 0)
   await until('the collection', async () => size(await records(own)) <= 300 * 1024)
   const left = await records(own)
-  assert.ok(left.some(({ Description }) => Description.includes('/c ')), JSON.stringify(left))
+  assert.ok(
+    left.some(({ Description }) => Description.includes('/c ')),
+    JSON.stringify(left),
+  )
   assert.equal((await own.api.get('/images/named/json')).status, 200)
   assert.doesNotMatch(own.log, /collection of the build cache/)
 })

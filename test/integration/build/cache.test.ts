@@ -36,7 +36,8 @@ test('--no-cache-filter runs the steps of the stages it names, and what is behin
 
 test('a stage that runs anew and makes the same files leaves those who copy them cached', async () => {
   const files = {
-    Dockerfile: 'FROM busybox AS made\nRUN echo same > /same\nFROM busybox\nCOPY --from=made /same /same\n',
+    Dockerfile:
+      'FROM busybox AS made\nRUN echo same > /same\nFROM busybox\nCOPY --from=made /same /same\n',
   }
   await built(daemon, files)
   const again = await built(daemon, files, { nocachefilter: '["made"]' })

@@ -14,9 +14,13 @@ before(async () => {
   daemon = await TestDaemon.start()
   directory = join(daemon.directory, 'context')
   mkdirSync(join(directory, 'sub'), { recursive: true })
-  writeFileSync(join(directory, 'Dockerfile'), 'FROM busybox\nARG A=none\nCOPY . /ctx\nRUN echo $A > /a\n')
+  writeFileSync(
+    join(directory, 'Dockerfile'),
+    'FROM busybox\nARG A=none\nCOPY . /ctx\nRUN echo $A > /a\n',
+  )
   writeFileSync(join(directory, '.dockerignore'), '*.log\n!keep.log\nsub/hidden\nDockerfile\n')
-  for (const name of ['x.log', 'keep.log', 'sub/hidden', 'sub/seen']) writeFileSync(join(directory, name), name)
+  for (const name of ['x.log', 'keep.log', 'sub/hidden', 'sub/seen'])
+    writeFileSync(join(directory, name), name)
 })
 after(() => daemon[Symbol.asyncDispose]())
 
@@ -38,7 +42,14 @@ test('a directory goes without what its ignore file names', async () => {
 })
 
 test('a Dockerfile comes from stdin, from elsewhere, or alone', async () => {
-  const stdin = await withInput('FROM busybox\nCOPY sub/seen /s\n', 'build', '-q', '-f', '-', directory)
+  const stdin = await withInput(
+    'FROM busybox\nCOPY sub/seen /s\n',
+    'build',
+    '-q',
+    '-f',
+    '-',
+    directory,
+  )
   assert.equal(await outputOf(daemon, stdin.stdout.trim(), 'cat /s'), 'sub/seen', stdin.stderr)
   const alone = await withInput('FROM busybox\nRUN echo alone > /s\n', 'build', '-q', '-')
   assert.equal(await outputOf(daemon, alone.stdout.trim(), 'cat /s'), 'alone\n', alone.stderr)
@@ -59,5 +70,8 @@ test('failures end with the code of the command; what is not there is told', asy
 test('the cache is pruned', async () => {
   const made = await daemon.tdocker('builder', 'prune', '-af')
   assert.equal(made.status, 0, made.stderr)
-  assert.match(made.stdout, /^Deleted build cache objects:\n[0-9a-f]{25}\n[^]*Total reclaimed space: /)
+  assert.match(
+    made.stdout,
+    /^Deleted build cache objects:\n[0-9a-f]{25}\n[^]*Total reclaimed space: /,
+  )
 })

@@ -73,8 +73,15 @@ for (const copy of COPIES)
   })
 
 test('all of a context is copied with COPY .', async () => {
-  const made = await built(daemon, await tarOf([file('Dockerfile', 'FROM busybox\nCOPY . /to\n'), ...ENTRIES]))
-  const files = await outputOf(daemon, made.id, 'cd /to; ls; wc -c < src/link; stat -c %a src/run.sh')
+  const made = await built(
+    daemon,
+    await tarOf([file('Dockerfile', 'FROM busybox\nCOPY . /to\n'), ...ENTRIES]),
+  )
+  const files = await outputOf(
+    daemon,
+    made.id,
+    'cd /to; ls; wc -c < src/link; stat -c %a src/run.sh',
+  )
   assert.equal(files, 'Dockerfile\nsrc\n3000000\n4755\n')
 })
 
@@ -90,7 +97,10 @@ test('links on the way to what is copied are followed as ever', async () => {
 })
 
 test('what is missing, and what leads out, is told as ever', async () => {
-  const missing = await build(daemon, await tarOf([file('Dockerfile', 'FROM busybox\nCOPY none /a\n')]))
+  const missing = await build(
+    daemon,
+    await tarOf([file('Dockerfile', 'FROM busybox\nCOPY none /a\n')]),
+  )
   assert.equal(
     missing.error,
     'COPY failed: file not found in build context or excluded by .dockerignore: stat none: file does not exist',
@@ -115,10 +125,15 @@ test('an archive that is added is looked into', async () => {
 
 test('nothing of a context stays', async () => {
   const large = file('large', 'x'.repeat(3_000_000))
-  const made = await built(daemon, await tarOf([file('Dockerfile', 'FROM busybox\nCOPY large /\n'), large]))
+  const made = await built(
+    daemon,
+    await tarOf([file('Dockerfile', 'FROM busybox\nCOPY large /\n'), large]),
+  )
   assert.equal(await outputOf(daemon, made.id, 'wc -c < /large'), '3000000\n')
   const left = (directory: string): string[] =>
-    readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('context.tar'))
+    readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('context.tar'),
+    )
   assert.ok(existsSync(join(daemon.dataRoot, 'layers')))
   assert.deepEqual(left(daemon.dataRoot), [])
 })

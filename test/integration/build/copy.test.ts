@@ -48,8 +48,7 @@ test('files and directories go where the rules say', async () => {
   ].join('\n')
   assert.equal(
     await outputOf(daemon, made.id, script),
-    '1112ii2i11inline \n1dd' +
-      'someone:people 640\n755\n600\n700\ninner\nsub\nlink\n755 0\n',
+    '1112ii2i11inline \n1dd' + 'someone:people 640\n755\n600\n700\ninner\nsub\nlink\n755 0\n',
   )
 })
 
@@ -87,8 +86,16 @@ test('contexts and added archives may be compressed; ADD unpacks what COPY does 
 
 test('what is missing, too much or cannot be a layer is refused in words', async () => {
   for (const [line, files, error] of [
-    ['COPY nope /', {}, /^COPY failed: file not found in build context.*stat nope: file does not exist$/],
-    ['COPY a b /dest', { a: '', b: '' }, /more than one source file, the destination must be a directory/],
+    [
+      'COPY nope /',
+      {},
+      /^COPY failed: file not found in build context.*stat nope: file does not exist$/,
+    ],
+    [
+      'COPY a b /dest',
+      { a: '', b: '' },
+      /more than one source file, the destination must be a directory/,
+    ],
     ['COPY a /bin/busybox/x', { a: '' }, /not a directory/],
     ['COPY .wh.a /', { '.wh.a': '' }, /names that begin with \.wh\./],
     ['COPY --chown=nobodyatall a /', { a: '' }, /unable to convert uid\/gid chown string/],
@@ -102,7 +109,13 @@ test('what is missing, too much or cannot be a layer is refused in words', async
 
 test('links and names that lead out of a context stay in it', async () => {
   const context = await tarOf([
-    { name: 'Dockerfile', content: 'FROM busybox\nCOPY etc /copied\nCOPY --from=0 / /\n'.split('\n').slice(0, 2).join('\n') },
+    {
+      name: 'Dockerfile',
+      content: 'FROM busybox\nCOPY etc /copied\nCOPY --from=0 / /\n'
+        .split('\n')
+        .slice(0, 2)
+        .join('\n'),
+    },
     { name: 'etc', type: 'symlink', linkname: '/etc' },
   ])
   const escaped = await build(daemon, context)
@@ -134,7 +147,8 @@ test('links and names that lead out of a context stay in it', async () => {
 
 test('a target that is a link of the image leads nowhere but into the image', async () => {
   const made = await built(daemon, {
-    Dockerfile: 'FROM busybox\nRUN ln -s /../../../../canary /out\nCOPY f /out/f\nRUN cat /canary/f > /seen\n',
+    Dockerfile:
+      'FROM busybox\nRUN ln -s /../../../../canary /out\nCOPY f /out/f\nRUN cat /canary/f > /seen\n',
     f: 'inside',
   })
   assert.equal(await outputOf(daemon, made.id, 'cat /seen'), 'inside')

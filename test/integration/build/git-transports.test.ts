@@ -46,7 +46,10 @@ test('by ssh, without anything of this machine, and with the keys of the client'
   const child = spawn('ssh-agent', ['-D', '-a', agent], { stdio: 'ignore' })
   try {
     await until('the agent', () => statSync(agent, { throwIfNoEntry: false }))
-    execFileSync('ssh-add', ['-q', key], { env: { ...process.env, SSH_AUTH_SOCK: agent }, stdio: 'ignore' })
+    execFileSync('ssh-add', ['-q', key], {
+      env: { ...process.env, SSH_AUTH_SOCK: agent },
+      stdio: 'ignore',
+    })
     const scp = `git@host:${path}`
     const by = await daemon.tdocker('build', '--ssh', `default=${agent}`, '-t', 'by-agent', scp)
     assert.equal(by.status, 0, by.stderr)
@@ -62,8 +65,25 @@ test('by git’s own protocol', async () => {
   const port = await freePort()
   const child: ChildProcess = spawn(
     'git',
-    ['-c', 'safe.directory=*', 'daemon', '--export-all', '--listen=127.0.0.1', `--port=${port}`, `--base-path=${server.directory}`],
-    { stdio: 'ignore', detached: true, env: { ...process.env, GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*' } },
+    [
+      '-c',
+      'safe.directory=*',
+      'daemon',
+      '--export-all',
+      '--listen=127.0.0.1',
+      `--port=${port}`,
+      `--base-path=${server.directory}`,
+    ],
+    {
+      stdio: 'ignore',
+      detached: true,
+      env: {
+        ...process.env,
+        GIT_CONFIG_COUNT: '1',
+        GIT_CONFIG_KEY_0: 'safe.directory',
+        GIT_CONFIG_VALUE_0: '*',
+      },
+    },
   )
   try {
     const remote = `git://127.0.0.1:${port}/app#main`
@@ -81,7 +101,8 @@ test('from a server of files alone, which cannot cut off history', async () => {
   execFileSync('git', ['-C', join(server.directory, 'files'), 'update-server-info'])
   const files = createHttpServer((incoming, response) => {
     const path = join(server.directory, incoming.url!.split('?')[0]!)
-    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return void response.writeHead(404).end()
+    if (!statSync(path, { throwIfNoEntry: false })?.isFile())
+      return void response.writeHead(404).end()
     response.end(readFileSync(path))
   })
   await listen(files)
@@ -119,7 +140,9 @@ test('a client that goes away ends the program, and leaves nothing', async () =>
     }
     client.destroy()
     await until('the program’s end', () => programs(remote).length === 0)
-    await until('the workspace’s end', () => directories(daemon).every((name) => !name.endsWith('/scratch')))
+    await until('the workspace’s end', () =>
+      directories(daemon).every((name) => !name.endsWith('/scratch')),
+    )
   } finally {
     silent.closeAllConnections()
     silent.close()
@@ -137,12 +160,16 @@ test('a daemon that is killed takes the program along, and the next one its file
   try {
     const remote = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/r.git`
     const path = `/build?remote=${encodeURIComponent(remote)}`
-    request({ socketPath: killed.socket, method: 'POST', path }).on('error', () => {}).end()
+    request({ socketPath: killed.socket, method: 'POST', path })
+      .on('error', () => {})
+      .end()
     await asked.promise
     await killed.crash()
     await until('the program’s end', () => programs(remote).length === 0)
     await killed.boot()
-    await until('the end of its files', () => directories(killed).every((name) => !name.endsWith('/scratch')))
+    await until('the end of its files', () =>
+      directories(killed).every((name) => !name.endsWith('/scratch')),
+    )
     const { error } = await build(killed, Buffer.alloc(0), { remote: server.url('app') })
     assert.equal(error, '')
   } finally {
@@ -154,7 +181,10 @@ test('a daemon that is killed takes the program along, and the next one its file
 test('without the program on the machine a sentence says so', async () => {
   await using bare = await TestDaemon.start({ busybox: false, env: { PATH: '/nowhere' } })
   const { error } = await build(bare, Buffer.alloc(0), { remote: server.url('app') })
-  assert.equal(error, "sources from git need the git program on the daemon's machine: install git there")
+  assert.equal(
+    error,
+    "sources from git need the git program on the daemon's machine: install git there",
+  )
 })
 
 /** Processes with that among their arguments. */

@@ -52,8 +52,13 @@ test('branch, tag, commit and subdirectory', async () => {
     'Dockerfile\nf\nlink\nrun\nsub\n644 0 981173106\n755 0 981173106\nf\n',
   )
   const sub = await fromGit(`${url}#main:sub`)
-  assert.equal(await outputOf(daemon, sub.id, 'find /s | sort'), '/s\n/s/Dockerfile\n/s/inner\n/s/inner/f\n')
-  const wrong = await build(daemon, Buffer.alloc(0), { remote: `${url}?checksum=${'0'.repeat(40)}` })
+  assert.equal(
+    await outputOf(daemon, sub.id, 'find /s | sort'),
+    '/s\n/s/Dockerfile\n/s/inner\n/s/inner/f\n',
+  )
+  const wrong = await build(daemon, Buffer.alloc(0), {
+    remote: `${url}?checksum=${'0'.repeat(40)}`,
+  })
   assert.match(wrong.error, /^expected checksum to match 0+, got [0-9a-f]{40}/)
   const none = await build(daemon, Buffer.alloc(0), { remote: `${url}#nope` })
   assert.match(none.error, /^repository does not contain ref nope, output: ""/)
@@ -64,7 +69,8 @@ test('the repository goes along where it is asked for', async () => {
   const made = await fromGit(server.url('app'), {
     buildargs: JSON.stringify({ BUILDKIT_CONTEXT_KEEP_GIT_DIR: '1' }),
   })
-  const script = 'cat /c/.git/HEAD; grep url /c/.git/config; ls -d /c/.git/hooks 2>/dev/null || echo none; stat -c %a /c/.git/objects'
+  const script =
+    'cat /c/.git/HEAD; grep url /c/.git/config; ls -d /c/.git/hooks 2>/dev/null || echo none; stat -c %a /c/.git/objects'
   assert.equal(
     await outputOf(daemon, made.id, script),
     `${commit}\n\turl = "${server.url('app')}"\nnone\n755\n`,
@@ -117,7 +123,10 @@ test('credentials of an address reach that server alone, and no message', async 
   server.redirects.set('/moved.git', other.url('app'))
   const moved = await fromGit(`http://me:s3cret@127.0.0.1:${server.port}/moved.git`)
   assert.equal(await outputOf(daemon, moved.id, 'cat /c/f'), 'moved')
-  assert.deepEqual(other.requests.filter(({ authorization }) => authorization !== undefined), [])
+  assert.deepEqual(
+    other.requests.filter(({ authorization }) => authorization !== undefined),
+    [],
+  )
 })
 
 test('objects named by SHA-256', async () => {
@@ -160,10 +169,19 @@ test('ADD of git: its files, by commit, and nothing fetched for what is cached',
 
   const wrong = async (line: string): Promise<string> =>
     (await build(daemon, { Dockerfile: `FROM busybox\n${line}\n` })).error
-  assert.match(await wrong(`ADD --checksum=${'1'.repeat(40)} ${url}#v1 /x`), /^expected checksum to match 1+, got/)
-  assert.match(await wrong(`ADD --checksum=nothex ${url} /x`), /^invalid checksum nothex for Git URL/)
+  assert.match(
+    await wrong(`ADD --checksum=${'1'.repeat(40)} ${url}#v1 /x`),
+    /^expected checksum to match 1+, got/,
+  )
+  assert.match(
+    await wrong(`ADD --checksum=nothex ${url} /x`),
+    /^invalid checksum nothex for Git URL/,
+  )
   assert.match(await wrong(`COPY ${url} /x`), /^source can't be a git ref for COPY/)
-  assert.match(await wrong(`ADD --keep-git-dir ${url}?keep-git-dir=0 /x`), /^inconsistent keep-git-dir/)
+  assert.match(
+    await wrong(`ADD --keep-git-dir ${url}?keep-git-dir=0 /x`),
+    /^inconsistent keep-git-dir/,
+  )
   assert.match(await wrong(`ADD ${url}#-x /x`), /^invalid git ref "-x"/)
 })
 

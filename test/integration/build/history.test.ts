@@ -31,7 +31,11 @@ test('a build, then the same from the cache, then one that fails', async () => {
   const files = { 'my.file': 'FROM busybox\nCOPY f /f\nRUN cat /f\n', f: 'file' }
   const made = await built(daemon, files, { t: ['app:1', 'app:2'], dockerfile: 'my.file' })
   await built(daemon, files, { t: 'app:1', dockerfile: 'my.file' })
-  await build(daemon, { Dockerfile: 'FROM busybox AS one\nRUN exit 3\nRUN true\n' }, { target: 'one' })
+  await build(
+    daemon,
+    { Dockerfile: 'FROM busybox AS one\nRUN exit 3\nRUN true\n' },
+    { target: 'one' },
+  )
   const [failed, cached, first] = await list()
   assert.deepEqual(
     [failed, cached, first].map((each) => each && [each.Name, each.Status, each.CachedSteps]),
@@ -66,7 +70,9 @@ test('neither values of arguments nor passwords of addresses are kept', async ()
     },
     { buildargs: '{"TOKEN":"hunter22","URL":"http://me:hunter33@127.0.0.1:1/f?key=hunter44"}' },
   )
-  await build(daemon, Buffer.alloc(0), { remote: 'http://me:hunter55@127.0.0.1:1/x.tar?key=hunter66' })
+  await build(daemon, Buffer.alloc(0), {
+    remote: 'http://me:hunter55@127.0.0.1:1/x.tar?key=hunter66',
+  })
   const [remote, args] = await Promise.all((await list()).slice(0, 2).map(({ Id }) => inspect(Id)))
   assert.deepEqual(args!.BuildArgs, ['TOKEN', 'URL'])
   assert.equal(remote!.Context, 'http://127.0.0.1:1/x.tar')
@@ -80,7 +86,10 @@ test('a build at work is told; one that its client left was canceled', async () 
     return Steps.some(({ Name, StartedAt }) => Name.includes('sleep') && StartedAt !== null)
   })
   const [running] = await list()
-  assert.deepEqual([running!.Name, running!.Status, running!.CompletedAt], ['slow', 'running', null])
+  assert.deepEqual(
+    [running!.Name, running!.Status, running!.CompletedAt],
+    ['slow', 'running', null],
+  )
   sent.destroy()
   await until('its end', async () => (await list())[0]!.Status === 'canceled')
   assert.equal((await inspect(running!.Id)).Status, 'canceled')
@@ -92,7 +101,10 @@ test('a daemon that is killed forgets the build at work, and no other', async ()
   await until('the build', async () => (await list())[0]!.Name === 'killed')
   await daemon.crash()
   await daemon.boot()
-  assert.deepEqual((await list()).map(({ Id }) => Id), ids)
+  assert.deepEqual(
+    (await list()).map(({ Id }) => Id),
+    ids,
+  )
   const { body } = await daemon.api.post<{ Findings: unknown[] }>('/fsck')
   assert.deepEqual(body.Findings ?? [], [])
 })
@@ -121,14 +133,20 @@ test('tdocker builder ls, inspect and du', async () => {
   writeFileSync(join(directory, 'Dockerfile'), 'FROM busybox\nRUN echo shown > /shown\n')
   assert.equal((await daemon.tdocker('build', '-t', 'shown', directory)).status, 0)
   const ls = await daemon.tdocker('builder', 'ls')
-  assert.match(ls.stdout, /^BUILD ID +NAME +STATUS +STEPS +CACHED +CREATED +DURATION\n[0-9a-f]{12} +shown +completed +2\/2 +\d .* ago +\d/)
+  assert.match(
+    ls.stdout,
+    /^BUILD ID +NAME +STATUS +STEPS +CACHED +CREATED +DURATION\n[0-9a-f]{12} +shown +completed +2\/2 +\d .* ago +\d/,
+  )
   const quiet = await daemon.tdocker('builder', 'ls', '-q', '--no-trunc')
   const [id = ''] = quiet.stdout.split('\n')
   assert.match(id, /^[0-9a-f]{24}$/)
   const shown = await daemon.tdocker('builder', 'inspect')
   assert.match(shown.stdout, new RegExp(`^ID: +${id}\n`))
   assert.match(shown.stdout, /\nStatus: +completed\n/)
-  assert.match(shown.stdout, /\nSTEP +STATUS +DURATION\n(.*\n)*.*RUN echo shown > \/shown +done +\d/)
+  assert.match(
+    shown.stdout,
+    /\nSTEP +STATUS +DURATION\n(.*\n)*.*RUN echo shown > \/shown +done +\d/,
+  )
   const status = await daemon.tdocker('builder', 'inspect', '--format', '{{.Status}} {{.Name}}', id)
   assert.equal(status.stdout, 'completed shown\n')
   const missing = await daemon.tdocker('builder', 'inspect', 'none')
@@ -140,6 +158,13 @@ test('tdocker builder ls, inspect and du', async () => {
   assert.match(verbose.stdout, /^ID:\s+\S+\n/)
   assert.match(verbose.stdout, /\nDescription:\s+\/bin\/sh -c echo shown > \/shown\n/)
   assert.doesNotMatch(verbose.stdout, /Total:/)
-  const none = await daemon.tdocker('builder', 'du', '--filter', 'type=exec.cachemount', '--format', '{{.ID}}')
+  const none = await daemon.tdocker(
+    'builder',
+    'du',
+    '--filter',
+    'type=exec.cachemount',
+    '--format',
+    '{{.ID}}',
+  )
   assert.equal(none.stdout, '')
 })

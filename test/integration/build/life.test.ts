@@ -37,7 +37,9 @@ test('a client that goes away takes its build along', async () => {
 })
 
 test('ten builds at once share one cache', async () => {
-  const files = { Dockerfile: 'FROM busybox\nRUN sleep 1; cat /proc/sys/kernel/random/uuid > /id\nRUN true\n' }
+  const files = {
+    Dockerfile: 'FROM busybox\nRUN sleep 1; cat /proc/sys/kernel/random/uuid > /id\nRUN true\n',
+  }
   const all = await Promise.all(Array.from({ length: 10 }, () => built(daemon, files)))
   assert.equal(new Set(all.map(({ id }) => id)).size, 1)
   assert.equal(all.filter((made) => cachedSteps(made) === 2).length, 9)
@@ -69,7 +71,8 @@ test('kill -9 in a step leaves no garbage, and the next build goes on behind the
   const Dockerfile = 'FROM busybox\nRUN echo crash > /first\nRUN test -e /go || sleep 1000\n'
   const request = await unfinished(Dockerfile)
   await until('the second step', async () => {
-    const { body } = await daemon.api.get<Array<{ Command: string; State: string }>>('/containers/json')
+    const { body } =
+      await daemon.api.get<Array<{ Command: string; State: string }>>('/containers/json')
     return body.some(({ Command }) => Command.includes('sleep 1000'))
   })
   await daemon.crash()
@@ -98,7 +101,11 @@ test('mounts of RUN: caches stay, binds show, memory does not reach the image', 
   })
   const first = await built(daemon, files('one'))
   assert.equal(
-    await outputOf(daemon, first.id, 'cat /count /seen /tmpfs /links /heredoc; ls -d /cache /ctx /o /scratch 2>&1 | wc -l'),
+    await outputOf(
+      daemon,
+      first.id,
+      'cat /count /seen /tmpfs /links /heredoc; ls -d /cache /ctx /o /scratch 2>&1 | wc -l',
+    ),
     '1\ncontext\nother\n1\n1\none\n4\n',
   )
   const again = await built(daemon, files('one'), { nocache: '1' })
@@ -113,10 +120,12 @@ test('mounts of RUN: caches stay, binds show, memory does not reach the image', 
 
 test('the cache is told by df, and given up by prune; named images stay whole', async () => {
   await built(daemon, { Dockerfile: 'FROM busybox\nRUN echo kept > /kept\n' }, { t: 'kept' })
-  const { body } = await daemon.api.get<{ BuildCache: Array<{ Description: string; Shared: boolean }> }>(
-    '/v1.51/system/df?type=build-cache',
+  const { body } = await daemon.api.get<{
+    BuildCache: Array<{ Description: string; Shared: boolean }>
+  }>('/v1.51/system/df?type=build-cache')
+  assert.ok(
+    body.BuildCache.some(({ Description, Shared }) => Shared && Description.includes('kept')),
   )
-  assert.ok(body.BuildCache.some(({ Description, Shared }) => Shared && Description.includes('kept')))
   const some = await daemon.api.post<{ CachesDeleted: string[] }>('/build/prune')
   assert.ok(some.body.CachesDeleted.length > 0)
   const all = await daemon.api.post<{ CachesDeleted: string[] }>('/build/prune?all=1')
@@ -124,13 +133,19 @@ test('the cache is told by df, and given up by prune; named images stay whole', 
   assert.equal(await outputOf(daemon, 'kept', 'cat /kept'), 'kept\n')
   const empty = await daemon.api.get<{ BuildCache: unknown[] }>('/v1.51/system/df?type=build-cache')
   assert.deepEqual(empty.body.BuildCache ?? [], [])
-  assert.equal(cachedSteps(await built(daemon, { Dockerfile: 'FROM busybox\nRUN echo kept > /kept\n' })), 0)
+  assert.equal(
+    cachedSteps(await built(daemon, { Dockerfile: 'FROM busybox\nRUN echo kept > /kept\n' })),
+    0,
+  )
 })
 
 test('the stock client builds', { skip: !hasProgram('docker') }, async () => {
   const directory = join(daemon.directory, 'ctx')
   mkdirSync(directory)
-  writeFileSync(join(directory, 'Dockerfile'), 'FROM busybox\nARG X\nCOPY . /ctx\nRUN echo $X > /x\n')
+  writeFileSync(
+    join(directory, 'Dockerfile'),
+    'FROM busybox\nARG X\nCOPY . /ctx\nRUN echo $X > /x\n',
+  )
   writeFileSync(join(directory, '.dockerignore'), 'ignored\n')
   writeFileSync(join(directory, 'ignored'), '')
   const made = await daemon.command('env', [
@@ -139,7 +154,10 @@ test('the stock client builds', { skip: !hasProgram('docker') }, async () => {
   ])
   assert.equal(made.status, 0, made.stderr)
   assert.match(made.stdout, /Successfully tagged stock:latest/)
-  assert.equal(await outputOf(daemon, 'stock', 'cat /x; test -e /ctx/ignored || echo no'), 'y\nno\n')
+  assert.equal(
+    await outputOf(daemon, 'stock', 'cat /x; test -e /ctx/ignored || echo no'),
+    'y\nno\n',
+  )
   const failed = await daemon.command(
     'env',
     ['DOCKER_BUILDKIT=0', 'docker', 'build', '-q', '-'],
@@ -154,9 +172,12 @@ test('an image whose history fits is no result of a step', async () => {
   const id = await daemon.run({ Entrypoint: ['sh', '-c', 'echo poisoned > /who'] })
   await daemon.wait(id)
   const changes = 'CMD ["sh"]'
-  await daemon.api.post(`/commit?container=${id}&repo=poison&changes=${encodeURIComponent(changes)}`, {
-    Cmd: ['/bin/sh', '-c', 'echo honest > /who'],
-  })
+  await daemon.api.post(
+    `/commit?container=${id}&repo=poison&changes=${encodeURIComponent(changes)}`,
+    {
+      Cmd: ['/bin/sh', '-c', 'echo honest > /who'],
+    },
+  )
   await daemon.api.delete('/images/honest')
   await daemon.api.post('/build/prune?all=1')
   const again = await built(daemon, { Dockerfile })

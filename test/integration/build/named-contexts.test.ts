@@ -6,7 +6,14 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { GitServer } from '../../lib/git-server.ts'
-import { busyboxImage, descriptorOf, makeImage, makeIndex, makeLayer, tarOf } from '../../lib/image-maker.ts'
+import {
+  busyboxImage,
+  descriptorOf,
+  makeImage,
+  makeIndex,
+  makeLayer,
+  tarOf,
+} from '../../lib/image-maker.ts'
 import { FaultRegistry } from '../../lib/registry.ts'
 import { TestDaemon } from '../../lib/test-daemon.ts'
 import { build, built, inspect, outputOf } from './build-rig.ts'
@@ -29,7 +36,10 @@ before(async () => {
     config: { Env: ['PATH=/bin', 'FROM_REGISTRY=yes'], Cmd: ['sh'] },
   })
   registry.add('base:1', image)
-  registry.add('arm:1', makeImage({ layers: [own], platform: { os: 'linux', architecture: 'arm64' } }))
+  registry.add(
+    'arm:1',
+    makeImage({ layers: [own], platform: { os: 'linux', architecture: 'arm64' } }),
+  )
 })
 after(async () => {
   await registry[Symbol.asyncDispose]()
@@ -40,7 +50,8 @@ after(async () => {
 const contexts = (values: Record<string, string>): { contexts: string } => ({
   contexts: JSON.stringify(values),
 })
-const manifests = (): number => registry.seen.filter(({ path }) => path.includes('/manifests/')).length
+const manifests = (): number =>
+  registry.seen.filter(({ path }) => path.includes('/manifests/')).length
 
 test('an image stands for the name of another, of FROM and --from', async () => {
   const Dockerfile =
@@ -122,15 +133,26 @@ test('what is no context is refused in words', async () => {
 test('the CLI takes --build-context', async () => {
   const directory = `${import.meta.dirname}/../../fixtures`
   const run = (...args: string[]): ReturnType<TestDaemon['tdocker']> =>
-    daemon.command(process.execPath, [`${import.meta.dirname}/../../../packages/cli/main.ts`, 'build', ...args, '-'],
-      'FROM named\nRUN echo $FROM_REGISTRY > /said\n')
-  const made = await run('--build-context', `named=docker-image://${registry.host}/base:1`, '-t', 'from-cli')
+    daemon.command(
+      process.execPath,
+      [`${import.meta.dirname}/../../../packages/cli/main.ts`, 'build', ...args, '-'],
+      'FROM named\nRUN echo $FROM_REGISTRY > /said\n',
+    )
+  const made = await run(
+    '--build-context',
+    `named=docker-image://${registry.host}/base:1`,
+    '-t',
+    'from-cli',
+  )
   assert.equal(made.status, 0, made.stderr)
   assert.equal(await outputOf(daemon, 'from-cli', 'cat /said'), 'yes\n')
   const wrong = await run('--build-context', 'named')
   assert.match(wrong.stderr, /invalid context value: named, expected key=value/)
   const nowhere = await run('--build-context', `named=${directory}/not-there`)
-  assert.match(nowhere.stderr, /failed to get build context named: stat .*not-there: no such file or directory/)
+  assert.match(
+    nowhere.stderr,
+    /failed to get build context named: stat .*not-there: no such file or directory/,
+  )
 })
 
 test('--pull asks the registry once for each image of a build', async () => {
@@ -167,7 +189,9 @@ test('references by digest, and what is of another platform', async () => {
   registry.add('pinned:1', image)
   const { digest } = image.manifest
   for (const reference of [`pinned@${digest}`, `pinned:1@${digest}`]) {
-    const made = await built(daemon, { Dockerfile: `FROM ${registry.host}/${reference}\nENV A=1\n` })
+    const made = await built(daemon, {
+      Dockerfile: `FROM ${registry.host}/${reference}\nENV A=1\n`,
+    })
     assert.ok((await inspect(daemon, made.id)).Config?.Env?.includes('BY=digest'))
   }
   const other = `sha256:${'0'.repeat(64)}`
@@ -181,11 +205,10 @@ test('references by digest, and what is of another platform', async () => {
     warning ?? '',
     /^\nWARNING: Pulled image with specified platform \(linux\/amd64\), but the resulting image's configured platform \(linux\/arm64\) does not match\.\n/,
   )
-  registry.add(
-    'many:1',
-    makeIndex([{ image, platform: { os: 'linux', architecture: 'amd64' } }]),
-  )
-  const none = await build(daemon, { Dockerfile: `FROM --platform=linux/s390x ${registry.host}/many:1\n` })
+  registry.add('many:1', makeIndex([{ image, platform: { os: 'linux', architecture: 'amd64' } }]))
+  const none = await build(daemon, {
+    Dockerfile: `FROM --platform=linux/s390x ${registry.host}/many:1\n`,
+  })
   assert.match(none.error, /no matching manifest for linux\/s390x in the manifest list entries/)
 })
 
@@ -195,11 +218,18 @@ test('scratch, and its platform', async () => {
     const made = await built(daemon, { Dockerfile: `${line}\nCOPY f /\n`, ...files })
     assert.equal((await inspect(daemon, made.id)).RootFS?.Layers?.length, 1, line)
   }
-  const arm = await built(daemon, { Dockerfile: 'FROM --platform=linux/arm64 scratch\nCOPY f /\n', ...files })
+  const arm = await built(daemon, {
+    Dockerfile: 'FROM --platform=linux/arm64 scratch\nCOPY f /\n',
+    ...files,
+  })
   assert.equal((await inspect(daemon, arm.id)).Architecture, 'arm64')
   const run = await build(daemon, { Dockerfile: 'FROM scratch\nRUN true\n' })
   assert.notEqual(run.error, '')
-  const two = await built(daemon, { Dockerfile: 'FROM scratch\nCOPY f /\n', ...files }, { version: '2' })
+  const two = await built(
+    daemon,
+    { Dockerfile: 'FROM scratch\nCOPY f /\n', ...files },
+    { version: '2' },
+  )
   assert.match(two.text, /^Step 1\/2 : FROM scratch/)
 })
 
@@ -224,7 +254,13 @@ test('directories and OCI layouts of the client', async () => {
     'locallocaltagged\n.dockerignore\nsub\n',
   )
   const pinned = `o=oci-layout://${layout}:other@${image}`
-  const other = await build('FROM o\nRUN echo $LAYOUT > /said\n', '--build-context', pinned, '-t', 'pinned')
+  const other = await build(
+    'FROM o\nRUN echo $LAYOUT > /said\n',
+    '--build-context',
+    pinned,
+    '-t',
+    'pinned',
+  )
   assert.equal(other.status, 0, other.stderr)
   assert.equal(await outputOf(daemon, 'pinned', 'cat /said'), 'pinned\n')
   // Nothing but what was asked for has a name here.

@@ -32,10 +32,20 @@ const withEnv = (pair: string, ...args: string[]): Promise<CommandResult> =>
 const IMAGE = /^sha256:[0-9a-f]{64}\n$/
 
 test('plain: numbered steps on stderr, nothing on stdout', async () => {
-  const made = await daemon.tdocker('build', '--progress=plain', '-t', 'plain', '--no-cache', directory)
+  const made = await daemon.tdocker(
+    'build',
+    '--progress=plain',
+    '-t',
+    'plain',
+    '--no-cache',
+    directory,
+  )
   assert.equal(made.status, 0, made.stderr)
   assert.equal(made.stdout, '')
-  assert.match(made.stderr, /^#\d+ \[base 2\/2\] RUN echo said\n#\d+ \d\.\d{3} said\n#\d+ DONE \d+\.\ds\n/m)
+  assert.match(
+    made.stderr,
+    /^#\d+ \[base 2\/2\] RUN echo said\n#\d+ \d\.\d{3} said\n#\d+ DONE \d+\.\ds\n/m,
+  )
   assert.match(made.stderr, /^#\d+ naming to .*plain:latest done\n/m)
   const again = await withEnv('BUILDKIT_PROGRESS=plain', 'build', directory)
   assert.match(again.stderr, /^#\d+ \[stage-1 1\/1\] COPY x \/x\n#\d+ CACHED\n/m)
@@ -44,7 +54,10 @@ test('plain: numbered steps on stderr, nothing on stdout', async () => {
 test('plain: a failure is told with its output and its place, and its code', async () => {
   const failed = await daemon.tdocker('build', '--progress=plain', failing)
   assert.equal(failed.status, 9)
-  assert.match(failed.stderr, /^#\d+ ERROR: process "\/bin\/sh -c echo why >&2; exit 9" did not complete successfully: exit code: 9$/m)
+  assert.match(
+    failed.stderr,
+    /^#\d+ ERROR: process "\/bin\/sh -c echo why >&2; exit 9" did not complete successfully: exit code: 9$/m,
+  )
   assert.match(
     failed.stderr,
     /\n------\n > \[2\/3\] RUN echo why >&2; exit 9:\n\d\.\d{3} why\n------\nDockerfile:2\n-{20}\n {3}1 \| {5}FROM busybox\n {3}2 \| >>> RUN echo why >&2; exit 9\n {3}3 \| {5}RUN true\n[^]*-{20}\nERROR: failed to build: failed to solve: process "\/bin\/sh -c echo why >&2; exit 9" did not complete successfully: exit code: 9\n$/,
@@ -54,10 +67,16 @@ test('plain: a failure is told with its output and its place, and its code', asy
 test('rawjson: one status a line on stderr', async () => {
   const made = await daemon.tdocker('build', '--progress=rawjson', directory)
   assert.equal(made.status, 0, made.stderr)
-  const told = made.stderr.trim().split('\n').map((line) => JSON.parse(line) as WireSolveStatus)
+  const told = made.stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as WireSolveStatus)
   assert.ok(told.some(({ vertexes }) => vertexes?.some(({ cached }) => cached)))
   const failed = await daemon.tdocker('build', '--progress=rawjson', failing)
-  assert.match(failed.stderr, /\}\nDockerfile:2\n[^]*\nERROR: failed to build: [^\n]* exit code: 9\n$/)
+  assert.match(
+    failed.stderr,
+    /\}\nDockerfile:2\n[^]*\nERROR: failed to build: [^\n]* exit code: 9\n$/,
+  )
 })
 
 test('quiet: the id alone', async () => {
@@ -86,11 +105,17 @@ const noTerminal = hasProgram('python3') ? undefined : 'python3 makes the termin
 for (const client of [fromSources, fromExecutable])
   describe(`on a terminal: ${client.name}`, { skip: client.skip ?? noTerminal }, () => {
     const open = (...args: string[]): Terminal =>
-      new Terminal(daemon, [...client.command, 'build', ...args], { NO_COLOR: '1', DOCKER_BUILDKIT: '' })
+      new Terminal(daemon, [...client.command, 'build', ...args], {
+        NO_COLOR: '1',
+        DOCKER_BUILDKIT: '',
+      })
 
     test('steps while they run, with their last output; a narrower window', async () => {
       const dockerfile = 'FROM busybox\nRUN echo begun; until test -e /ctx/go; do sleep 0.1; done'
-      const path = context(`live-${client.name.length}`, dockerfile.replace('test -e /ctx/go', 'test $((n = n + 1)) = 30'))
+      const path = context(
+        `live-${client.name.length}`,
+        dockerfile.replace('test -e /ctx/go', 'test $((n = n + 1)) = 30'),
+      )
       const terminal = open('--no-cache', '-t', 'live', path)
       await terminal.sees(/\[\+\] Building \d+\.\ds \(\d\/\d\)/)
       await terminal.sees(/ => => # begun/)
@@ -105,7 +130,9 @@ for (const client of [fromSources, fromExecutable])
     test('a failure ends with its output, its place and the code', async () => {
       const terminal = open(failing)
       await terminal.sees(/ => ERROR \[2\/3\] RUN echo why >&2; exit 9 +\d\.\ds/)
-      await terminal.sees(/------\r\n > \[2\/3\] RUN echo why >&2; exit 9:\r\n\d\.\d{3} why\r\n------\r\n/)
+      await terminal.sees(
+        /------\r\n > \[2\/3\] RUN echo why >&2; exit 9:\r\n\d\.\d{3} why\r\n------\r\n/,
+      )
       await terminal.sees(/Dockerfile:2\r\n/)
       assert.equal(await terminal.exit(), 9)
     })
@@ -119,7 +146,10 @@ for (const client of [fromSources, fromExecutable])
     })
 
     test('Ctrl-C ends the build', async () => {
-      const path = context(`long-${client.name.length}`, 'FROM busybox\nRUN echo ready; sleep 1000\n')
+      const path = context(
+        `long-${client.name.length}`,
+        'FROM busybox\nRUN echo ready; sleep 1000\n',
+      )
       const terminal = open(path)
       await terminal.sees(/# ready/)
       terminal.type('\x03')

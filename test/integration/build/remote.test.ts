@@ -55,7 +55,11 @@ test('ADD of a URL: private, of the server’s time, checked', async () => {
     Dockerfile: `FROM busybox\nADD ${at}/file.txt /added/\nADD --checksum=${digest} --chmod=644 ${at}/file.txt /named\n`,
   })
   assert.equal(
-    await outputOf(daemon, made.id, 'cat /added/file.txt /named; stat -c "%a %Y" /added/file.txt /named'),
+    await outputOf(
+      daemon,
+      made.id,
+      'cat /added/file.txt /named; stat -c "%a %Y" /added/file.txt /named',
+    ),
     'a filea file600 981173106\n644 981173106\n',
   )
   const wrong = await build(daemon, {
@@ -69,7 +73,8 @@ test('ADD of a URL: asked again only whether it is the same, and told of every c
   const files = createServer((request, response) => {
     const { 'if-none-match': match, 'if-modified-since': since } = request.headers
     if (request.url === '/away') return void response.writeHead(302, { Location: '/name' }).end()
-    const same = match === undefined ? since !== undefined && since === state.modified : match === state.etag
+    const same =
+      match === undefined ? since !== undefined && since === state.modified : match === state.etag
     state.asked.push(`${request.url} ${same ? 304 : 200}`)
     const headers = {
       ...(state.etag !== '' && { ETag: state.etag }),
@@ -113,9 +118,18 @@ test('ADD of a URL: asked again only whether it is the same, and told of every c
       (await build(daemon, { Dockerfile: `FROM busybox\n${line}\n` })).error
     assert.equal(await wrong(`ADD --checksum=md5:00 ${url}/f /x`), 'unsupported digest algorithm')
     assert.equal(await wrong(`ADD --checksum=x ${url}/f /x`), 'invalid checksum digest format')
-    assert.equal(await wrong(`ADD --checksum=sha256:00 ${url}/f /x`), 'invalid checksum digest length')
-    assert.equal(await wrong(`ADD --checksum=${sum} ${url}/f ${url}/g /x/`), "checksum can't be specified for multiple sources")
-    assert.equal(await wrong(`ADD --checksum=${sum} Dockerfile /x`), 'checksum requires HTTP(S) or Git sources')
+    assert.equal(
+      await wrong(`ADD --checksum=sha256:00 ${url}/f /x`),
+      'invalid checksum digest length',
+    )
+    assert.equal(
+      await wrong(`ADD --checksum=${sum} ${url}/f ${url}/g /x/`),
+      "checksum can't be specified for multiple sources",
+    )
+    assert.equal(
+      await wrong(`ADD --checksum=${sum} Dockerfile /x`),
+      'checksum requires HTTP(S) or Git sources',
+    )
     assert.equal(await wrong(`COPY ${url}/f /x`), "source can't be a URL for COPY")
   } finally {
     files.closeAllConnections()

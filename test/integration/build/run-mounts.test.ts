@@ -37,7 +37,11 @@ test('binds show a context, a stage or an image; writes to them are thrown away'
   }
   const made = await built(daemon, files)
   assert.equal(
-    await outputOf(daemon, made.id, 'cat /seen; ls -d /src /etc/single /there /staged /opt /whole 2>/dev/null; ls /work'),
+    await outputOf(
+      daemon,
+      made.id,
+      'cat /seen; ls -d /src /etc/single /there /staged /opt /whole 2>/dev/null; ls /work',
+    ),
     lines(
       'from context',
       '/work',
@@ -90,13 +94,25 @@ test('caches outlive builds: content, owner, mode, a beginning, and reading alon
   }
   assert.equal(await said('target=/c', 'echo one > /c/f; stat -c "%u:%g %a" /c'), '0:0 755\n')
   assert.equal(await said('target=/c', 'cat /c/f'), 'one\n')
-  assert.equal(await said('id=/c,target=/elsewhere,ro', 'cat /elsewhere/f; touch /elsewhere/x 2>/dev/null || echo ro'), 'one\nro\n')
+  assert.equal(
+    await said(
+      'id=/c,target=/elsewhere,ro',
+      'cat /elsewhere/f; touch /elsewhere/x 2>/dev/null || echo ro',
+    ),
+    'one\nro\n',
+  )
   assert.equal(await said('target=/c,id=other', 'ls /c'), '')
   assert.equal(await said('target=/c,id=../../../../etc', 'ls /c'), '')
-  assert.equal(await said('target=rel,uid=12,gid=34,mode=0710', 'stat -c "%u:%g %a" /w/rel'), '12:34 710\n')
+  assert.equal(
+    await said('target=rel,uid=12,gid=34,mode=0710', 'stat -c "%u:%g %a" /w/rel'),
+    '12:34 710\n',
+  )
   assert.equal(await said('target=$TARGET', 'ls -d /var/cache/of-env'), '/var/cache/of-env\n')
   assert.equal(
-    await said('target=/c,from=seed,source=/seed', 'cat /c/file /c/sub/file; stat -c "%u:%g %a" /c; echo kept > /c/file'),
+    await said(
+      'target=/c,from=seed,source=/seed',
+      'cat /c/file /c/sub/file; stat -c "%u:%g %a" /c; echo kept > /c/file',
+    ),
     'sown\ndeep\n7:8 711\n',
   )
   assert.equal(await said('target=/c,from=seed,source=/seed', 'cat /c/file'), 'kept\n')
@@ -109,7 +125,8 @@ test('caches outlive builds: content, owner, mode, a beginning, and reading alon
 
 test('sharing: private caches of two builds are two, a locked one is waited for', async () => {
   // Those that do not wait for each other meet in another cache, so that they are there at once.
-  const meet = 'i=0; while [ $i -lt 600 ] && [ $(ls /meet | wc -l) -lt 2 ]; do i=$((i+1)); sleep 0.1; done'
+  const meet =
+    'i=0; while [ $i -lt 600 ] && [ $(ls /meet | wc -l) -lt 2 ]; do i=$((i+1)); sleep 0.1; done'
   const one = async (sharing: string, name: string): Promise<string> => {
     const waits = sharing === 'locked' ? ':' : `touch /meet/${name}; ${meet}`
     const mounts = `--mount=type=cache,target=/meet,id=meet-${sharing} --mount=type=cache,target=/c,id=${sharing},sharing=${sharing}`
@@ -163,7 +180,20 @@ test('mount points that were made leave no trace, those that were there stay', a
       made.id,
       'ls -d /new 2>/dev/null; ls /was /real /half; cat /was/file; stat -c %Y /was /was/there /real',
     ),
-    lines('/half:', 'own', '', '/real:', '', '/was:', 'file', 'there', 'x', '1000000000', '1000000000', '1000000000'),
+    lines(
+      '/half:',
+      'own',
+      '',
+      '/real:',
+      '',
+      '/was:',
+      'file',
+      'there',
+      'x',
+      '1000000000',
+      '1000000000',
+      '1000000000',
+    ),
   )
   const history = await daemon.api.get<Array<{ Size: number; CreatedBy: string }>>(
     `/images/${made.id}/history`,
@@ -177,7 +207,10 @@ test('mounts that cannot be are refused in words', async () => {
     ['--mount=target=/x,source=nope', /^failed to compute cache key: "\/nope": not found$/],
     ['--mount=type=secret,id=s,required', /^secret s: not found/],
     ['--security=insecure', /^security\.insecure is not allowed$/],
-    ['--device=vendor.com/gpu=0,required', /^required device "vendor\.com\/gpu=0" is not registered$/],
+    [
+      '--device=vendor.com/gpu=0,required',
+      /^required device "vendor\.com\/gpu=0" is not registered$/,
+    ],
     ['--mount=type=tmpfs,target=/x,uid=4', /uid not allowed for "tmpfs" type mounts/],
     ['--mount=type=nothing,target=/x', /unsupported mount type "nothing"/],
     ['--mount=from=$X,target=/x', /'from' doesn't support variable expansion/],
@@ -216,7 +249,11 @@ test('links of an image or a context lead a mount nowhere but into these', async
     })
     assert.match(through.error, /too many levels of symbolic links/)
     assert.deepEqual(readdirSync(canary), ['secret'])
-    for (const mount of ['source=out/secret', `source=${canary}/secret`, 'from=evil,source=/out/secret']) {
+    for (const mount of [
+      'source=out/secret',
+      `source=${canary}/secret`,
+      'from=evil,source=/out/secret',
+    ]) {
       const refused = await build(daemon, {
         Dockerfile: lines(
           'FROM busybox AS evil',

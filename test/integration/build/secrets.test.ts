@@ -68,7 +68,9 @@ test('a secret is a file in memory, with the owner and mode that were asked for'
   const sum = execFileSync('md5sum', { input: text, encoding: 'utf8' })
   assert.match(
     said,
-    new RegExp(`^${sum.split(' ', 1)[0]}  -\n400 0 0\n640 7 8\n\\S+ /root/deep/er tmpfs ro,nosuid,nodev,noexec[^\n]*\nrefused\n$`),
+    new RegExp(
+      `^${sum.split(' ', 1)[0]}  -\n400 0 0\n640 7 8\n\\S+ /root/deep/er tmpfs ro,nosuid,nodev,noexec[^\n]*\nrefused\n$`,
+    ),
   )
   assert.deepEqual(traces(text), [])
 })
@@ -91,22 +93,28 @@ test('a variable of one process, and only of that one', async () => {
     await outputOf(daemon, 'made', 'cat /sum /same /after'),
     `${sum}same\nof-the-image\n`,
   )
-  assert.deepEqual((await inspect(daemon, 'made')).Config?.Env?.includes('TOKEN=of-the-image'), true)
+  assert.deepEqual(
+    (await inspect(daemon, 'made')).Config?.Env?.includes('TOKEN=of-the-image'),
+    true,
+  )
   assert.deepEqual(traces(text), [])
 })
 
 test('secrets come from files and variables, as buildx names them', async () => {
   const run = (script: string, ...args: string[]): Promise<CommandResult> =>
-    daemon.command(
-      'env',
-      [
-        ...['FROM_ENV=told-by-env', 'plain=told-by-id', process.execPath],
-        ...[join(import.meta.dirname, '../../../packages/cli/main.ts'), 'build', '--no-cache', '-q'],
-        ...args,
-        context(`FROM busybox\nRUN --mount=type=secret,id=s ${script}\nRUN --mount=type=secret,id=plain cat /run/secrets/plain || true\n`),
-      ],
-    )
-  for (const value of ['id=s,env=FROM_ENV', 'type=env,id=s,src=FROM_ENV', '"id=s","env=FROM_ENV"']) {
+    daemon.command('env', [
+      ...['FROM_ENV=told-by-env', 'plain=told-by-id', process.execPath],
+      ...[join(import.meta.dirname, '../../../packages/cli/main.ts'), 'build', '--no-cache', '-q'],
+      ...args,
+      context(
+        `FROM busybox\nRUN --mount=type=secret,id=s ${script}\nRUN --mount=type=secret,id=plain cat /run/secrets/plain || true\n`,
+      ),
+    ])
+  for (const value of [
+    'id=s,env=FROM_ENV',
+    'type=env,id=s,src=FROM_ENV',
+    '"id=s","env=FROM_ENV"',
+  ]) {
     const made = await run('test $(cat /run/secrets/s) = told-by-env', '--secret', value)
     assert.equal(made.status, 0, `${value}: ${made.stderr}`)
   }
@@ -124,7 +132,10 @@ test('secrets come from files and variables, as buildx names them', async () => 
   }
   const large = join(daemon.directory, 'large')
   writeFileSync(large, Buffer.alloc(500 * 1024 + 1))
-  assert.match((await run('true', `--secret=id=s,src=${large}`)).stderr, /^secret s too big\. max size 500KB/)
+  assert.match(
+    (await run('true', `--secret=id=s,src=${large}`)).stderr,
+    /^secret s too big\. max size 500KB/,
+  )
 })
 
 test('one that is not given is nothing, unless it is required', async () => {
@@ -133,7 +144,10 @@ test('one that is not given is nothing, unless it is required', async () => {
   )
   assert.equal(without.status, 0, without.stderr)
   for (const given of [[], [`--secret=id=other,src=${secretFile().path}`]]) {
-    const failed = await buildIn('FROM busybox\nRUN --mount=type=secret,id=none,required true\n', ...given)
+    const failed = await buildIn(
+      'FROM busybox\nRUN --mount=type=secret,id=none,required true\n',
+      ...given,
+    )
     assert.notEqual(failed.status, 0)
     assert.match(failed.stderr, /secret none: not found\n$/)
   }

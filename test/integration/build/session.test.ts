@@ -30,7 +30,8 @@ after(async () => {
   await daemon[Symbol.asyncDispose]()
 })
 
-const LIST = 'cd /ctx; find . ! -name . | sort | while read f; do stat -c "%n %F %a %Y" "$f"; done; find . -type f -print0 | sort -z | xargs -0 md5sum'
+const LIST =
+  'cd /ctx; find . ! -name . | sort | while read f; do stat -c "%n %F %a %Y" "$f"; done; find . -type f -print0 | sort -z | xargs -0 md5sum'
 
 function directory(name: string): string {
   const path = join(daemon.directory, name)
@@ -44,7 +45,15 @@ async function buildIn(
   ...args: string[]
 ): Promise<CommandResult & { sent: number }> {
   proxy.sent = 0
-  const made = await daemon.tdocker('-H', `unix://${proxy.path}`, 'build', '-t', 'made', ...args, context)
+  const made = await daemon.tdocker(
+    '-H',
+    `unix://${proxy.path}`,
+    'build',
+    '-t',
+    'made',
+    ...args,
+    context,
+  )
   assert.equal(made.status, 0, `${made.stdout}${made.stderr}`)
   return { ...made, sent: proxy.sent }
 }
@@ -62,7 +71,8 @@ const kept = (): string[] => readdirSync(join(daemon.dataRoot, 'build-contexts')
 test('only what changed is sent', async () => {
   const context = directory('large')
   writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nCOPY . /ctx\n')
-  for (let at = 0; at < 8; at++) writeFileSync(join(context, `file-${at}`), randomBytes(1024 * 1024))
+  for (let at = 0; at < 8; at++)
+    writeFileSync(join(context, `file-${at}`), randomBytes(1024 * 1024))
   const first = await buildIn(context)
   assert.ok(first.sent > 8 * 1024 * 1024, `${first.sent} bytes`)
   const second = await buildIn(context)
@@ -156,7 +166,10 @@ test('named directories, and one that changes while another build has it', async
   const second = await build('second')
   assert.equal(second.status, 0, second.stderr)
   assert.equal((await first).status, 0)
-  assert.equal(await outputOf(daemon, 'first', 'cat /late; ls -A /ctx'), 'first.dockerignore\nfile\n')
+  assert.equal(
+    await outputOf(daemon, 'first', 'cat /late; ls -A /ctx'),
+    'first.dockerignore\nfile\n',
+  )
   assert.equal(await outputOf(daemon, 'second', 'cat /late'), 'second')
 })
 
@@ -189,8 +202,7 @@ test('after a crash in the middle nothing is left, and the next build is right',
   const before = kept().length
   // Once of a directory that is new here, once of one that is known.
   for (const round of [0, 1]) {
-    for (let at = 0; at < 10; at++)
-      writeFileSync(join(context, `f${at}`), randomBytes(1024 * 1024))
+    for (let at = 0; at < 10; at++) writeFileSync(join(context, `f${at}`), randomBytes(1024 * 1024))
     Object.assign(proxy, { sent: 0, holdAt: 5 * 1024 * 1024 })
     const running = daemon.tdocker('-H', `unix://${proxy.path}`, 'build', '-q', context)
     await until('a part of it', async () => proxy.sent >= proxy.holdAt)
@@ -229,12 +241,17 @@ test('what a step does to a mounted context is gone with it', async () => {
   for (const name of ['file', 'other']) writeFileSync(join(context, name), name)
   for (let round = 0; round < 2; round++) {
     await buildIn(context, '--no-cache')
-    assert.equal(await outputOf(daemon, 'made', 'cd /ctx; ls; cat file'), 'Dockerfile\nfile\nother\nfile')
+    assert.equal(
+      await outputOf(daemon, 'made', 'cd /ctx; ls; cat file'),
+      'Dockerfile\nfile\nother\nfile',
+    )
   }
 })
 
 test('kept directories are part of the cache: listed, and pruned', async () => {
-  const { body } = await daemon.api.get<{ BuildCache: Array<{ Type: string; Size: number }> }>('/system/df')
+  const { body } = await daemon.api.get<{ BuildCache: Array<{ Type: string; Size: number }> }>(
+    '/system/df',
+  )
   const local = body.BuildCache.filter(({ Type }) => Type === 'source.local')
   assert.equal(local.length, kept().length)
   assert.ok(local.some(({ Size }) => Size > 8 * 1024 * 1024))
@@ -264,7 +281,13 @@ test('another daemon gets a tar, and no secrets', async () => {
     const made = await daemon.tdocker('-H', `unix://${path}`, 'build', context)
     assert.equal(made.status, 0, made.stderr)
     assert.deepEqual(asked.slice(-2), ['POST /build/session', 'POST /build'])
-    const refused = await daemon.tdocker('-H', `unix://${path}`, 'build', '--secret=id=PATH', context)
+    const refused = await daemon.tdocker(
+      '-H',
+      `unix://${path}`,
+      'build',
+      '--secret=id=PATH',
+      context,
+    )
     assert.notEqual(refused.status, 0)
     assert.match(refused.stderr, /^--secret needs a daemon of tdocker/)
   } finally {

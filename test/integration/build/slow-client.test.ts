@@ -21,7 +21,8 @@ async function containers(): Promise<number> {
 }
 
 test('half a gigabyte of output waits for its reader', async () => {
-  const Dockerfile = 'FROM busybox\nRUN yes 0123456789012345678901234567890123456789 | head -c 500000000\n'
+  const Dockerfile =
+    'FROM busybox\nRUN yes 0123456789012345678901234567890123456789 | head -c 500000000\n'
   const body = await contextOf({ Dockerfile })
   const request = http.request({
     ...{ socketPath: daemon.socket, method: 'POST', path: '/build' },

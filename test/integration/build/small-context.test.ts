@@ -30,10 +30,11 @@ for (const [what, more] of [
   })
 
   test(`${what}: the Dockerfile is a link`, async () => {
-    const made = await sent(
-      file('build/first', 'FROM busybox\nLABEL is=linked\n'),
-      { name: 'Dockerfile', type: 'symlink', linkname: 'build/first' },
-    )
+    const made = await sent(file('build/first', 'FROM busybox\nLABEL is=linked\n'), {
+      name: 'Dockerfile',
+      type: 'symlink',
+      linkname: 'build/first',
+    })
     assert.equal(made.error, '')
     assert.match(made.text, /LABEL is=linked/)
   })
@@ -48,7 +49,10 @@ for (const [what, more] of [
   })
 
   test(`${what}: without a Dockerfile, with an empty one, and one that leads out`, async () => {
-    assert.match((await sent(file('a', 'b'))).error, /Cannot locate specified Dockerfile: Dockerfile/)
+    assert.match(
+      (await sent(file('a', 'b'))).error,
+      /Cannot locate specified Dockerfile: Dockerfile/,
+    )
     assert.match((await sent(file('Dockerfile', ''))).error, /Dockerfile\) cannot be empty/)
     const outside = await sent({ name: 'Dockerfile', type: 'symlink', linkname: '/etc/passwd' })
     assert.match(outside.error, /Cannot locate specified Dockerfile/)

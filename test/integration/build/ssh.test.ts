@@ -23,7 +23,8 @@ const bare = (line: string): string => line.split(' ', 2).join(' ')
 before(async () => {
   daemon = await TestDaemon.start()
   if (skip !== false) return
-  for (const type of types) execFileSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', '', '-f', key(type)])
+  for (const type of types)
+    execFileSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', '', '-f', key(type)])
   socket = join(daemon.directory, 'agent')
   agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
   await until('the agent', async () => existsSync(socket))
@@ -137,7 +138,12 @@ test('what is not there is told, where it is required', { skip }, async () => {
   }
   const unset = await daemon.command('env', [
     ...['-u', 'SSH_AUTH_SOCK', process.execPath],
-    ...[join(import.meta.dirname, '../../../packages/cli/main.ts'), 'build', '--ssh=default', context('')],
+    ...[
+      join(import.meta.dirname, '../../../packages/cli/main.ts'),
+      'build',
+      '--ssh=default',
+      context(''),
+    ],
   ])
   assert.equal(unset.stderr, 'invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set\n')
 })

@@ -23,7 +23,8 @@ async function traced(files: Files, query: Record<string, string> = {}): Promise
     .filter(({ id }) => id === BUILD_TRACE_ID)
     .map(({ aux }) => aux as WireSolveStatus)
   const last = new Map<string, WireVertex>()
-  for (const vertex of statuses.flatMap((each) => each.vertexes ?? [])) last.set(vertex.digest, vertex)
+  for (const vertex of statuses.flatMap((each) => each.vertexes ?? []))
+    last.set(vertex.digest, vertex)
   const vertexes = new Map([...last.values()].map((vertex) => [vertex.name, vertex]))
   const log = (name: string): string =>
     statuses
@@ -65,21 +66,28 @@ test('steps are named as BuildKit names them, and told from announcement to end'
     assert.ok(started! <= completed!, name)
   const hello = first.log('[base 2/2] RUN echo hello world; echo wrong >&2')
   assert.deepEqual(hello.split('\n').toSorted(), ['', 'hello world', 'wrong'])
-  const announced = first.statuses.findIndex(({ vertexes: [one] = [] }) => one?.name.startsWith('[stage-1 3/3]'))
-  const begun = first.statuses.findIndex(({ vertexes: [one] = [] }) => one?.name.startsWith('[base 2/2]') && one.started)
+  const announced = first.statuses.findIndex(({ vertexes: [one] = [] }) =>
+    one?.name.startsWith('[stage-1 3/3]'),
+  )
+  const begun = first.statuses.findIndex(
+    ({ vertexes: [one] = [] }) => one?.name.startsWith('[base 2/2]') && one.started,
+  )
   assert.ok(announced < begun, 'what will come is known before anything runs')
   const named = first.statuses.flatMap((each) => each.statuses ?? []).map(({ id }) => id)
   assert.ok(named.includes(`writing image ${first.id}`), named.join())
   assert.equal(first.text, '', 'no classic text beside it')
 
   const second = await traced(files)
-  const ran = [...second.vertexes.values()].filter(({ cached, name }) => !cached && /\d\/\d/.test(name))
+  const ran = [...second.vertexes.values()].filter(
+    ({ cached, name }) => !cached && /\d\/\d/.test(name),
+  )
   assert.deepEqual(ran, [])
 })
 
 test('a failed step has its error, its output, and its place in the Dockerfile', async () => {
   const made = await traced({
-    Dockerfile: 'FROM busybox\nRUN sleep 1000\nFROM busybox\nRUN echo why; exit 3\nCOPY --from=0 /a /a\n',
+    Dockerfile:
+      'FROM busybox\nRUN sleep 1000\nFROM busybox\nRUN echo why; exit 3\nCOPY --from=0 /a /a\n',
   })
   assert.match(made.error, /returned a non-zero code: 3/)
   assert.equal(made.messages.at(-1)?.errorDetail?.code, 3)
@@ -123,8 +131,13 @@ test('what is pulled on the way shows its layers: of a base, and of what is copi
   const copy = made.vertexes.get(`[2/2] COPY --from=${host}/other /other /other`)!
   assert.equal(base.cached, undefined)
   for (const { digest, name } of [base, copy]) {
-    const own = made.statuses.flatMap((each) => each.statuses ?? []).filter(({ vertex }) => vertex === digest)
-    assert.ok(own.some(({ completed }) => completed), name)
+    const own = made.statuses
+      .flatMap((each) => each.statuses ?? [])
+      .filter(({ vertex }) => vertex === digest)
+    assert.ok(
+      own.some(({ completed }) => completed),
+      name,
+    )
   }
 })
 
@@ -139,7 +152,11 @@ test('triggers of the base image are steps of their own', async () => {
   const made = await traced({ Dockerfile: 'FROM trigger\nRUN echo own\n' })
   assert.deepEqual(
     [...made.vertexes.keys()].filter((name) => /^\[\d/.test(name)),
-    ['[1/2] FROM docker.io/library/trigger:latest', '[3/3] RUN echo own', '[2/3] ONBUILD RUN echo trigger'],
+    [
+      '[1/2] FROM docker.io/library/trigger:latest',
+      '[3/3] RUN echo own',
+      '[2/3] ONBUILD RUN echo trigger',
+    ],
   )
 })
 

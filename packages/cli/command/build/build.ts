@@ -54,7 +54,8 @@ export const command: Command = {
           dockerfile: source.dockerfile || undefined,
           remote: isAsked ? 'client-session' : source.remote,
           session: session?.id,
-          contexts: Object.keys(contexts.values).length > 0 ? JSON.stringify(contexts.values) : undefined,
+          contexts:
+            Object.keys(contexts.values).length > 0 ? JSON.stringify(contexts.values) : undefined,
           outputs: outputs.length > 0 ? JSON.stringify(outputs.map(({ wire }) => wire)) : undefined,
           call: call?.name,
         },
@@ -165,7 +166,10 @@ function cacheFromFlag(flags: FlagSet): Flag<readonly string[]> {
 
 type Options = ReturnType<typeof defineFlags>
 
-function queryOf(o: Options, cli: Cli): Record<string, string | number | boolean | readonly string[] | undefined> {
+function queryOf(
+  o: Options,
+  cli: Cli,
+): Record<string, string | number | boolean | readonly string[] | undefined> {
   const some = (values: readonly string[]): readonly string[] | undefined =>
     values.length > 0 ? values : undefined
   return {

@@ -55,7 +55,6 @@ export async function showCall(
       status = answer.status
     } else if (message.stream !== undefined && !json) cli.print(message.stream)
   }
-  if (status === undefined)
-    throw new Error(`--call is only supported on a ${programName} daemon`)
+  if (status === undefined) throw new Error(`--call is only supported on a ${programName} daemon`)
   if (status !== 0 && !ignoreStatus) throw new StatusError(status, '')
 }

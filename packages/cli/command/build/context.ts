@@ -39,7 +39,7 @@ export async function buildSource(
   stdin: Readable,
 ): Promise<BuildSource> {
   if (path === '-' && file === '-')
-    throw new Error('invalid argument: can\'t use stdin for both build context and dockerfile')
+    throw new Error("invalid argument: can't use stdin for both build context and dockerfile")
   if (path === '-') return fromStdin(stdin, file)
   if (isAddress(path) && !isDirectory(path)) return { remote: path, dockerfile: file }
   return fromDirectory(path, file, stdin)
@@ -95,7 +95,8 @@ function isArchive(head: Buffer): boolean {
 
 async function fromDirectory(path: string, file: string, stdin: Readable): Promise<BuildSource> {
   const root = resolve(path)
-  if (!existsSync(root)) throw new Error(`unable to prepare context: path ${JSON.stringify(path)} not found`)
+  if (!existsSync(root))
+    throw new Error(`unable to prepare context: path ${JSON.stringify(path)} not found`)
   if (!statSync(root).isDirectory())
     throw new Error(`unable to prepare context: context must be a directory: ${root}`)
   const { name, path: dockerfile, extra } = await dockerfileOf(root, file, stdin)

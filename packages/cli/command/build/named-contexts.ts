@@ -18,7 +18,8 @@ export function namedContexts(given: readonly string[]): NamedContexts {
     const name = text.slice(0, at)
     const value = text.slice(at + 1)
     if (name === '') throw new Error(`invalid context name : invalid reference format`)
-    if (value.startsWith('oci-layout://')) addLayout(found, name, value.slice('oci-layout://'.length))
+    if (value.startsWith('oci-layout://'))
+      addLayout(found, name, value.slice('oci-layout://'.length))
     else if (isRemote(value)) found.values[name] = value
     else addDirectory(found, name, value)
   }

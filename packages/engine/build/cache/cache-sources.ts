@@ -72,7 +72,9 @@ export class CacheSources {
     const { images, platform, signal, auths, pull, hold } = this.#o
     const reference = referenceOf(given)
     if (reference === undefined) {
-      say(`[Warning] cache-from ${given}: only images of a registry or of this host are supported\n`)
+      say(
+        `[Warning] cache-from ${given}: only images of a registry or of this host are supported\n`,
+      )
       return undefined
     }
     const wanted = platform === '' ? undefined : platform
@@ -81,7 +83,10 @@ export class CacheSources {
       known = images.find(reference, wanted)
       if (known === undefined || pull) {
         say(`Importing cache from ${reference}\n`)
-        const step = this.#o.trace.step(`cache ${given}`, `importing cache manifest from ${reference}`)
+        const step = this.#o.trace.step(
+          `cache ${given}`,
+          `importing cache manifest from ${reference}`,
+        )
         await step.run(
           () => images.pull({ reference, platform: wanted, auths, signal, progress: () => {} }),
           signal,
@@ -131,8 +136,9 @@ function goesOnFrom(source: ImageConfig, parent: ImageConfig | undefined): boole
   if (parent === undefined) return true
   const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
   return (
-    (parent.history ?? []).every((entry, at) => same(fields(entry), fields(source.history![at]!))) &&
-    parent.rootfs.diff_ids.every((diffId, at) => diffId === source.rootfs.diff_ids[at])
+    (parent.history ?? []).every((entry, at) =>
+      same(fields(entry), fields(source.history![at]!)),
+    ) && parent.rootfs.diff_ids.every((diffId, at) => diffId === source.rootfs.diff_ids[at])
   )
 }
 

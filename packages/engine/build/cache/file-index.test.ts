@@ -39,7 +39,11 @@ test('a walk goes down a directory before its neighbours, whatever the order of 
 
 test('digests and places of contents, however the tar is cut', () => {
   const content = 'x'.repeat(1500)
-  const entries = [file('empty'), file('./large', content), { name: 'link', type: '2', linkname: 'large' }]
+  const entries = [
+    file('empty'),
+    file('./large', content),
+    { name: 'link', type: '2', linkname: 'large' },
+  ]
   const tar = tarOf(entries)
   for (const piece of [1, 100, 512, 1000, 4096]) {
     const index = indexed(entries, piece)!
@@ -77,7 +81,11 @@ test('what only a file system can tell has no index', () => {
 
 test('a damaged tar has none either', () => {
   const tar = tarOf([file('a', 'content')])
-  for (const damaged of [tar.subarray(0, 700), tar.subarray(0, 512), Buffer.from('no tar'.repeat(200))]) {
+  for (const damaged of [
+    tar.subarray(0, 700),
+    tar.subarray(0, 512),
+    Buffer.from('no tar'.repeat(200)),
+  ]) {
     const indexer = new TarIndexer()
     indexer.push(damaged)
     assert.equal(indexer.end(), undefined)

@@ -20,7 +20,11 @@ export class IndexedFile implements HashedEntry {
   readonly #mtime: number
   readonly #linkname: string
 
-  constructor(name: string, entry: Omit<TarEntry, 'name'>, { digest, at }: { digest: string; at: number }) {
+  constructor(
+    name: string,
+    entry: Omit<TarEntry, 'name'>,
+    { digest, at }: { digest: string; at: number },
+  ) {
     // No name has a zero byte: what is below a directory comes before its neighbours.
     this.order = name.replaceAll('/', '\0')
     this.digest = digest

@@ -22,6 +22,5 @@ export async function collectMounts(o: {
     .map(({ key }) => key)
   if (lost.length > 0)
     await o.store.write(lost.map((key) => sql`DELETE FROM build_mount WHERE key = ${key}`))
-  for (const key of there)
-    if (!known.has(key)) await o.native.removeTree(join(o.directory, key))
+  for (const key of there) if (!known.has(key)) await o.native.removeTree(join(o.directory, key))
 }

@@ -14,7 +14,6 @@ export function cachePolicies(
   return 'reservedSpace' in wanted ? defaultPolicies(dataRoot, wanted) : wanted
 }
 
-
 /** As moby's `DefaultGCPolicy`. */
 function defaultPolicies(dataRoot: string, given: Budget): CachePruneOptions[] {
   const space = Object.values(given).some((size) => size > 0) ? given : sharesOfDisk(dataRoot)
@@ -25,7 +24,12 @@ function defaultPolicies(dataRoot: string, given: Budget): CachePruneOptions[] {
   const unused = (ms: number): [string, string[]] => ['until', [`${ms / HOUR}h`]]
   const types = ['source.local', 'exec.cachemount', 'source.git.checkout']
   return [
-    { ...none, all: false, maxUsedSpace: temporary, filters: new Map([['type', types], unused(48 * HOUR)]) },
+    {
+      ...none,
+      all: false,
+      maxUsedSpace: temporary,
+      filters: new Map([['type', types], unused(48 * HOUR)]),
+    },
     { ...space, all: false, filters: new Map([unused(60 * 24 * HOUR)]) },
     { ...space, all: false, filters: new Map() },
     { ...space, all: true, filters: new Map() },

@@ -8,8 +8,7 @@ export type Filters = ReadonlyMap<string, readonly string[]>
 /** As clients may give them. Throws invalidParameter in moby's words. */
 export function checkFilters(filters: Filters): void {
   for (const key of ['until', 'unused-for', ...FIELDS.keys()])
-    if ((filters.get(key)?.length ?? 0) > 1)
-      throw invalidParameter('filters expect only one value')
+    if ((filters.get(key)?.length ?? 0) > 1) throw invalidParameter('filters expect only one value')
 }
 
 /** With several values of a key, one must fit. Throws invalidParameter in moby's words. */

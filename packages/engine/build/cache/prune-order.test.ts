@@ -3,7 +3,11 @@ import { test } from 'node:test'
 import { entriesToGo, keptBytes } from './prune-order.ts'
 import type { CacheEntry } from './records.ts'
 
-const entry = (ID: string, parent: string | undefined, more: Partial<CacheEntry> = {}): CacheEntry => ({
+const entry = (
+  ID: string,
+  parent: string | undefined,
+  more: Partial<CacheEntry> = {},
+): CacheEntry => ({
   ID,
   key: ID,
   imageId: ID,

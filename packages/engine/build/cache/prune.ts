@@ -26,7 +26,9 @@ export async function pruneCache(
   const keep = keptBytes(total, free, options)
   const going = entriesToGo(chosen, all, { keep, total })
   const freed =
-    (await removeSteps(o, going)) + (await removeMounts(o, going)) + (await removeContexts(o, going))
+    (await removeSteps(o, going)) +
+    (await removeMounts(o, going)) +
+    (await removeContexts(o, going))
   const told = going.map((entry) => entry.ID)
   return { CachesDeleted: told.length > 0 ? told : null, SpaceReclaimed: freed }
 }

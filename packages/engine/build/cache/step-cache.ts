@@ -20,7 +20,11 @@ export function stepKey(parts: StepKeyParts): string {
 }
 
 /** What a step does, whatever image it does it to. */
-export function stepDigest({ platform, operation, content }: Omit<StepKeyParts, 'parentId'>): string {
+export function stepDigest({
+  platform,
+  operation,
+  content,
+}: Omit<StepKeyParts, 'parentId'>): string {
   return sha256([FORMAT, platform, operation, content])
 }
 

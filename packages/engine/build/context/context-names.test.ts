@@ -38,7 +38,10 @@ test('values', () => {
   })
   assert.throws(() => parseContextSpec('n', 'oci-layout://n:latest'), /"n:latest" has no digest$/)
   assert.deepEqual(parseContextSpec('n', 'client:dir'), { kind: 'client', name: 'dir' })
-  assert.deepEqual(parseContextSpec('n', 'https://h/f.txt'), { kind: 'url', url: 'https://h/f.txt' })
+  assert.deepEqual(parseContextSpec('n', 'https://h/f.txt'), {
+    kind: 'url',
+    url: 'https://h/f.txt',
+  })
   assert.equal(parseContextSpec('n', 'https://h/r.git#main').kind, 'git')
   assert.equal(parseContextSpec('n', 'git@h:r').kind, 'git')
   assert.throws(() => parseContextSpec('n', 'dir'), /invalid context specifier dir for n$/)

@@ -1,10 +1,5 @@
 /** `--build-context NAME=…`: names as BuildKit compares them, and what their values say. */
-import {
-  type Platform,
-  familiarString,
-  formatPlatform,
-  parseReference,
-} from '@tdocker/oci'
+import { type Platform, familiarString, formatPlatform, parseReference } from '@tdocker/oci'
 import { invalidParameter } from '../../base/errors.ts'
 import type { Dockerfile } from '../dockerfile/instruction.ts'
 import { type GitRef, parseGitRef } from '../git/git-ref.ts'

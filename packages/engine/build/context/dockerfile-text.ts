@@ -37,8 +37,7 @@ export async function findFile(tree: Tree, name: string): Promise<Buffer | undef
 
 async function read(tree: Tree, path: string): Promise<Buffer> {
   const text = await tree.native.readFileIn({ root: tree.root, path, max: MAX_DOCKERFILE })
-  if (text.length === 0)
-    throw invalidParameter(`the Dockerfile (${path.slice(1)}) cannot be empty`)
+  if (text.length === 0) throw invalidParameter(`the Dockerfile (${path.slice(1)}) cannot be empty`)
   return text
 }
 

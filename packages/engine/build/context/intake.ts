@@ -42,15 +42,19 @@ export async function takeContext(
     batched = 0
   }
   try {
-    const size = await inflateContext(native, { ...o, room: async () => o.directory }, async (chunk) => {
-      for (let at = 0; at < chunk.length; ) {
-        const taken = Math.min(BATCH - batched, chunk.length - at)
-        batch.set(chunk.subarray(at, at + taken), batched)
-        batched += taken
-        at += taken
-        if (batched === BATCH) await flush()
-      }
-    })
+    const size = await inflateContext(
+      native,
+      { ...o, room: async () => o.directory },
+      async (chunk) => {
+        for (let at = 0; at < chunk.length;) {
+          const taken = Math.min(BATCH - batched, chunk.length - at)
+          batch.set(chunk.subarray(at, at + taken), batched)
+          batched += taken
+          at += taken
+          if (batched === BATCH) await flush()
+        }
+      },
+    )
     await flush()
     if (size > 0) await unpacker.end()
     else await unpacker.abort()
@@ -76,7 +80,8 @@ export async function inflateContext(
   const take = async (chunk: Uint8Array): Promise<void> => {
     size += chunk.length
     taken?.(size)
-    if (size > SMALL && size > (limit ??= await roomAt(await room()))) throw system('build context is larger than the room on the disk')
+    if (size > SMALL && size > (limit ??= await roomAt(await room())))
+      throw system('build context is larger than the room on the disk')
     await sink(chunk)
   }
   const inflater = isTar ? undefined : new Inflater(take, (format) => native.decompressor(format))
@@ -112,7 +117,10 @@ function contextError(error: unknown, signal: AbortSignal): unknown {
   const path = error.path ?? ''
   switch (error.code) {
     case 'EXDEV':
-      return invalidParameter(`Error processing tar file: invalid entry name ${JSON.stringify(path)}`, error)
+      return invalidParameter(
+        `Error processing tar file: invalid entry name ${JSON.stringify(path)}`,
+        error,
+      )
     case 'EBADMSG':
       return invalidParameter(
         `Error processing tar file: ${path.startsWith('unexpected end') ? 'unexpected EOF' : 'archive/tar: invalid tar header'}`,

@@ -68,7 +68,11 @@ function acceptedType(said: string, head: Buffer): string {
 /** As far as it matters here (https://mimesniff.spec.whatwg.org/, as Go's net/http). */
 function sniffed(head: Buffer): string {
   const start = head.subarray(0, PREAMBLE).toString('latin1')
-  if (/^\s*<(!doctype html|html|head|script|!--|body|div|p|h1|table|a|br|font|title|style|b)[ >]/i.test(start))
+  if (
+    /^\s*<(!doctype html|html|head|script|!--|body|div|p|h1|table|a|br|font|title|style|b)[ >]/i.test(
+      start,
+    )
+  )
     return 'text/html'
   // oxlint-disable-next-line no-control-regex
   return /[\u0000-\u0008\u000B\u000E-\u001A\u001C-\u001F]/.test(start)

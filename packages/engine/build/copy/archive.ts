@@ -117,7 +117,6 @@ async function* inflated(
   }
 }
 
-
 /** From a sink that is awaited to whoever iterates. */
 class Handover {
   #piece: Uint8Array | undefined

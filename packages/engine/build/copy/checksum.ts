@@ -30,8 +30,6 @@ export class Hasher {
 
   /** By algorithm, with its name before it. */
   digests(): Map<string, string> {
-    return new Map(
-      [...this.#hashes].map(([name, hash]) => [name, `${name}:${hash.digest('hex')}`]),
-    )
+    return new Map([...this.#hashes].map(([name, hash]) => [name, `${name}:${hash.digest('hex')}`]))
   }
 }

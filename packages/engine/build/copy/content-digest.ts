@@ -34,7 +34,9 @@ export async function* hashedEntries(
 
 /** A tar's handler that knows each entry's digest once its content is over. */
 export class EntryHasher {
-  #open: { entry: TarEntry; at: number; left: number; hash: ReturnType<typeof createHash> | undefined } | undefined
+  #open:
+    | { entry: TarEntry; at: number; left: number; hash: ReturnType<typeof createHash> | undefined }
+    | undefined
   #ready: Array<HashedEntry & { at: number }> = []
   #room: number
 

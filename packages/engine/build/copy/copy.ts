@@ -115,7 +115,9 @@ async function digestOf(o: CopyRequest, item: Item): Promise<string> {
   const known = item.tree.digests?.get(asked)
   if (known !== undefined) return known
   const kept = found.kept === '' ? [] : [found.kept]
-  const digest = new EntriesDigest(JSON.stringify([posix.basename(found.path), kind, mode, ...kept]))
+  const digest = new EntriesDigest(
+    JSON.stringify([posix.basename(found.path), kind, mode, ...kept]),
+  )
   const filter = filterOf(o.operation, item)
   const contents = new Map<string, string>()
   const add = (entry: TarEntry, content: string): void =>
@@ -133,7 +135,10 @@ async function digestOf(o: CopyRequest, item: Item): Promise<string> {
 }
 
 /** A single file is left out by nothing. */
-export function filterOf({ parents, exclude }: CopyOperation, { found, isDirectory }: Item): EntryFilter {
+export function filterOf(
+  { parents, exclude }: CopyOperation,
+  { found, isDirectory }: Item,
+): EntryFilter {
   const patterns = parents || isDirectory ? exclude : []
   const prefix = isDirectory ? found.kept : posix.dirname(found.kept)
   return new EntryFilter({ include: found.include, exclude: patterns, prefix })

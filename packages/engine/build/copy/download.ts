@@ -98,8 +98,7 @@ class Download {
   async #save({ headers, body, url, status }: Response): Promise<Fetched> {
     const { checksum } = this.#o
     try {
-      if (status < 200 || status >= 300)
-        throw system(`invalid response status ${status}`)
+      if (status < 200 || status >= 300) throw system(`invalid response status ${status}`)
       const name = nameIn(this.#url) || nameSaid(headers['content-disposition']) || nameIn(url)
       const directory = join(await this.#ctx.scratch(), randomBytes(8).toString('hex'))
       await mkdir(directory, { mode: 0o700 })

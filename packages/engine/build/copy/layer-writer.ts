@@ -13,7 +13,17 @@ import {
 } from './copy.ts'
 import { type EntryFilter, innerName } from './entry-filter.ts'
 import { type FileMode, parseMode } from './file-mode.ts'
-import { NO_ENTRY, WrittenPaths, entryName, latin1, nameOf, now, refuseWhiteout, secondsOf, text } from './layer-entry.ts'
+import {
+  NO_ENTRY,
+  WrittenPaths,
+  entryName,
+  latin1,
+  nameOf,
+  now,
+  refuseWhiteout,
+  secondsOf,
+  text,
+} from './layer-entry.ts'
 import { type EditEntry, TAR_END, ownEntry, rewriteTar } from './rewrite-tar.ts'
 import type { TarEntry } from './tar-entry.ts'
 import { ArchivePlaces, TargetView } from './target-view.ts'
@@ -100,7 +110,13 @@ class LayerWriter {
     await this.#refuseConflict(path, '0')
     if (this.#isTaken(latin1(path), '0')) return
     const mode = this.#mode?.of(0o644, false) ?? 0o644
-    const entry = { name: nameOf(latin1(path)), type: '0', mode, mtime: now(), ...this.#ownerOfNew() }
+    const entry = {
+      name: nameOf(latin1(path)),
+      type: '0',
+      mode,
+      mtime: now(),
+      ...this.#ownerOfNew(),
+    }
     yield ownEntry(entry, Buffer.from(file.data))
   }
 

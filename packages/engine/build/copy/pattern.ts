@@ -28,7 +28,9 @@ function compile(pattern: string): RegExp {
     else if (letter === '[') {
       const end = pattern.indexOf(']', at + 2)
       if (end < 0) throw syntaxError(pattern)
-      const body = pattern.slice(at + 1, end).replace(/[[\]^]/g, (c, i: number) => (c === '^' && i === 0 ? c : `\\${c}`))
+      const body = pattern
+        .slice(at + 1, end)
+        .replace(/[[\]^]/g, (c, i: number) => (c === '^' && i === 0 ? c : `\\${c}`))
       source += `(?!/)[${body}]`
       at = end
     } else if (letter === '\\') {

@@ -11,7 +11,9 @@ async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
 }
 
-async function tarOf(entries: Array<[Parameters<ReturnType<typeof pack>['entry']>[0], string]>): Promise<Buffer> {
+async function tarOf(
+  entries: Array<[Parameters<ReturnType<typeof pack>['entry']>[0], string]>,
+): Promise<Buffer> {
   const tar = pack()
   for (const [header, content] of entries) tar.entry(header, content)
   tar.finalize()
@@ -100,7 +102,10 @@ test('wildcards', () => {
   assert.throws(() => matchesName('[a', 'a'), /syntax error in pattern/)
 })
 
-function passed(o: ConstructorParameters<typeof EntryFilter>[0], names: readonly string[]): string[] {
+function passed(
+  o: ConstructorParameters<typeof EntryFilter>[0],
+  names: readonly string[],
+): string[] {
   const filter = new EntryFilter(o)
   return names.flatMap((name) => {
     const type = name.endsWith('/') ? '5' : '0'
@@ -126,10 +131,33 @@ test('what is left out, and directories that wait for what is in them', () => {
   const names = ['./', 'a/', 'a/b/', 'a/b/x.log', 'a/y', 'c/', 'z.log']
   const none = { include: undefined, prefix: '' }
   assert.deepEqual(passed({ ...none, exclude: ['*.log'] }, names), names.slice(0, 6))
-  assert.deepEqual(passed({ ...none, exclude: ['**/*.log', 'c'] }, names), ['./', 'a/', 'a/b/', 'a/y'])
-  assert.deepEqual(passed({ ...none, exclude: ['a', '!a/b/x.log'] }, names), ['./', 'a/', 'a/b/', 'a/b/x.log', 'c/', 'z.log'])
-  assert.deepEqual(passed({ include: '**/*.log', exclude: [], prefix: '' }, names), ['./', 'a/', 'a/b/', 'a/b/x.log', 'z.log'])
-  assert.deepEqual(passed({ include: 'p/a/*', exclude: ['p/a/y'], prefix: 'p' }, names), ['./', 'a/', 'a/b/', 'a/b/x.log'])
+  assert.deepEqual(passed({ ...none, exclude: ['**/*.log', 'c'] }, names), [
+    './',
+    'a/',
+    'a/b/',
+    'a/y',
+  ])
+  assert.deepEqual(passed({ ...none, exclude: ['a', '!a/b/x.log'] }, names), [
+    './',
+    'a/',
+    'a/b/',
+    'a/b/x.log',
+    'c/',
+    'z.log',
+  ])
+  assert.deepEqual(passed({ include: '**/*.log', exclude: [], prefix: '' }, names), [
+    './',
+    'a/',
+    'a/b/',
+    'a/b/x.log',
+    'z.log',
+  ])
+  assert.deepEqual(passed({ include: 'p/a/*', exclude: ['p/a/y'], prefix: 'p' }, names), [
+    './',
+    'a/',
+    'a/b/',
+    'a/b/x.log',
+  ])
 })
 
 test('hard links to what is left out are told apart', () => {

@@ -87,7 +87,8 @@ class EntryEditor {
   }
 
   #head({ size }: TarEntry, edited: Edited): void {
-    const entries = edited === undefined ? [] : Array.isArray(edited) ? edited : [edited as TarEntry]
+    const entries =
+      edited === undefined ? [] : Array.isArray(edited) ? edited : [edited as TarEntry]
     this.#keep = entries.length > 0
     for (const [at, entry] of entries.entries())
       this.#emit(writeHead({ ...entry, size: at === entries.length - 1 ? size : 0 }))

@@ -1,5 +1,14 @@
 /** A tar, read as it comes: heads and content are handed over, nothing is kept. */
-import { BLOCK, BadTar, type TarEntry, isZero, paddingOf, readHead, readRecords, withRecords } from './tar-entry.ts'
+import {
+  BLOCK,
+  BadTar,
+  type TarEntry,
+  isZero,
+  paddingOf,
+  readHead,
+  readRecords,
+  withRecords,
+} from './tar-entry.ts'
 
 /** Heads and records of one entry: more is no file's name. */
 const MAX_EXTENDED = 1024 * 1024

@@ -37,7 +37,9 @@ export async function findWithParents(
 ): Promise<Found[]> {
   const at = source.indexOf('/./')
   const pivots = at < 0 ? ['/'] : await expanded(tree, clamp(source.slice(0, at)))
-  const parts = clamp(at < 0 ? source : source.slice(at + 2)).split('/').filter(Boolean)
+  const parts = clamp(at < 0 ? source : source.slice(at + 2))
+    .split('/')
+    .filter(Boolean)
   const wild = parts.findIndex((part) => WILDCARD.test(part))
   // What stands before the wildcards need not be looked for.
   const kept = parts.slice(0, wild < 0 ? undefined : wild).join('/')

@@ -8,7 +8,14 @@ import type { PackOptions, SourceTree } from './source-tree.ts'
 
 export type TreeNative = Pick<
   Native,
-  'closeFd' | 'openRoot' | 'overlayOpen' | 'pathOpen' | 'readFileIn' | 'resolveIn' | 'statIn' | 'tarPacker'
+  | 'closeFd'
+  | 'openRoot'
+  | 'overlayOpen'
+  | 'pathOpen'
+  | 'readFileIn'
+  | 'resolveIn'
+  | 'statIn'
+  | 'tarPacker'
 >
 
 /** Owns the descriptor. */

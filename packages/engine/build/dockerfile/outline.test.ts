@@ -71,7 +71,10 @@ test('what a target and the stages it needs take', () => {
 })
 
 test('build arguments', () => {
-  const { args } = outline('base', [['PORT', '8080'], ['VERSION', '9']])
+  const { args } = outline('base', [
+    ['PORT', '8080'],
+    ['VERSION', '9'],
+  ])
   assert.deepEqual(
     args.map((arg) => [arg.name, arg.value]),
     [
@@ -105,5 +108,8 @@ token    true
 
 `,
   )
-  assert.equal(formatOutline(outlineOf(parseDockerfile('FROM a'), { predefined, buildArgs: predefined })), '')
+  assert.equal(
+    formatOutline(outlineOf(parseDockerfile('FROM a'), { predefined, buildArgs: predefined })),
+    '',
+  )
 })

@@ -4,7 +4,13 @@
  */
 import { StageLinks } from './stage-links.ts'
 import { type GlobalArgs, globalArgs } from './global-args.ts'
-import { type Dockerfile, DockerfileError, type Instruction, type Lines, type Stage } from './instruction.ts'
+import {
+  type Dockerfile,
+  DockerfileError,
+  type Instruction,
+  type Lines,
+  type Stage,
+} from './instruction.ts'
 import { parseRunMount } from './run-mount.ts'
 import { table } from './table.ts'
 import { type Environment, expandWord } from './words.ts'
@@ -82,7 +88,10 @@ export function formatOutline({ name, description, args, secrets, ssh }: Outline
     const rows = args.map((arg) => [arg.name, arg.value, arg.description])
     blocks.push(table([['BUILD ARG', 'VALUE', 'DESCRIPTION'], ...rows], 3))
   }
-  for (const [title, demands] of [['SECRET', secrets], ['SSH', ssh]] as const) {
+  for (const [title, demands] of [
+    ['SECRET', secrets],
+    ['SSH', ssh],
+  ] as const) {
     if (demands.length === 0) continue
     const rows = demands.map((demand) => [demand.name, demand.required ? 'true' : ''])
     blocks.push(table([[title, 'REQUIRED'], ...rows], 3))

@@ -47,4 +47,3 @@ export function expandInlineFile(
 function optionsOf(value: '\\' | '`' | ExpandOptions): ExpandOptions {
   return typeof value === 'string' ? { escape: value } : value
 }
-

@@ -48,10 +48,7 @@ export class CommandFailed extends EngineError {
   readonly exitCode: number
   readonly command: readonly string[]
   constructor(command: readonly string[], exitCode: number) {
-    super(
-      'system',
-      `The command '${command.join(' ')}' returned a non-zero code: ${exitCode}`,
-    )
+    super('system', `The command '${command.join(' ')}' returned a non-zero code: ${exitCode}`)
     this.exitCode = exitCode
     this.command = command
   }

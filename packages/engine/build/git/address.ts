@@ -100,7 +100,12 @@ async function headerOf(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (credentials !== '') return `Basic ${Buffer.from(credentials).toString('base64')}`
-  for (const id of [`GIT_AUTH_HEADER.${host}`, `GIT_AUTH_TOKEN.${host}`, 'GIT_AUTH_HEADER', 'GIT_AUTH_TOKEN']) {
+  for (const id of [
+    `GIT_AUTH_HEADER.${host}`,
+    `GIT_AUTH_TOKEN.${host}`,
+    'GIT_AUTH_HEADER',
+    'GIT_AUTH_TOKEN',
+  ]) {
     const text = session && (await headerSecret(session, id, signal))
     if (text === undefined) continue
     if (id.startsWith('GIT_AUTH_HEADER')) return text

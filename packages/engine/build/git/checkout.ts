@@ -33,13 +33,19 @@ export async function checkOut(
   try {
     const tree = join(work, 'tree')
     await mkdir(tree, { mode: 0o755 })
-    const checkout = new Checkout(ctx, { work, tree, local: resolved.address.local,
-      host: resolved.ref.host, signal: o.signal })
+    const checkout = new Checkout(ctx, {
+      work,
+      tree,
+      local: resolved.address.local,
+      host: resolved.ref.host,
+      signal: o.signal,
+    })
     const repository = await fetchCommit(join(work, 'repository'), resolved, o.signal)
     await checkSum(repository, resolved)
     const time = await timeOf(repository)
     await checkout.unpack(repository, '')
-    if (resolved.ref.submodules) await checkout.submodules(repository, resolved.address.remote, '', 1)
+    if (resolved.ref.submodules)
+      await checkout.submodules(repository, resolved.address.remote, '', 1)
     if (o.keepGitDir && resolved.ref.subdir === '') await keepRepository(repository, resolved, tree)
     await moveInto(ctx, tree, resolved.ref.subdir, o.directory)
     return time
@@ -63,7 +69,10 @@ class Checkout {
   readonly #o: { work: string; tree: string; local: boolean; host: string; signal: AbortSignal }
   #count = 0
 
-  constructor(ctx: CheckoutContext, o: { work: string; tree: string; local: boolean; host: string; signal: AbortSignal }) {
+  constructor(
+    ctx: CheckoutContext,
+    o: { work: string; tree: string; local: boolean; host: string; signal: AbortSignal },
+  ) {
     this.#ctx = ctx
     this.#o = o
   }
@@ -98,14 +107,24 @@ class Checkout {
     for (const each of found) await this.#submodule(each, place, prefix, depth)
   }
 
-  async #submodule(each: Submodule, parent: GitPlace, prefix: string, depth: number): Promise<void> {
+  async #submodule(
+    each: Submodule,
+    parent: GitPlace,
+    prefix: string,
+    depth: number,
+  ): Promise<void> {
     const { host, local, signal, work } = this.#o
     const { ref } = each
     // Credentials are for what the user named, and what stands below it.
     const inScope = parent.auth !== undefined && ref.remote.startsWith(parent.auth.scope)
     const header = inScope ? parent.auth?.header : undefined
     const agent = ref.scheme === 'ssh' && ref.host === host ? parent.agent : undefined
-    const address = await resolveAddress(this.#ctx, ref, { mayBeLocal: local, header, agent, signal })
+    const address = await resolveAddress(this.#ctx, ref, {
+      mayBeLocal: local,
+      header,
+      agent,
+      signal,
+    })
     const directory = join(work, `submodule-${randomBytes(4).toString('hex')}`)
     const wanted = { ref, address, name: undefined, object: each.commit }
     const repository = await fetchCommit(directory, wanted, signal)
@@ -168,4 +187,3 @@ async function moveInto(
   await rmdir(directory)
   await rename(join(tree, subdir), directory)
 }
-

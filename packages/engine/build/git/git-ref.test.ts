@@ -4,7 +4,12 @@ import { parseGitContext, parseGitRef } from './git-ref.ts'
 
 const parsed = (text: string): Record<string, unknown> | undefined => {
   const ref = parseGitRef(text)
-  return ref && Object.fromEntries(Object.entries(ref).filter(([, value]) => value !== '' && value !== undefined))
+  return (
+    ref &&
+    Object.fromEntries(
+      Object.entries(ref).filter(([, value]) => value !== '' && value !== undefined),
+    )
+  )
 }
 
 test('URLs, fragments and queries', () => {
@@ -26,7 +31,9 @@ test('URLs, fragments and queries', () => {
     subdir: 'y',
     ...common,
   })
-  const query = parseGitRef('https://h/r.git?tag=v1&subdir=/a/&checksum=abc&keep-git-dir&submodules=0')
+  const query = parseGitRef(
+    'https://h/r.git?tag=v1&subdir=/a/&checksum=abc&keep-git-dir&submodules=0',
+  )
   assert.deepEqual(
     [query?.ref, query?.subdir, query?.checksum, query?.keepGitDir, query?.submodules],
     ['refs/tags/v1', 'a', 'abc', true, false],
@@ -38,7 +45,15 @@ test('URLs, fragments and queries', () => {
 })
 
 test('what is no git address', () => {
-  for (const text of ['https://h/file.tar', './a', 'dir/file', 'file:///r.git', 'ext::sh', 'C:\\x', 'a.git'])
+  for (const text of [
+    'https://h/file.tar',
+    './a',
+    'dir/file',
+    'file:///r.git',
+    'ext::sh',
+    'C:\\x',
+    'a.git',
+  ])
     assert.equal(parseGitRef(text), undefined, text)
 })
 

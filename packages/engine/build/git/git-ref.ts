@@ -39,7 +39,11 @@ export function parseGitRef(text: string): GitRef | undefined {
 
 /** As `parseGitRef`, also for `github.com/USER/REPO`, which only a build's context may be. */
 export function parseGitContext(text: string): GitRef | undefined {
-  return parseGitRef(text.startsWith('github.com/') ? `https://${text}`.replace(/^(https:\/\/[^?#]*?)(\.git)?(?=[?#]|$)/, '$1.git') : text)
+  return parseGitRef(
+    text.startsWith('github.com/')
+      ? `https://${text}`.replace(/^(https:\/\/[^?#]*?)(\.git)?(?=[?#]|$)/, '$1.git')
+      : text,
+  )
 }
 
 export function isCommit(text: string): boolean {
@@ -49,7 +53,8 @@ export function isCommit(text: string): boolean {
 function ofUrl(parts: RegExpExecArray): GitRef | undefined {
   const [, proto = '', authority = '', path = '', query = '', fragment = ''] = parts
   const scheme = proto.toLowerCase()
-  if (scheme !== 'http' && scheme !== 'https' && scheme !== 'git' && scheme !== 'ssh') return undefined
+  if (scheme !== 'http' && scheme !== 'https' && scheme !== 'git' && scheme !== 'ssh')
+    return undefined
   const isHttp = scheme === 'http' || scheme === 'https'
   if (isHttp && !path.endsWith('.git')) return undefined
   const at = authority.lastIndexOf('@')
@@ -83,7 +88,10 @@ function refuseOptions(remote: string, parts: readonly string[]): void {
     throw invalidParameter(`invalid git address ${JSON.stringify(remote)}`)
 }
 
-type Wanted = Pick<GitRef, 'ref' | 'checksum' | 'subdir' | 'keepGitDir' | 'submodules' | 'fetchByCommit'>
+type Wanted = Pick<
+  GitRef,
+  'ref' | 'checksum' | 'subdir' | 'keepGitDir' | 'submodules' | 'fetchByCommit'
+>
 
 function wanted(fragment: string, query: string): Wanted {
   const [ref = '', ...rest] = fragment.split(':')

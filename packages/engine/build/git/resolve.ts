@@ -68,7 +68,10 @@ async function lookUp(place: GitPlace, ref: GitRef, address: GitAddress): Promis
   const name = ref.ref === '' ? await defaultBranch(place, ref, address) : ref.ref
   const lines = await listed(place, ref, ['--', address.remote, name, `${name}^{}`])
   const found = chosen(name, lines)
-  if (!found) throw notFound(`repository does not contain ref ${name}, output: ${JSON.stringify(lines.map((line) => line.join('\t')).join('\n'))}`)
+  if (!found)
+    throw notFound(
+      `repository does not contain ref ${name}, output: ${JSON.stringify(lines.map((line) => line.join('\t')).join('\n'))}`,
+    )
   const { object, peeled } = found
   if (!isCommit(object)) throw system(`invalid commit sha ${JSON.stringify(object)}`)
   if (![object, peeled].some((each) => each?.startsWith(ref.checksum)))

@@ -6,7 +6,9 @@ import { type GitRef, parseGitRef } from './git-ref.ts'
 export function submoduleRef(url: string, parent: string): GitRef {
   const whole = /^\.\.?\//.test(url) ? relativeTo(parent, url) : url
   // What is behind a `#` or `?` means something to us alone.
-  const address = /^https?:\/\/[^?#]*(?<!\.git)$/.test(whole) ? `${whole.replace(/\/+$/, '')}.git` : whole
+  const address = /^https?:\/\/[^?#]*(?<!\.git)$/.test(whole)
+    ? `${whole.replace(/\/+$/, '')}.git`
+    : whole
   const ref = /[?#]/.test(whole) ? undefined : parseGitRef(address)
   if (!ref) {
     const scheme = /^([A-Za-z0-9+.-]+):(?::|\/\/)/.exec(url)?.[1] ?? 'file'

@@ -24,7 +24,9 @@ export async function submodulesOf(
   for (const { path, object } of links) {
     const settings = told.find((each) => each.path === path)
     if (settings?.url === undefined)
-      throw system(`failed to update submodules: No url found for submodule path '${path}' in .gitmodules`)
+      throw system(
+        `failed to update submodules: No url found for submodule path '${path}' in .gitmodules`,
+      )
     if (settings.update === 'none') continue
     found.push({ path, commit: object, ref: submoduleRef(settings.url, parent) })
   }
@@ -70,7 +72,14 @@ async function settingsOf(place: GitPlace, commit: string): Promise<Settings[]> 
   const settings = new Map<string, Settings>()
   let said: Buffer
   try {
-    said = await git(place, ['config', '-z', '--blob', `${commit}:.gitmodules`, '--get-regexp', '^submodule\\.'])
+    said = await git(place, [
+      'config',
+      '-z',
+      '--blob',
+      `${commit}:.gitmodules`,
+      '--get-regexp',
+      '^submodule\\.',
+    ])
   } catch (error) {
     if (error instanceof GitFailure) return []
     throw error

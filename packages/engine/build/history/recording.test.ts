@@ -17,12 +17,20 @@ const told = {
 test('what a trace tells becomes steps, by the names they had first', () => {
   const recording = new Recording('id', told, 1000)
   const step = { digest: 'a', inputs: [], name: '[1/2] RUN echo $TOKEN' }
-  recording.listen({ vertexes: [{ digest: 'c', inputs: [], name: '[internal] load build context' }] })
+  recording.listen({
+    vertexes: [{ digest: 'c', inputs: [], name: '[internal] load build context' }],
+  })
   recording.listen({ vertexes: [step, { digest: 'b', inputs: [], name: '' }] })
   recording.listen({
     vertexes: [
       { ...step, name: '[1/2] RUN echo hunter22', started: 's', completed: 'c', cached: true },
-      { digest: 'b', inputs: [], name: '[2/2] ONBUILD COPY hunter22 /', started: 's', error: 'no hunter22' },
+      {
+        digest: 'b',
+        inputs: [],
+        name: '[2/2] ONBUILD COPY hunter22 /',
+        started: 's',
+        error: 'no hunter22',
+      },
     ],
     warnings: [{ vertex: 'a', level: 1, short: '', detail: [], url: '' }],
   })
@@ -30,9 +38,26 @@ test('what a trace tells becomes steps, by the names they had first', () => {
   const record = recording.record(9999)
   assert.deepEqual(record.Steps.slice(1), [
     { Name: '[1/2] RUN echo $TOKEN', StartedAt: 's', CompletedAt: 'c', Cached: true, Error: '' },
-    { Name: '[2/2] ONBUILD COPY $TOKEN /', StartedAt: 's', CompletedAt: null, Cached: false, Error: 'no $TOKEN' },
+    {
+      Name: '[2/2] ONBUILD COPY $TOKEN /',
+      StartedAt: 's',
+      CompletedAt: null,
+      Cached: false,
+      Error: 'no $TOKEN',
+    },
   ])
-  const { Status, DurationMs, TotalSteps, CompletedSteps, CachedSteps, Warnings, Error, Name, BuildArgs, Context } = record
+  const {
+    Status,
+    DurationMs,
+    TotalSteps,
+    CompletedSteps,
+    CachedSteps,
+    Warnings,
+    Error,
+    Name,
+    BuildArgs,
+    Context,
+  } = record
   assert.deepEqual(
     { Status, DurationMs, TotalSteps, CompletedSteps, CachedSteps, Warnings, Error, Name },
     {

@@ -15,8 +15,7 @@ type Told = Pick<
 >
 
 export type BuildEnd =
-  | { status: 'completed'; imageId: string }
-  | { status: 'error' | 'canceled'; error: string }
+  { status: 'completed'; imageId: string } | { status: 'error' | 'canceled'; error: string }
 
 export class Recording {
   readonly id: string
@@ -51,14 +50,17 @@ export class Recording {
     const file = dockerfile || 'Dockerfile'
     const steps = [...this.#steps.values()]
     const counted = steps.filter(({ Name }) => !/^(\[internal\]|exporting|importing) /.test(Name))
-    const completed = counted.filter(({ CompletedAt, Error }) => CompletedAt !== null && Error === '')
+    const completed = counted.filter(
+      ({ CompletedAt, Error }) => CompletedAt !== null && Error === '',
+    )
     const end = this.#end
     return {
       Id: this.id,
       Name: tags[0] || (target === '' ? file : `${file} (${target})`),
       Status: end?.status ?? 'running',
       CreatedAt: new Date(this.createdAt).toISOString(),
-      CompletedAt: this.#completedAt === undefined ? null : new Date(this.#completedAt).toISOString(),
+      CompletedAt:
+        this.#completedAt === undefined ? null : new Date(this.#completedAt).toISOString(),
       DurationMs: (this.#completedAt ?? now) - this.createdAt,
       TotalSteps: counted.length,
       CompletedSteps: completed.length,

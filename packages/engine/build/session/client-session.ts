@@ -1,6 +1,10 @@
 /** One client's connection, as its build uses it. */
 import { SessionConnection } from '@tdocker/api/build-session/connection.ts'
-import { type Hello, ProtocolError, type SessionRequest } from '@tdocker/api/build-session/frames.ts'
+import {
+  type Hello,
+  ProtocolError,
+  type SessionRequest,
+} from '@tdocker/api/build-session/frames.ts'
 import { type SessionStream, StreamRefused } from '@tdocker/api/build-session/stream.ts'
 import type { Duplex } from 'node:stream'
 import { cancelled, invalidParameter } from '../../base/errors.ts'

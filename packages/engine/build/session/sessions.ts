@@ -79,7 +79,8 @@ export class Sessions implements BuildSessions {
         return waiting.session
       }
       if (signal.aborted) throw cancelled('Build cancelled')
-      if (deadline.aborted) throw invalidParameter(`no active session for ${id}: context deadline exceeded`)
+      if (deadline.aborted)
+        throw invalidParameter(`no active session for ${id}: context deadline exceeded`)
       await this.#next(id, deadline)
     }
   }

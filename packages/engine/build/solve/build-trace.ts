@@ -183,6 +183,7 @@ function now(): string {
 export function traceError(error: unknown): string {
   if (error instanceof CommandFailed)
     return `process ${JSON.stringify(error.command.join(' '))} did not complete successfully: exit code: ${error.exitCode}`
-  if (isKind(error, 'cancelled') || (error as Error).name === 'AbortError') return 'context canceled'
+  if (isKind(error, 'cancelled') || (error as Error).name === 'AbortError')
+    return 'context canceled'
   return error instanceof Error ? error.message : String(error)
 }

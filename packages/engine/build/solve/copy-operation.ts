@@ -91,7 +91,9 @@ async function ownerOf(
   const numbers = /^(\d+):(\d+)$/.exec(spec)
   if (!tree) {
     if (numbers) return { uid: Number(numbers[1]), gid: Number(numbers[2]) }
-    throw invalidParameter(`unable to convert uid/gid chown string to host mapping: can't find uid for user ${chown}`)
+    throw invalidParameter(
+      `unable to convert uid/gid chown string to host mapping: can't find uid for user ${chown}`,
+    )
   }
   try {
     return await build.resolveOwner({ root: tree.root, spec })

@@ -50,13 +50,19 @@ export async function linkCopy(
   return id
 }
 
-async function* layerTar(build: Build, id: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* layerTar(
+  build: Build,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const isEmpty = build.images.get(id).lowers.length === 0
   using tree = isEmpty ? undefined : await openImage(build, id)
   const edit: EditEntry = (entry) => {
     const name = innerName(entry)
     const linkname = entry.type === '1' ? innerName({ name: entry.linkname }) : entry.linkname
-    return name === '' ? undefined : { ...entry, name: entry.type === '5' ? `${name}/` : name, linkname }
+    return name === ''
+      ? undefined
+      : { ...entry, name: entry.type === '5' ? `${name}/` : name, linkname }
   }
   if (tree) yield* rewriteTar(tree.pack('/', { name: undefined, signal }), edit)
   yield TAR_END

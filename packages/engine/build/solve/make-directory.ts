@@ -54,4 +54,3 @@ async function ownerOf(
 async function* once(parts: readonly Buffer[]): AsyncGenerator<Buffer> {
   yield Buffer.concat(parts)
 }
-

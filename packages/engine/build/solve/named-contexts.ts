@@ -15,8 +15,7 @@ import type { Build } from './build.ts'
 import { downloadContextOf, gitContextOf } from './remote-sources.ts'
 
 export type NamedContext =
-  | { kind: 'image'; reference: string }
-  | { kind: 'directory'; path: string }
+  { kind: 'image'; reference: string } | { kind: 'directory'; path: string }
 
 /** How its one file is named, where a context is a file. */
 const FILE_NAME = 'context'
@@ -120,4 +119,3 @@ function shown(spec: Exclude<ContextSpec, { kind: 'image' }>): string {
       return 'load from client'
   }
 }
-

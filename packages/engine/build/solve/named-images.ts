@@ -64,11 +64,7 @@ export class NamedImages {
     return { kind: 'image', id }
   }
 
-  #named(
-    name: string,
-    platform: string | undefined,
-    progress: Progress,
-  ): Promise<BuildImage> {
+  #named(name: string, platform: string | undefined, progress: Progress): Promise<BuildImage> {
     const key = JSON.stringify([name, platform])
     const known = this.#found.get(key)
     if (known) return known
@@ -78,11 +74,7 @@ export class NamedImages {
     return found
   }
 
-  async #find(
-    name: string,
-    platform: string | undefined,
-    progress: Progress,
-  ): Promise<BuildImage> {
+  async #find(name: string, platform: string | undefined, progress: Progress): Promise<BuildImage> {
     const { images, options } = this.#build
     const found = options.pull ? undefined : images.find(name, platform)
     const image = found ?? (await this.#pulled(name, platform, progress))

@@ -3,9 +3,7 @@ import type { Platform } from '@tdocker/oci'
 import type { TracedStep } from './build-trace.ts'
 
 /** What `--from` names: an image (of a stage, of a name), or a directory that a client or git filled. */
-export type StepSource =
-  | { kind: 'image'; id: string }
-  | { kind: 'directory'; path: string }
+export type StepSource = { kind: 'image'; id: string } | { kind: 'directory'; path: string }
 
 export interface StepPlace {
   /** undefined: from scratch. */

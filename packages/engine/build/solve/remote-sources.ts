@@ -50,8 +50,7 @@ function check({ instruction, checksum }: CopyOperation, kinds: readonly Kind[])
   }
   if (checksum === '') return
   if (kinds.length !== 1) throw invalidParameter("checksum can't be specified for multiple sources")
-  if (kinds[0]!.kind === 'local')
-    throw invalidParameter('checksum requires HTTP(S) or Git sources')
+  if (kinds[0]!.kind === 'local') throw invalidParameter('checksum requires HTTP(S) or Git sources')
 }
 
 function urlSource(

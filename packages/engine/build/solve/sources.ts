@@ -41,4 +41,3 @@ export function requestOf(
   const formats = (format: 'xz' | 'bzip2') => build.native.decompressor(format)
   return { operation, source, remotes, formats, signal }
 }
-

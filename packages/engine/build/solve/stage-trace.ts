@@ -56,7 +56,10 @@ export class StageTrace {
     this.#total += shown.length
     for (const [at, each] of shown.entries()) {
       this.#triggers.add(each)
-      this.#steps.set(each, this.#trace.step(`${this.#place} trigger ${at}`, '', [this.base.digest]))
+      this.#steps.set(
+        each,
+        this.#trace.step(`${this.#place} trigger ${at}`, '', [this.base.digest]),
+      )
     }
   }
 

@@ -23,7 +23,6 @@ export async function doStep(build: Build, operation: Operation, at: StepPlace):
   }
 }
 
-
 /** Part of what the step makes, where it is given. */
 function timeOf({ createdTime }: Build): string[] {
   return createdTime === undefined ? [] : [`created ${createdTime}`]

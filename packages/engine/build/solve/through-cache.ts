@@ -76,7 +76,8 @@ export async function throughCache(
   }
   const work = (): Promise<string> => build.steps.run(at.signal, () => make(commit))
   const id =
-    (await find()) ?? (await (at.noCache ? work() : cache.once(key, at.signal, { find, make: work })))
+    (await find()) ??
+    (await (at.noCache ? work() : cache.once(key, at.signal, { find, make: work })))
   build.did.set(id, { parentId: at.parentId, digest })
   return id
 }
@@ -127,4 +128,3 @@ function keyed(operation: Operation): unknown {
   const { hiddenEnv: _hidden, ...rest } = operation
   return rest
 }
-

@@ -24,7 +24,13 @@ export const CONTEXT_TIME: Date = new Date(1_000_000_000_000)
 
 export function file(
   content: string,
-  more: Partial<{ mode: number; uid: number; gid: number; mtime: Date; pax: Record<string, string> }> = {},
+  more: Partial<{
+    mode: number
+    uid: number
+    gid: number
+    mtime: Date
+    pax: Record<string, string>
+  }> = {},
 ): Files[string] {
   return { type: 'file', content, mtime: CONTEXT_TIME, ...more }
 }

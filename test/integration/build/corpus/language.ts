@@ -1,8 +1,26 @@
 /** All that a Dockerfile can say: a case that covers each is asked for. */
 import { KEYWORDS } from '../../../../packages/engine/build/dockerfile/node.ts'
 
-const COPY_FLAGS = ['--chown', '--chmod octal', '--chmod symbolic', '--link', '--exclude', '--parents', '--from name', '--from index', '--from image']
-const ADD_FLAGS = ['--chown', '--chmod', '--link', '--exclude', '--unpack', '--checksum', '--keep-git-dir']
+const COPY_FLAGS = [
+  '--chown',
+  '--chmod octal',
+  '--chmod symbolic',
+  '--link',
+  '--exclude',
+  '--parents',
+  '--from name',
+  '--from index',
+  '--from image',
+]
+const ADD_FLAGS = [
+  '--chown',
+  '--chmod',
+  '--link',
+  '--exclude',
+  '--unpack',
+  '--checksum',
+  '--keep-git-dir',
+]
 const RUN_FLAGS = [
   '--mount=type=bind',
   '--mount=type=cache',
@@ -57,7 +75,13 @@ export const LANGUAGE: readonly string[] = [
   ...['ADD through links', 'ADD told twice'],
   ...ADD_FLAGS.map((flag) => `ADD ${flag}`),
   ...['heredoc RUN', 'heredoc several', 'heredoc chomp', 'heredoc quoted', 'heredoc shebang'],
-  ...['heredoc command', 'heredoc descriptor', 'heredoc COPY', 'heredoc COPY several', 'heredoc ADD'],
+  ...[
+    'heredoc command',
+    'heredoc descriptor',
+    'heredoc COPY',
+    'heredoc COPY several',
+    'heredoc ADD',
+  ],
   ...['CMD shell', 'CMD exec', 'ENTRYPOINT shell', 'ENTRYPOINT exec', 'ENTRYPOINT resets CMD'],
   ...['ENV', 'ENV several', 'ENV legacy', 'LABEL', 'LABEL several', 'LABEL legacy'],
   ...['EXPOSE', 'EXPOSE protocol', 'EXPOSE range', 'EXPOSE variable'],

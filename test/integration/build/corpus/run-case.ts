@@ -78,8 +78,7 @@ function withDirectories(files: Case['files']): Case['files'] {
     const above: string[] = []
     for (let at = posix.dirname(name); at !== '.' && at !== '/'; at = posix.dirname(at))
       if (!(at in files)) above.unshift(at)
-    for (const each of above)
-      all[each] ??= { type: 'directory', mode: 0o755, mtime: CONTEXT_TIME }
+    for (const each of above) all[each] ??= { type: 'directory', mode: 0o755, mtime: CONTEXT_TIME }
     all[name] =
       typeof given === 'string' ? { type: 'file', content: given, mtime: CONTEXT_TIME } : given
   }
@@ -116,7 +115,13 @@ export function goldenOf({ error, config, history, tree }: Outcome): string {
 
 /** Engines differ in whether they tell what is not set. */
 export function isSomething(value: unknown): boolean {
-  return value !== undefined && value !== null && value !== '' && value !== false && JSON.stringify(value) !== '{}'
+  return (
+    value !== undefined &&
+    value !== null &&
+    value !== '' &&
+    value !== false &&
+    JSON.stringify(value) !== '{}'
+  )
 }
 
 function sorted(value: unknown): unknown {

@@ -80,26 +80,22 @@ function rowsOf(state: BuildState, step: Step, now: number, isEnd: boolean): Row
     colour: isRunning ? undefined : colourOf(step),
     tail: isRunning ? step.tail.lines : [],
   }
-  const statuses = [...step.statuses.values()].map(
-    (status): Row => ({
-      name: `=> ${printable(status.id)}`,
-      size: sizeText(status),
-      took: took(status.started, status.completed),
-      isRunning: isRunning && status.completed === undefined,
-      colour: isRunning && status.completed === undefined ? undefined : 'run',
-      tail: [],
-    }),
-  )
-  const warnings = step.warnings.map(
-    (text): Row => ({
-      name: `WARN: ${printable(text)}`,
-      size: '',
-      took: own.took,
-      isRunning: false,
-      colour: 'cancel',
-      tail: [],
-    }),
-  )
+  const statuses = [...step.statuses.values()].map((status): Row => ({
+    name: `=> ${printable(status.id)}`,
+    size: sizeText(status),
+    took: took(status.started, status.completed),
+    isRunning: isRunning && status.completed === undefined,
+    colour: isRunning && status.completed === undefined ? undefined : 'run',
+    tail: [],
+  }))
+  const warnings = step.warnings.map((text): Row => ({
+    name: `WARN: ${printable(text)}`,
+    size: '',
+    took: own.took,
+    isRunning: false,
+    colour: 'cancel',
+    tail: [],
+  }))
   return [own, ...statuses, ...warnings]
 }
 

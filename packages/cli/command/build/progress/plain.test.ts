@@ -113,7 +113,14 @@ test('what grows is told now and then, and when it is done', () => {
     ],
   })
   assert.equal(
-    printed(step('a', 0), grown(10, 0), grown(20, 10), grown(1000, 100), grown(2000, 500, 500), step('a', 0, 500)),
+    printed(
+      step('a', 0),
+      grown(10, 0),
+      grown(20, 10),
+      grown(1000, 100),
+      grown(2000, 500, 500),
+      step('a', 0, 500),
+    ),
     [
       '#1 a',
       '#1 layer 10B / 2.00kB',

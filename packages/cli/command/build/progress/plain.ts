@@ -2,7 +2,14 @@
  * Progress as lines, for logs and pipes (BuildKit: util/progress/progressui/printer.go): each line
  * begins with its step's number, and steps that run side by side take turns.
  */
-import { type BuildState, type Changes, type Status, type Step, secondsText, sizeText } from './state.ts'
+import {
+  type BuildState,
+  type Changes,
+  type Status,
+  type Step,
+  secondsText,
+  sizeText,
+} from './state.ts'
 
 /** Milliseconds that a running step keeps the floor while others have something to say. */
 const TURN = 5000

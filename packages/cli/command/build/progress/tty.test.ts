@@ -78,7 +78,14 @@ test('what grows has a line of its own', () => {
   state.apply({
     vertexes: [{ digest: 'a', name: 'FROM x', started: at(0) }],
     statuses: [
-      { id: 'abc', vertex: 'a', current: 1_230_000, total: 4_000_000, timestamp: at(900), started: at(0) },
+      {
+        id: 'abc',
+        vertex: 'a',
+        current: 1_230_000,
+        total: 4_000_000,
+        timestamp: at(900),
+        started: at(0),
+      },
     ],
   })
   assert.deepEqual(draw(1000), [
@@ -90,7 +97,12 @@ test('what grows has a line of its own', () => {
 
 test('a small terminal keeps what runs; wide characters do not break the line', () => {
   const { state, draw } = scene(30, 6)
-  const done = (n: number) => ({ digest: `d${n}`, name: `done ${n}`, started: at(n), completed: at(n) })
+  const done = (n: number) => ({
+    digest: `d${n}`,
+    name: `done ${n}`,
+    started: at(n),
+    completed: at(n),
+  })
   state.apply({
     vertexes: [
       { digest: 'r', name: 'RUN 日本語日本語日本語日本語', started: at(0) },
@@ -135,7 +147,13 @@ test('at the end, what a failed step said', () => {
   })
   state.apply({
     vertexes: [
-      { digest: 'a', name: '[2/2] RUN x', started: at(0), completed: at(400), error: 'exit code: 1' },
+      {
+        digest: 'a',
+        name: '[2/2] RUN x',
+        started: at(0),
+        completed: at(400),
+        error: 'exit code: 1',
+      },
       { digest: 'b', name: 'RUN y', started: at(0), completed: at(400), error: 'context canceled' },
     ],
   })

@@ -53,5 +53,8 @@ export class TtyDisplay {
 
 /** Rows that lines take now: a terminal that became narrower has wrapped them. */
 function rowsOf(lines: readonly FrameLine[], width: number): number {
-  return lines.reduce((sum, { cells }) => sum + Math.max(1, Math.ceil(cells / Math.max(width, 1))), 0)
+  return lines.reduce(
+    (sum, { cells }) => sum + Math.max(1, Math.ceil(cells / Math.max(width, 1))),
+    0,
+  )
 }

@@ -32,7 +32,10 @@ test('a file that nobody touched is known again, by the same client', () => {
   assert.match(client, /^[0-9a-f]{64}$/)
   assert.equal(new RememberedDigests(directory, '/other').client, client)
   assert.equal(statSync(join(directory, 'client')).mode & 0o777, 0o600)
-  assert.equal(new RememberedDigests(directory, '/other').find('file', lstatSync(file())), undefined)
+  assert.equal(
+    new RememberedDigests(directory, '/other').find('file', lstatSync(file())),
+    undefined,
+  )
 })
 
 test('what changed in any way is not, whatever its times say', () => {

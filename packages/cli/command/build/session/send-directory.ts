@@ -1,9 +1,5 @@
 /** A directory told to the daemon, and as much of its files as the daemon asks for. */
-import {
-  listingDigest,
-  type ListingRow,
-  type RowKind,
-} from '@tdocker/api/build-session/listing.ts'
+import { listingDigest, type ListingRow, type RowKind } from '@tdocker/api/build-session/listing.ts'
 import {
   type Held,
   MessageStream,
@@ -62,8 +58,7 @@ async function wanted(messages: MessageStream): Promise<number[]> {
   const numbers: number[] = []
   for (;;) {
     const { want, last } = (await messages.message()) as Want
-    for (const [first, count] of want)
-      for (let at = 0; at < count; at++) numbers.push(first + at)
+    for (const [first, count] of want) for (let at = 0; at < count; at++) numbers.push(first + at)
     if (last) return numbers
   }
 }
@@ -185,7 +180,8 @@ class Listing {
       } else if (left >= 0) hash = createHash('sha256')
       yield part
     }
-    if (left === 0 && hash) this.#digests.learn(name, this.#stats[number]!, hash.digest('hex'), began)
+    if (left === 0 && hash)
+      this.#digests.learn(name, this.#stats[number]!, hash.digest('hex'), began)
   }
 }
 

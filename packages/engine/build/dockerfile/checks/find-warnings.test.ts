@@ -17,7 +17,10 @@ const OPTIONS: FindOptions = {
   },
 }
 
-function find(text: string, options: Partial<FindOptions> = {}): { found: string[]; error: string } {
+function find(
+  text: string,
+  options: Partial<FindOptions> = {},
+): { found: string[]; error: string } {
   const { warnings, error } = findWarnings(parseDockerfile(text), { ...OPTIONS, ...options })
   const found = warnings.map(({ rule, lines }) => `${rule} ${lines.start}`)
   return { found, error: error ? `${error.message} (${error.lines?.start})` : '' }
@@ -25,7 +28,10 @@ function find(text: string, options: Partial<FindOptions> = {}): { found: string
 
 const CASES: readonly (readonly [text: string, found: string[], error?: string])[] = [
   ['FROM a\nENV X=$FROM_IMAGE$PATH\nRUN $none', []],
-  ['FROM a\nENV X=$none Y=$X\nLABEL a=$Y$Z', ['UndefinedVar 2', 'UndefinedVar 2', 'UndefinedVar 3']],
+  [
+    'FROM a\nENV X=$none Y=$X\nLABEL a=$Y$Z',
+    ['UndefinedVar 2', 'UndefinedVar 2', 'UndefinedVar 3'],
+  ],
   ['FROM a\nARG GIVEN\nARG UNSET\nENV X=$GIVEN$UNSET', []],
   ['ARG V=1\nFROM a:$V\nUSER $V', ['UndefinedVar 3']],
   ['ARG V=1\nFROM a:$V\nARG V\nUSER $V', []],
@@ -38,13 +44,17 @@ const CASES: readonly (readonly [text: string, found: string[], error?: string])
   ['FROM a\nCOPY <<A <<"B" /\n$x\nA\n$y\nB', ['UndefinedVar 2']],
   ['FROM a\nRUN --mount=target=/$x true', ['UndefinedVar 2']],
   ['FROM a\nEXPOSE 1:2 80/TCP', ['ExposeInvalidFormat 2', 'ExposeProtoCasing 2']],
-  ['FROM a\nUSER ${x', [], 'failed to process "${x": unsupported modifier (\ufffd) in substitution (2)'],
-  ['FROM $x', ['InvalidDefaultArgInFrom 1', 'UndefinedArgInFrom 1'], 'base name ($x) should not be blank (1)'],
   [
-    'FROM --platform=$x a',
-    ['UndefinedArgInFrom 1'],
-    'empty platform value from expression $x (1)',
+    'FROM a\nUSER ${x',
+    [],
+    'failed to process "${x": unsupported modifier (\ufffd) in substitution (2)',
   ],
+  [
+    'FROM $x',
+    ['InvalidDefaultArgInFrom 1', 'UndefinedArgInFrom 1'],
+    'base name ($x) should not be blank (1)',
+  ],
+  ['FROM --platform=$x a', ['UndefinedArgInFrom 1'], 'empty platform value from expression $x (1)'],
 ]
 
 for (const [text, found, error = ''] of CASES) {

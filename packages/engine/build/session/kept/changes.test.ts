@@ -10,7 +10,11 @@ const file = (path: string, content: string, mtime = 1, mode = 0o644): ListingRo
 ]
 const directory = (path: string, mtime = 1): ListingRow => ['d', path, 0o755, 0, mtime, '']
 
-const from = (before: ListingRow[], after: ListingRow[], known: Record<string, string> = {}): Promise<Changes> =>
+const from = (
+  before: ListingRow[],
+  after: ListingRow[],
+  known: Record<string, string> = {},
+): Promise<Changes> =>
   changesOf(before, after, (wanted) =>
     known[wanted] === undefined ? undefined : { directory: 'x', path: known[wanted] },
   )
@@ -42,7 +46,10 @@ test('another content is wanted, with its directory and its other names', async 
 
 test('another time or mode alone needs no content', async () => {
   assert.deepEqual(await from([file('a', 'b')], [file('a', 'b', 2)]), { ...nothing, touch: [0] })
-  assert.deepEqual(await from([file('a', 'b')], [file('a', 'b', 1, 0o600)]), { ...nothing, touch: [0] })
+  assert.deepEqual(await from([file('a', 'b')], [file('a', 'b', 1, 0o600)]), {
+    ...nothing,
+    touch: [0],
+  })
 })
 
 test('a content that is here under another name is copied', async () => {
@@ -54,7 +61,13 @@ test('a content that is here under another name is copied', async () => {
 })
 
 test('what is gone is removed, of a tree the root alone, and with it what stood for others', async () => {
-  const before = [directory('a'), file('a/b', 'b'), directory('a/c'), file('a/c/d', 'd'), file('e', 'e')]
+  const before = [
+    directory('a'),
+    file('a/b', 'b'),
+    directory('a/c'),
+    file('a/c/d', 'd'),
+    file('e', 'e'),
+  ]
   assert.deepEqual(await from(before, [file('e', 'e')]), { ...nothing, remove: ['a'] })
   assert.deepEqual(await from(before, [directory('a'), file('a/b', 'b'), file('e', 'e')]), {
     ...nothing,
@@ -77,7 +90,13 @@ test('a file in place of a directory, and the other way', async () => {
 
 test('after an interruption only what is sure counts', async () => {
   const before = [directory('a'), file('a/b', 'b'), file('c', 'c'), file('d', 'd'), file('e', 'e')]
-  const after = [directory('a'), file('a/b', 'x'), file('c', 'c', 2), file('d', 'd'), file('f', 'f')]
+  const after = [
+    directory('a'),
+    file('a/b', 'x'),
+    file('c', 'c', 2),
+    file('d', 'd'),
+    file('f', 'f'),
+  ]
   const left = interrupted(before, after, await from(before, after))
   assert.deepEqual(left, [
     file('c', 'c', 2),

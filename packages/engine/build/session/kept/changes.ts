@@ -92,7 +92,9 @@ function parentsOf(
   want: ReadonlySet<number>,
 ): number[] {
   const parents = new Set([...remove, ...[...want].map((row) => after[row]![1])].map(parentOf))
-  return after.flatMap(([kind, path], number) => (kind === 'd' && parents.has(path) ? [number] : []))
+  return after.flatMap(([kind, path], number) =>
+    kind === 'd' && parents.has(path) ? [number] : [],
+  )
 }
 
 /** What is in the way or not there any more; of a tree its root alone. */

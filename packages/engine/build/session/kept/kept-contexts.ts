@@ -96,7 +96,9 @@ export class KeptContexts {
   }
 
   static key(client: string, root: string): string {
-    return createHash('sha256').update(JSON.stringify([client, root])).digest('hex')
+    return createHash('sha256')
+      .update(JSON.stringify([client, root]))
+      .digest('hex')
   }
 
   /** Of one client's directory, those used last first. */
@@ -108,9 +110,7 @@ export class KeptContexts {
 
   /** All of a client's that are whole. */
   ofClient(client: string): KeptContext[] {
-    return [...this.#known.values()].filter(
-      (kept) => kept.client === client && kept.listing !== '',
-    )
+    return [...this.#known.values()].filter((kept) => kept.client === client && kept.listing !== '')
   }
 
   files({ id }: Pick<KeptContext, 'id'>): string {

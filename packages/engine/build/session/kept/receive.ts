@@ -43,7 +43,10 @@ export async function receiveDirectory(
   } catch (error) {
     if (o.signal.aborted) throw cancelled('Build cancelled', error)
     if (error instanceof EngineError) throw error
-    throw invalidParameter(`failed to receive the build context: ${(error as Error).message}`, error)
+    throw invalidParameter(
+      `failed to receive the build context: ${(error as Error).message}`,
+      error,
+    )
   } finally {
     o.signal.removeEventListener('abort', stop)
     stream.destroy()

@@ -57,7 +57,8 @@ export class WantedEntries {
     const path = textOf(entry.name).replace(/\/$/, '')
     const number = this.#missing.get(path)
     const kind = KINDS[entry.type]
-    if (number === undefined || kind === undefined) throw invalidParameter(`${path} was not asked for`)
+    if (number === undefined || kind === undefined)
+      throw invalidParameter(`${path} was not asked for`)
     // The files are told by their rows, which have no room for such.
     if (entry.attributes.size > 0) throw invalidParameter(`${path} has extended attributes`)
     if ((kind === 'd') !== (this.#rows[number]![0] === 'd'))

@@ -127,4 +127,3 @@ export const add: readonly Case[] = [
     },
   },
 ]
-

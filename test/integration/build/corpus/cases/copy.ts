@@ -305,7 +305,7 @@ export const copy: readonly Case[] = [
       ['n'.repeat(120)]: file('long'),
       [`${'p'.repeat(90)}/${'q'.repeat(90)}/${'r'.repeat(90)}`]: file('deep'),
       'new\nline': file('n'),
-      "quote'\"": file('q'),
+      'quote\'"': file('q'),
     },
   },
   {
@@ -329,33 +329,41 @@ export const copy: readonly Case[] = [
     name: 'copy-from-scratch',
     covers: ['FROM scratch'],
     classic: true,
-    files: { Dockerfile: lines('FROM scratch', 'COPY f /a/f', 'COPY d /'), f: file('f'), 'd/x': file('x') },
+    files: {
+      Dockerfile: lines('FROM scratch', 'COPY f /a/f', 'COPY d /'),
+      f: file('f'),
+      'd/x': file('x'),
+    },
   },
   {
     name: 'copy-sparse-and-large',
     covers: ['COPY large'],
     classic: true,
-    files: { Dockerfile: lines('FROM base', 'COPY big /big'), big: file('\0'.repeat(3_000_000) + 'end') },
+    files: {
+      Dockerfile: lines('FROM base', 'COPY big /big'),
+      big: file('\0'.repeat(3_000_000) + 'end'),
+    },
   },
 ]
 
-const refused: ReadonlyArray<[name: string, covers: string, line: string, files?: Case['files']]> = [
-  ['missing', 'COPY missing', 'COPY nope /'],
-  ['missing-of-several', 'COPY missing', 'COPY f nope /x/'],
-  ['several-to-file', 'COPY several', 'COPY f g /x'],
-  ['file-over-directory', 'COPY file over directory', 'COPY d /x'],
-  ['dir-over-file', 'COPY directory over file', 'COPY d /etc/passwd'],
-  ['below-file', 'COPY below file', 'COPY f /etc/passwd/f'],
-  ['chown-unknown', 'COPY --chown', 'COPY --chown=nobodyatall f /'],
-  ['chown-unknown-group', 'COPY --chown', 'COPY --chown=root:nobodies f /'],
-  ['chmod-bad', 'COPY --chmod octal', 'COPY --chmod=99999 f /'],
-  ['chmod-word', 'COPY --chmod symbolic', 'COPY --chmod=u+q f /'],
-  ['flag-unknown', 'COPY', 'COPY --nope=1 f /'],
-  ['no-dest', 'COPY', 'COPY f'],
-  ['checksum-of-copy', 'COPY', 'COPY --checksum=sha256:00 f /'],
-  ['from-self', 'COPY --from index', 'COPY --from=0 /etc /x'],
-  ['url', 'COPY', 'COPY https://example.invalid/x /x'],
-]
+const refused: ReadonlyArray<[name: string, covers: string, line: string, files?: Case['files']]> =
+  [
+    ['missing', 'COPY missing', 'COPY nope /'],
+    ['missing-of-several', 'COPY missing', 'COPY f nope /x/'],
+    ['several-to-file', 'COPY several', 'COPY f g /x'],
+    ['file-over-directory', 'COPY file over directory', 'COPY d /x'],
+    ['dir-over-file', 'COPY directory over file', 'COPY d /etc/passwd'],
+    ['below-file', 'COPY below file', 'COPY f /etc/passwd/f'],
+    ['chown-unknown', 'COPY --chown', 'COPY --chown=nobodyatall f /'],
+    ['chown-unknown-group', 'COPY --chown', 'COPY --chown=root:nobodies f /'],
+    ['chmod-bad', 'COPY --chmod octal', 'COPY --chmod=99999 f /'],
+    ['chmod-word', 'COPY --chmod symbolic', 'COPY --chmod=u+q f /'],
+    ['flag-unknown', 'COPY', 'COPY --nope=1 f /'],
+    ['no-dest', 'COPY', 'COPY f'],
+    ['checksum-of-copy', 'COPY', 'COPY --checksum=sha256:00 f /'],
+    ['from-self', 'COPY --from index', 'COPY --from=0 /etc /x'],
+    ['url', 'COPY', 'COPY https://example.invalid/x /x'],
+  ]
 
 export const copyRefused: readonly Case[] = refused.map(([name, covers, line]) => ({
   name: `copy-refused-${name}`,

@@ -185,11 +185,7 @@ export const edges: readonly Case[] = [
     name: 'edge-json-nearly',
     covers: ['RUN shell', 'COPY json'],
     files: {
-      Dockerfile: lines(
-        'FROM base',
-        'ENTRYPOINT ["one" "two"]',
-        'CMD ["one", 2]',
-      ),
+      Dockerfile: lines('FROM base', 'ENTRYPOINT ["one" "two"]', 'CMD ["one", 2]'),
     },
   },
   {
@@ -197,7 +193,13 @@ export const edges: readonly Case[] = [
     covers: ['RUN exec', 'COPY json'],
     classic: true,
     files: {
-      Dockerfile: lines('FROM base', 'RUN  [ "touch" , "/a" ]  ', 'COPY [ "f" , "/b" ]', 'VOLUME [ "/v" ]', 'SHELL [ "/bin/sh" , "-c" ]'),
+      Dockerfile: lines(
+        'FROM base',
+        'RUN  [ "touch" , "/a" ]  ',
+        'COPY [ "f" , "/b" ]',
+        'VOLUME [ "/v" ]',
+        'SHELL [ "/bin/sh" , "-c" ]',
+      ),
       f: file('f'),
     },
   },
@@ -269,7 +271,14 @@ export const edges: readonly Case[] = [
     name: 'edge-empty-things',
     covers: ['COPY directory'],
     files: {
-      Dockerfile: lines('FROM base', 'COPY none /none', 'COPY empty /empty', 'COPY none/ /nested/deep/', 'RUN :', 'LABEL a='),
+      Dockerfile: lines(
+        'FROM base',
+        'COPY none /none',
+        'COPY empty /empty',
+        'COPY none/ /nested/deep/',
+        'RUN :',
+        'LABEL a=',
+      ),
       none: directory({ mode: 0o700 }),
       empty: file(''),
     },
@@ -311,7 +320,14 @@ export const edges: readonly Case[] = [
     name: 'edge-same-stage-names',
     covers: ['FROM AS'],
     files: {
-      Dockerfile: lines('FROM base AS a', 'LABEL n=1', 'FROM base AS a', 'LABEL m=2', 'FROM a', 'LABEL o=3'),
+      Dockerfile: lines(
+        'FROM base AS a',
+        'LABEL n=1',
+        'FROM base AS a',
+        'LABEL m=2',
+        'FROM a',
+        'LABEL o=3',
+      ),
     },
   },
   {
@@ -322,12 +338,21 @@ export const edges: readonly Case[] = [
   {
     name: 'edge-copy-from-later',
     covers: ['COPY --from name'],
-    files: { Dockerfile: lines('FROM base AS one', 'COPY --from=later.invalid/x /f /f', 'FROM base AS later') },
+    files: {
+      Dockerfile: lines(
+        'FROM base AS one',
+        'COPY --from=later.invalid/x /f /f',
+        'FROM base AS later',
+      ),
+    },
   },
   {
     name: 'add-checksum-of-file',
     covers: ['ADD --checksum'],
-    files: { Dockerfile: lines('FROM base', `ADD --checksum=sha256:${'0'.repeat(64)} f /f`), f: file('f') },
+    files: {
+      Dockerfile: lines('FROM base', `ADD --checksum=sha256:${'0'.repeat(64)} f /f`),
+      f: file('f'),
+    },
   },
   {
     name: 'add-keep-git-dir-of-file',

@@ -168,7 +168,12 @@ export const run: readonly Case[] = [
   },
   {
     name: 'run-network',
-    covers: ['RUN --network=none', 'RUN --network=default', 'RUN --security=sandbox', 'RUN --network=host'],
+    covers: [
+      'RUN --network=none',
+      'RUN --network=default',
+      'RUN --security=sandbox',
+      'RUN --network=host',
+    ],
     files: {
       Dockerfile: lines(
         'FROM base',
@@ -267,7 +272,13 @@ export const heredocs: readonly Case[] = [
   },
   {
     name: 'heredoc-copy',
-    covers: ['heredoc COPY', 'heredoc ADD', 'heredoc COPY several', 'heredoc quoted', 'heredoc chomp'],
+    covers: [
+      'heredoc COPY',
+      'heredoc ADD',
+      'heredoc COPY several',
+      'heredoc quoted',
+      'heredoc chomp',
+    ],
     files: {
       Dockerfile: lines(
         'FROM base',

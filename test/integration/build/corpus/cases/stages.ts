@@ -4,7 +4,14 @@ import { type Case, file, lines } from '../case.ts'
 export const stages: readonly Case[] = [
   {
     name: 'stages',
-    covers: ['FROM', 'FROM AS', 'FROM stage', 'FROM --platform', 'multi-stage', 'stage names of any case'],
+    covers: [
+      'FROM',
+      'FROM AS',
+      'FROM stage',
+      'FROM --platform',
+      'multi-stage',
+      'stage names of any case',
+    ],
     classic: true,
     files: {
       Dockerfile: lines(
@@ -27,14 +34,30 @@ export const stages: readonly Case[] = [
     covers: ['--target'],
     query: { target: 'TWO' },
     files: {
-      Dockerfile: lines('FROM base AS one', 'RUN false', 'FROM base AS two', 'LABEL two=2', 'FROM base', 'RUN false'),
+      Dockerfile: lines(
+        'FROM base AS one',
+        'RUN false',
+        'FROM base AS two',
+        'LABEL two=2',
+        'FROM base',
+        'RUN false',
+      ),
     },
   },
   {
     name: 'stages-target-index',
     covers: ['--target'],
     query: { target: '1' },
-    files: { Dockerfile: lines('FROM base', 'RUN false', 'FROM base', 'LABEL two=2', 'FROM base', 'RUN false') },
+    files: {
+      Dockerfile: lines(
+        'FROM base',
+        'RUN false',
+        'FROM base',
+        'LABEL two=2',
+        'FROM base',
+        'RUN false',
+      ),
+    },
   },
   {
     name: 'stages-target-missing',
@@ -45,7 +68,14 @@ export const stages: readonly Case[] = [
   {
     name: 'stages-unneeded',
     covers: ['unneeded stages'],
-    files: { Dockerfile: lines('FROM nothing.invalid/none AS never', 'RUN false', 'FROM base', 'LABEL a=1') },
+    files: {
+      Dockerfile: lines(
+        'FROM nothing.invalid/none AS never',
+        'RUN false',
+        'FROM base',
+        'LABEL a=1',
+      ),
+    },
   },
   {
     name: 'stages-of-digest',
@@ -79,7 +109,12 @@ export const onbuild: readonly Case[] = [
     covers: ['ONBUILD'],
     classic: true,
     files: {
-      Dockerfile: lines('FROM base', 'ONBUILD RUN echo triggered > /t', 'ONBUILD COPY f /f', 'onbuild env A=b'),
+      Dockerfile: lines(
+        'FROM base',
+        'ONBUILD RUN echo triggered > /t',
+        'ONBUILD COPY f /f',
+        'onbuild env A=b',
+      ),
       f: file('f'),
     },
   },
@@ -114,10 +149,29 @@ export const onbuild: readonly Case[] = [
       ),
     },
   },
-  { name: 'onbuild-onbuild', covers: ['ONBUILD'], classic: true, files: { Dockerfile: lines('FROM base', 'ONBUILD ONBUILD RUN x') } },
-  { name: 'onbuild-from', covers: ['ONBUILD'], classic: true, files: { Dockerfile: lines('FROM base', 'ONBUILD FROM x') } },
-  { name: 'onbuild-maintainer', covers: ['ONBUILD'], classic: true, files: { Dockerfile: lines('FROM base', 'ONBUILD MAINTAINER x') } },
-  { name: 'onbuild-nothing', covers: ['ONBUILD'], files: { Dockerfile: lines('FROM base', 'ONBUILD') } },
+  {
+    name: 'onbuild-onbuild',
+    covers: ['ONBUILD'],
+    classic: true,
+    files: { Dockerfile: lines('FROM base', 'ONBUILD ONBUILD RUN x') },
+  },
+  {
+    name: 'onbuild-from',
+    covers: ['ONBUILD'],
+    classic: true,
+    files: { Dockerfile: lines('FROM base', 'ONBUILD FROM x') },
+  },
+  {
+    name: 'onbuild-maintainer',
+    covers: ['ONBUILD'],
+    classic: true,
+    files: { Dockerfile: lines('FROM base', 'ONBUILD MAINTAINER x') },
+  },
+  {
+    name: 'onbuild-nothing',
+    covers: ['ONBUILD'],
+    files: { Dockerfile: lines('FROM base', 'ONBUILD') },
+  },
 ]
 
 export const directives: readonly Case[] = [
@@ -125,7 +179,14 @@ export const directives: readonly Case[] = [
     name: 'directive-escape',
     covers: ['escape='],
     files: {
-      Dockerfile: lines('# escape=`', 'FROM base', 'ENV A=one` two B=`$A C=back\\slash', 'RUN echo a `', '  b > /said', 'LABEL l="`$A"'),
+      Dockerfile: lines(
+        '# escape=`',
+        'FROM base',
+        'ENV A=one` two B=`$A C=back\\slash',
+        'RUN echo a `',
+        '  b > /said',
+        'LABEL l="`$A"',
+      ),
     },
   },
   {
@@ -134,7 +195,11 @@ export const directives: readonly Case[] = [
     classic: true,
     files: { Dockerfile: lines('#   EsCaPe  =  `  ', 'FROM base', 'ENV A=1 `', '  B=2') },
   },
-  { name: 'directive-escape-bad', covers: ['escape='], files: { Dockerfile: lines('# escape=x', 'FROM base') } },
+  {
+    name: 'directive-escape-bad',
+    covers: ['escape='],
+    files: { Dockerfile: lines('# escape=x', 'FROM base') },
+  },
   {
     name: 'directive-twice',
     covers: ['escape='],
@@ -145,7 +210,9 @@ export const directives: readonly Case[] = [
     name: 'directive-late',
     covers: ['comments'],
     classic: true,
-    files: { Dockerfile: lines('# a comment ends them', '# escape=`', 'FROM base', 'LABEL a=b\\ c') },
+    files: {
+      Dockerfile: lines('# a comment ends them', '# escape=`', 'FROM base', 'LABEL a=b\\ c'),
+    },
   },
   {
     name: 'directive-unknown',
@@ -191,7 +258,14 @@ export const builtIn: readonly Case[] = [
     name: 'directive-syntax',
     covers: ['syntax='],
     files: {
-      Dockerfile: lines('# syntax=docker/dockerfile:1.7-labs', '# check=skip=all;error=true', 'FROM base', 'COPY <<EOF /f', 'x', 'EOF'),
+      Dockerfile: lines(
+        '# syntax=docker/dockerfile:1.7-labs',
+        '# check=skip=all;error=true',
+        'FROM base',
+        'COPY <<EOF /f',
+        'x',
+        'EOF',
+      ),
     },
   },
   {

@@ -85,7 +85,9 @@ export const variables: readonly Case[] = [
     name: 'variables-one-environment',
     covers: ['one environment'],
     classic: true,
-    files: { Dockerfile: lines('FROM base', 'ENV abc=hello', 'ENV abc=bye def=$abc', 'ENV ghi=$abc') },
+    files: {
+      Dockerfile: lines('FROM base', 'ENV abc=hello', 'ENV abc=bye def=$abc', 'ENV ghi=$abc'),
+    },
   },
   {
     name: 'args-scopes',
@@ -127,7 +129,9 @@ export const variables: readonly Case[] = [
   {
     name: 'args-proxy',
     covers: ['proxy ARG'],
-    query: { buildargs: JSON.stringify({ HTTP_PROXY: 'http://proxy.example:1', no_proxy: 'local' }) },
+    query: {
+      buildargs: JSON.stringify({ HTTP_PROXY: 'http://proxy.example:1', no_proxy: 'local' }),
+    },
     files: {
       Dockerfile: lines('FROM base', 'RUN echo "$HTTP_PROXY $no_proxy" > /said'),
     },
