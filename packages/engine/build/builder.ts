@@ -29,6 +29,7 @@ import { MountPool } from './exec/mount-pool.ts'
 import { LeftOver } from './exec/left-over.ts'
 import { removeLeftContainers } from './exec/run-step.ts'
 import { BuildHistory } from './history/history.ts'
+import type { BuildEnd } from './history/recording.ts'
 import type { BuildImages, BuildTag, ResolveOwner, StepContainers } from './needs.ts'
 import { deliver } from './output/deliver.ts'
 import { sourceDateEpoch } from './output/epoch.ts'
@@ -143,20 +144,26 @@ export class Builder implements BuildBackend {
   async build(o: BuildOptions): Promise<string> {
     // Last of all, when nothing of it is in use any more.
     using _grown = { [Symbol.dispose]: () => this.#collector.wake() }
-    if (o.call !== '') return await this.#build(o, undefined)
+    const used: string[] = []
+    if (o.call !== '') return await this.#build(o, { used, recorded: undefined })
     const recording = this.#history.begin(o)
+    const end = (how: BuildEnd): void => this.#history.end(recording, how, this.#cache.usesOf(used))
     try {
-      const imageId = await this.#build(o, recording.listen)
-      this.#history.end(recording, { status: 'completed', imageId })
+      const imageId = await this.#build(o, { used, recorded: recording.listen })
+      end({ status: 'completed', imageId })
       return imageId
     } catch (error) {
       const status = o.signal.aborted ? 'canceled' : 'error'
-      this.#history.end(recording, { status, error: (error as Error).message })
+      end({ status, error: (error as Error).message })
       throw error
     }
   }
 
-  async #build(o: BuildOptions, recorded: TraceListener | undefined): Promise<string> {
+  /** `used`: gets the keys of steps that were found. */
+  async #build(
+    o: BuildOptions,
+    { used, recorded }: { used: string[]; recorded: TraceListener | undefined },
+  ): Promise<string> {
     const { images } = this.#deps
     const parseTags = (texts: readonly string[]): BuildTag[] => uniqueTags(images, texts)
     const outputs = planOutputs(o.outputs, parseTags(o.tags), parseTags)
@@ -165,8 +172,6 @@ export class Builder implements BuildBackend {
     await using workspace = new BuildWorkspace(() => images.workspace())
     using hold = this.#holds.begin(randomId())
     await using left = new LeftOver((error) => this.#deps.log('container of a step', error))
-    const used: string[] = []
-    using _uses = { [Symbol.dispose]: () => this.#noteUses(used) }
     const trace = new BuildTrace()
     if (o.trace) trace.listen(o.trace)
     if (recorded) trace.listen(recorded)
@@ -191,14 +196,6 @@ export class Builder implements BuildBackend {
 
   takeOutput(token: string): Promise<TarSource> {
     return this.#offers.take(token)
-  }
-
-  /** One write for all of a build. */
-  #noteUses(keys: readonly string[]): void {
-    if (keys.length === 0) return
-    const failed = (error: unknown): void => this.#deps.log('last use of steps', error)
-    // The client is answered first.
-    setImmediate(() => void this.#cache.used(keys).catch(failed))
   }
 
   #buildOf(

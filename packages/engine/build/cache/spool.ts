@@ -3,13 +3,15 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 
 const WINDOW = 1024 * 1024
+/** What it begins with: most builds' contexts are smaller. */
+const FIRST = 16 * 1024
 /** Names may come in another order than the archive has them: what is read then is one file. */
 const LEAST = 8 * 1024
 
 export class Spool {
   readonly #path: () => Promise<string>
   /** What is not in the file: all of it, or what is written next. */
-  readonly #memory: Buffer = Buffer.allocUnsafe(WINDOW)
+  #memory: Buffer = Buffer.allocUnsafe(FIRST)
   #inMemory = 0
   #inFile = 0
   #file: FileHandle | undefined
@@ -28,11 +30,19 @@ export class Spool {
   async write(chunk: Uint8Array): Promise<void> {
     for (let at = 0; at < chunk.length;) {
       if (this.#inMemory === WINDOW) await this.#flush()
-      const taken = Math.min(WINDOW - this.#inMemory, chunk.length - at)
+      if (this.#inMemory === this.#memory.length) this.#grow(this.#inMemory + chunk.length - at)
+      const taken = Math.min(this.#memory.length - this.#inMemory, chunk.length - at)
       this.#memory.set(chunk.subarray(at, at + taken), this.#inMemory)
       this.#inMemory += taken
       at += taken
     }
+  }
+
+  #grow(wanted: number): void {
+    const size = Math.min(WINDOW, Math.max(wanted, 2 * this.#memory.length))
+    const grown = Buffer.allocUnsafe(size)
+    this.#memory.copy(grown, 0, 0, this.#inMemory)
+    this.#memory = grown
   }
 
   /** Nothing is written behind it. */

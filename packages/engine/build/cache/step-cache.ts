@@ -62,14 +62,11 @@ export class StepCache {
     return row?.image_id
   }
 
-  /** These were found. */
-  async used(keys: readonly string[]): Promise<void> {
+  /** These were found just now. */
+  usesOf(keys: readonly string[]): Statement[] {
     const now = Date.now()
-    await this.#store.write(
-      keys.map(
-        (key) =>
-          sql`UPDATE build_step SET last_used_at = ${now}, uses = uses + 1 WHERE key = ${key}`,
-      ),
+    return keys.map(
+      (key) => sql`UPDATE build_step SET last_used_at = ${now}, uses = uses + 1 WHERE key = ${key}`,
     )
   }
 

@@ -2,7 +2,7 @@
 import type { BuildRecord, BuildSummary } from '@tdocker/api'
 import { notFound } from '../../base/errors.ts'
 import { randomId } from '../../base/random-id.ts'
-import { type Store, sql } from '../../store/store.ts'
+import { type Statement, type Store, sql } from '../../store/store.ts'
 import type { BuildOptions } from '../build-backend.ts'
 import { type BuildEnd, Recording } from './recording.ts'
 
@@ -36,22 +36,28 @@ export class BuildHistory {
     return recording
   }
 
-  /** Nobody waits for the row; a build whose daemon was killed has none. */
-  end(recording: Recording, end: BuildEnd): void {
+  /**
+   * Nobody waits for the row, which comes when the client is answered, with what else is to be written
+   * then; a build whose daemon was killed has none.
+   */
+  end(recording: Recording, end: BuildEnd, beside: readonly Statement[]): void {
     const now = Date.now()
     recording.end(end, now)
     const { id, createdAt } = recording
     const json = JSON.stringify(recording.record(now))
-    this.#store
-      .write([
-        sql`INSERT INTO build_history (id, created_at, record_json) VALUES (${id}, ${createdAt}, ${json})`,
-        sql`DELETE FROM build_history WHERE id NOT IN
+    const row = [
+      sql`INSERT INTO build_history (id, created_at, record_json) VALUES (${id}, ${createdAt}, ${json})`,
+      sql`DELETE FROM build_history WHERE id NOT IN
               (SELECT id FROM build_history ORDER BY created_at DESC, rowid DESC LIMIT ${this.#maxEntries})`,
-        sql`DELETE FROM build_history WHERE created_at < ${Math.max(0, now - this.#maxAge)}`,
-      ])
-      .catch((error: unknown) => this.#log('history of a build', error))
-      // Until its row can be read.
-      .finally(() => this.#running.delete(id))
+      sql`DELETE FROM build_history WHERE created_at < ${Math.max(0, now - this.#maxAge)}`,
+    ]
+    const write = (): Promise<void> =>
+      this.#store
+        .write([...beside, ...row])
+        .catch((error: unknown) => this.#log('history of a build', error))
+        // Until its row can be read.
+        .finally(() => this.#running.delete(id))
+    setImmediate(() => void write())
   }
 
   /** The newest first. */
