@@ -1,5 +1,5 @@
 /** A socket before a daemon's that counts what clients send. */
-import { createServer, connect, type Server } from 'node:net'
+import { createServer, connect, type Server, type Socket } from 'node:net'
 
 export class CountingProxy implements AsyncDisposable {
   readonly path: string
@@ -8,6 +8,7 @@ export class CountingProxy implements AsyncDisposable {
   /** So many of them go on; the rest waits for ever. */
   holdAt: number = Infinity
   readonly #server: Server
+  readonly #sockets = new Set<Socket>()
 
   private constructor(path: string, target: string) {
     this.path = path
@@ -21,8 +22,10 @@ export class CountingProxy implements AsyncDisposable {
       client.on('end', () => daemon.end())
       daemon.pipe(client)
       for (const each of [client, daemon]) {
+        this.#sockets.add(each)
         each.on('error', () => {})
         each.on('close', () => {
+          this.#sockets.delete(each)
           client.destroy()
           daemon.destroy()
         })
@@ -37,6 +40,9 @@ export class CountingProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await new Promise((closed) => this.#server.close(closed))
+    const closed = new Promise((done) => this.#server.close(done))
+    // One that is held does not see that its client is gone.
+    for (const each of this.#sockets) each.destroy()
+    await closed
   }
 }
