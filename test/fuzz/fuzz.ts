@@ -18,6 +18,7 @@ const CAUSES: readonly RegExp[] = [
   / is not supported by tdocker yet$/,
   /This node is not (a swarm manager|part of a swarm)/,
   // moby gives these no kind of their own.
+  /^(no upgrade proto in request|protocol .* not supported)$/s,
   /^Invalid escape keys \(/s,
   /^specifying ".*" is not allowed$/s,
   /^ps: /s,

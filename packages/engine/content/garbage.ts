@@ -1,4 +1,5 @@
 /** What a crash or a power loss left behind, told by rows: a file without one is nobody's. */
+import { existsSync } from 'node:fs'
 import { lstat, readFile, readdir, rm } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import type { Native } from '@tdocker/kernel'
@@ -69,7 +70,8 @@ async function* strayDirectories(o: GarbageOptions): AsyncGenerator<Finding> {
   const isStray = (name: string): boolean => !owned.has(name) && !o.layers.isInUse(keyOf(name))
   for (const name of names.filter(isStray)) {
     const path = join(layers, name)
-    if (isBeingRemoved(path)) continue
+    // One that became a layer between the list and the rows is not there under that name.
+    if (isBeingRemoved(path) || !existsSync(path)) continue
     yield garbage(o, 'layer', path, 'a layer directory without a row', async () => {
       if (!isStray(name) || o.store.get('SELECT 1 FROM layer WHERE key = ?', keyOf(name))) return
       await removeAside(path, (aside) => o.native.removeTree(aside))
@@ -136,10 +138,15 @@ async function* oldPartials(o: GarbageOptions): AsyncGenerator<Finding> {
   }
   for (const name of names.filter((found) => there.has(found) && !kept.has(found))) {
     const path = join(partials, name)
-    if (isBeingRemoved(path)) continue
-    yield garbage(o, 'partial', path, 'a partial download without a row', () =>
-      removeAside(path, (aside) => rm(aside, { recursive: true, force: true })),
-    )
+    // Asked when it matters: a download may have begun or ended since the list was read.
+    const isStray = (): boolean =>
+      existsSync(path) &&
+      !isBeingRemoved(path) &&
+      !o.store.get(`SELECT 1 FROM partial WHERE digest LIKE '%:' || ?`, name)
+    if (!isStray()) continue
+    yield garbage(o, 'partial', path, 'a partial download without a row', async () => {
+      if (isStray()) await removeAside(path, (aside) => rm(aside, { recursive: true, force: true }))
+    })
   }
 }
 
