@@ -241,6 +241,7 @@ export class Builder implements BuildBackend {
       session,
       scratch: () => workspace.scratch(),
       hold: holdImage,
+      keep: (imageId) => hold.add(imageId),
       used: (key) => void used.push(key),
     }
   }

@@ -37,6 +37,8 @@ export interface Build {
   scratch(): Promise<string>
   /** Keeps an image until the build ends; false when it is not there any more. */
   hold(imageId: string): boolean
+  /** The same for one that surely is there. */
+  keep(imageId: string): void
   /** Notes that a step was found in the cache. */
   used(key: string): void
 }

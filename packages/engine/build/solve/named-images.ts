@@ -79,7 +79,7 @@ export class NamedImages {
     const found = options.pull ? undefined : images.find(name, platform)
     const image = found ?? (await this.#pulled(name, platform, progress))
     if (!this.#build.hold(image.id)) throw notFound(`No such image: ${name}`)
-    return images.get(image.id)
+    return image
   }
 
   async #pulled(

@@ -40,8 +40,9 @@ export async function throughCache(
   const digest = stepDigest(did)
   const find = async (): Promise<string | undefined> => {
     if (at.noCache) return undefined
-    const known = cache.find(key)
-    const here = known !== undefined && build.hold(known) ? known : undefined
+    const here = cache.find(key)
+    // It was there a moment ago, in the same turn: that need not be asked again.
+    if (here !== undefined) build.keep(here)
     const found = here ?? (await findNamed(build, operation, at, digest))
     if (found === undefined) return undefined
     at.say(' ---> Using cache\n')
