@@ -92,8 +92,8 @@ test('triggers that ask for triggers, and for themselves', async () => {
   const commit = (repo: string, OnBuild: readonly string[]): Promise<unknown> =>
     daemon.api.post(`/commit?container=${id}&repo=${repo}`, { OnBuild })
   await commit('nested', [`${'ONBUILD '.repeat(50)}RUN true`])
-  const nested = await build(daemon, { Dockerfile: 'FROM nested\nFROM 0\n' })
-  assert.notEqual(nested.error, '')
+  const nested = await build(daemon, { Dockerfile: 'FROM nested\n' })
+  assert.match(nested.error, /ONBUILD/)
   await commit('deep', ['ONBUILD RUN true'])
   let name = 'deep'
   for (const next of ['deep2', 'deep3']) {
