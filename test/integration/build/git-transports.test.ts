@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo, type Server } from 'node:net'
-import { createServer as createHttpServer, request } from 'node:http'
+import { type Server as HttpServer, createServer as createHttpServer, request } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { GitServer } from '../../lib/git-server.ts'
@@ -117,19 +117,11 @@ test('from a server of files alone, which cannot cut off history', async () => {
 })
 
 test('a client that goes away ends the program, and leaves nothing', async () => {
-  const asked = Promise.withResolvers<void>()
-  const silent = createHttpServer((incoming, response) => {
-    // The first request is ours, to see where the address leads.
-    if (/^git\/\d+\.\d/.test(incoming.headers['user-agent'] ?? '')) asked.resolve()
-    else response.writeHead(200).end()
-  })
-  await listen(silent)
+  const { asked, silent, remote, path } = await silentServer()
   try {
-    const remote = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/r.git`
-    const path = `/build?remote=${encodeURIComponent(remote)}`
     const client = request({ socketPath: daemon.socket, method: 'POST', path })
     client.on('error', () => {}).end()
-    await asked.promise
+    await asked
     const pids = programs(remote)
     assert.ok(pids.length > 0)
     for (const pid of pids.filter((each) => nameOf(each).startsWith('git'))) {
@@ -151,19 +143,12 @@ test('a client that goes away ends the program, and leaves nothing', async () =>
 
 test('a daemon that is killed takes the program along, and the next one its files', async () => {
   await using killed = await TestDaemon.start()
-  const asked = Promise.withResolvers<void>()
-  const silent = createHttpServer((incoming, response) => {
-    if (/^git\/\d+\.\d/.test(incoming.headers['user-agent'] ?? '')) asked.resolve()
-    else response.writeHead(200).end()
-  })
-  await listen(silent)
+  const { asked, silent, remote, path } = await silentServer()
   try {
-    const remote = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/r.git`
-    const path = `/build?remote=${encodeURIComponent(remote)}`
     request({ socketPath: killed.socket, method: 'POST', path })
       .on('error', () => {})
       .end()
-    await asked.promise
+    await asked
     await killed.crash()
     await until('the program’s end', () => programs(remote).length === 0)
     await killed.boot()
@@ -186,6 +171,24 @@ test('without the program on the machine a sentence says so', async () => {
     "sources from git need the git program on the daemon's machine: install git there",
   )
 })
+
+/** Lets git wait for ever; `asked` once it does. */
+async function silentServer(): Promise<{
+  silent: HttpServer
+  asked: Promise<void>
+  remote: string
+  path: string
+}> {
+  const { promise: asked, resolve } = Promise.withResolvers<void>()
+  const silent = createHttpServer((incoming, response) => {
+    // The first request is ours, to see where the address leads.
+    if (/^git\/\d+\.\d/.test(incoming.headers['user-agent'] ?? '')) resolve()
+    else response.writeHead(200).end()
+  })
+  await listen(silent)
+  const remote = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/r.git`
+  return { silent, asked, remote, path: `/build?remote=${encodeURIComponent(remote)}` }
+}
 
 /** Processes with that among their arguments. */
 function programs(argument: string): string[] {

@@ -3,7 +3,7 @@
  * them. Only of plain trees: whatever needs a file system to say what it means (links to other entries,
  * entries below links, twice the same name) has no index.
  */
-import type { TarEntry } from '../copy/tar-entry.ts'
+import { NO_ENTRY, type TarEntry } from '../copy/tar-entry.ts'
 import { EntryHasher, type HashedEntry } from '../copy/content-digest.ts'
 import { TarScanner } from '../copy/scan-tar.ts'
 
@@ -155,18 +155,7 @@ export class FileIndex {
   }
 }
 
-const IMPLIED: Omit<TarEntry, 'name'> = {
-  type: '5',
-  mode: 0o755,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  mtime: '0',
-  linkname: '',
-  devMajor: 0,
-  devMinor: 0,
-  attributes: NONE,
-}
+const IMPLIED: TarEntry = { ...NO_ENTRY, type: '5', mode: 0o755 }
 
 /** undefined for bytes that are no UTF-8. */
 function textOf(name: string): string | undefined {

@@ -44,20 +44,33 @@ export async function cacheEntries(o: CacheContext): Promise<CacheEntry[]> {
 
 function contextEntries({ contexts }: CacheContext): CacheEntry[] {
   return contexts.all().map((kept) => ({
-    ID: shortKey(kept.id),
+    ...directoryEntry({ ...kept, key: kept.id }),
     Type: 'source.local',
     Description: 'local source for context',
     InUse: kept.users > 0,
+  }))
+}
+
+/** What no step made: a directory of its own. */
+function directoryEntry(o: {
+  key: string
+  size: number
+  created: number
+  lastUsed: number
+  uses: number
+}): Omit<CacheEntry, 'Type' | 'Description' | 'InUse'> {
+  return {
+    ID: shortKey(o.key),
     Shared: false,
-    Size: kept.size,
-    CreatedAt: new Date(kept.created).toISOString(),
-    LastUsedAt: new Date(kept.lastUsed).toISOString(),
-    UsageCount: kept.uses,
-    key: kept.id,
+    Size: o.size,
+    CreatedAt: new Date(o.created).toISOString(),
+    LastUsedAt: new Date(o.lastUsed).toISOString(),
+    UsageCount: o.uses,
+    key: o.key,
     imageId: undefined,
     parentImageId: undefined,
-    lastUsed: kept.lastUsed,
-  }))
+    lastUsed: o.lastUsed,
+  }
 }
 
 function stepEntries(o: CacheContext): CacheEntry[] {
@@ -112,20 +125,12 @@ function mountEntries(o: CacheContext): Promise<CacheEntry[]> {
   return Promise.all(
     rows.map(async (row) => {
       const size = await o.native.treeSize(join(o.directory, row.key)).catch(() => ({ bytes: 0 }))
+      const { key, uses, created_at: created, last_used_at: lastUsed } = row
       return {
-        ID: shortKey(row.key),
+        ...directoryEntry({ key, size: size.bytes, created, lastUsed, uses }),
         Type: 'exec.cachemount',
         Description: `cached mount ${row.id}`,
-        InUse: o.locks.isHeld(row.key),
-        Shared: false,
-        Size: size.bytes,
-        CreatedAt: new Date(row.created_at).toISOString(),
-        LastUsedAt: new Date(row.last_used_at).toISOString(),
-        UsageCount: row.uses,
-        key: row.key,
-        imageId: undefined,
-        parentImageId: undefined,
-        lastUsed: row.last_used_at,
+        InUse: o.locks.isHeld(key),
       }
     }),
   )

@@ -2,7 +2,6 @@
 import { posix } from 'node:path'
 import { invalidParameter } from '../../base/errors.ts'
 import type { CopyOperation } from '../graph/operation.ts'
-import type { TarEntry } from './tar-entry.ts'
 
 /** What a layer tells already; names without a slash before them, a character for each byte. */
 export class WrittenPaths {
@@ -16,20 +15,6 @@ export class WrittenPaths {
     else return known === type ? 'same' : 'otherwise'
     return undefined
   }
-}
-
-export const NO_ENTRY: TarEntry = {
-  name: '',
-  type: '0',
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  mtime: '0',
-  linkname: '',
-  devMajor: 0,
-  devMinor: 0,
-  attributes: new Map(),
 }
 
 /** In a layer such a name is a deletion. */

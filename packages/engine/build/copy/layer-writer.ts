@@ -14,7 +14,6 @@ import {
 import { type EntryFilter, innerName } from './entry-filter.ts'
 import { type FileMode, parseMode } from './file-mode.ts'
 import {
-  NO_ENTRY,
   WrittenPaths,
   entryName,
   latin1,
@@ -25,7 +24,7 @@ import {
   text,
 } from './layer-entry.ts'
 import { type EditEntry, TAR_END, ownEntry, rewriteTar } from './rewrite-tar.ts'
-import type { TarEntry } from './tar-entry.ts'
+import { NO_ENTRY, type TarEntry } from './tar-entry.ts'
 import { ArchivePlaces, TargetView } from './target-view.ts'
 import type { Tree } from './tree.ts'
 

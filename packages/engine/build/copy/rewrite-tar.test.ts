@@ -5,7 +5,7 @@ import { parseMode } from './file-mode.ts'
 import { EntryFilter } from './entry-filter.ts'
 import { matchesName } from './pattern.ts'
 import { TAR_END, ownEntry, rewriteTar } from './rewrite-tar.ts'
-import { BadTar, type TarEntry } from './tar-entry.ts'
+import { BadTar, NO_ENTRY, type TarEntry } from './tar-entry.ts'
 
 async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
@@ -113,19 +113,7 @@ function passed(
   })
 }
 
-const ENTRY: TarEntry = {
-  name: '',
-  type: '0',
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  mtime: '0',
-  linkname: '',
-  devMajor: 0,
-  devMinor: 0,
-  attributes: new Map(),
-}
+const ENTRY: TarEntry = { ...NO_ENTRY, mode: 0o644 }
 
 test('what is left out, and directories that wait for what is in them', () => {
   const names = ['./', 'a/', 'a/b/', 'a/b/x.log', 'a/y', 'c/', 'z.log']

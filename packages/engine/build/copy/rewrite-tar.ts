@@ -1,6 +1,6 @@
 /** A tar on its way from one tree to a layer: each entry may be renamed, changed or left out. */
 import { TarScanner } from './scan-tar.ts'
-import { BLOCK, type TarEntry, paddingOf, writeHead } from './tar-entry.ts'
+import { BLOCK, NO_ENTRY, type TarEntry, paddingOf, writeHead } from './tar-entry.ts'
 
 const OUT = 1024 * 1024
 
@@ -35,17 +35,7 @@ export function ownEntry(
   entry: Partial<TarEntry> & Pick<TarEntry, 'name' | 'type' | 'mode'>,
   data: Uint8Array = Buffer.alloc(0),
 ): Buffer {
-  const head = writeHead({
-    uid: 0,
-    gid: 0,
-    mtime: '0',
-    linkname: '',
-    devMajor: 0,
-    devMinor: 0,
-    attributes: new Map(),
-    ...entry,
-    size: data.length,
-  })
+  const head = writeHead({ ...NO_ENTRY, ...entry, size: data.length })
   return Buffer.concat([head, data, Buffer.alloc(paddingOf(data.length))])
 }
 

@@ -23,6 +23,21 @@ export interface TarEntry {
   attributes: ReadonlyMap<string, string>
 }
 
+/** An empty file of root's, for entries of our own. */
+export const NO_ENTRY: TarEntry = {
+  name: '',
+  type: '0',
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtime: '0',
+  linkname: '',
+  devMajor: 0,
+  devMinor: 0,
+  attributes: new Map(),
+}
+
 export class BadTar extends Error {}
 
 function text(block: Buffer, at: number, length: number): string {

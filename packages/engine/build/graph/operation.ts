@@ -50,3 +50,28 @@ export interface CopyOperation {
   /** Archives become what is in them: undefined for ADD's own rule. */
   unpack: boolean | undefined
 }
+
+/** All below a path, to the root of nothing, as it is: a COPY that no Dockerfile says. */
+export function plainCopy(
+  o: Pick<Operation, 'config' | 'createdBy'> & { from: string; source: string },
+): CopyOperation & Operation {
+  return {
+    kind: 'copy',
+    config: o.config,
+    createdBy: o.createdBy,
+    author: '',
+    instruction: 'COPY',
+    from: o.from,
+    sources: [o.source],
+    files: [],
+    destination: '/',
+    workingDir: '/',
+    chown: '',
+    chmod: '',
+    exclude: [],
+    parents: false,
+    link: false,
+    checksum: '',
+    unpack: false,
+  }
+}

@@ -1,5 +1,6 @@
 /** FROM a directory: an image of its files. */
 import type { Platform } from '@tdocker/oci'
+import { plainCopy } from '../graph/operation.ts'
 import type { BuildImage } from '../needs.ts'
 import type { Build } from './build.ts'
 import { silentStep } from './build-trace.ts'
@@ -12,25 +13,7 @@ export async function imageOfDirectory(
   const { name, path, platform, signal } = o
   const id = await copyOperation(
     build,
-    {
-      kind: 'copy',
-      config: {},
-      createdBy: ['/bin/sh', '-c'],
-      author: '',
-      instruction: 'COPY',
-      from: name,
-      sources: ['/'],
-      files: [],
-      destination: '/',
-      workingDir: '/',
-      chown: '',
-      chmod: '',
-      exclude: [],
-      parents: false,
-      link: false,
-      checksum: '',
-      unpack: false,
-    },
+    plainCopy({ config: {}, createdBy: ['/bin/sh', '-c'], from: name, source: '/' }),
     {
       parentId: undefined,
       platform,

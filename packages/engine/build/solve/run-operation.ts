@@ -5,7 +5,7 @@ import { findCopySources } from '../copy/copy.ts'
 import { preparePrivateMounts } from '../exec/private-mounts.ts'
 import { type MountSources, type PreparedMounts, prepareMounts } from '../exec/run-mounts.ts'
 import { type RunOperation, runStep } from '../exec/run-step.ts'
-import type { CopyOperation, Operation } from '../graph/operation.ts'
+import { plainCopy } from '../graph/operation.ts'
 import type { StepExtras, StepRoom } from '../needs.ts'
 import type { Build } from './build.ts'
 import type { StepPlace } from './place.ts'
@@ -58,7 +58,9 @@ async function mountContent(operation: RunOperation, digestOf: DigestOf): Promis
 function digestsOf(build: Build, operation: RunOperation, at: StepPlace): DigestOf {
   const known = new Map<string, Promise<string>>()
   const find = async (from: string, source: string): Promise<string> => {
-    const copy = copyOf(operation, from, source)
+    // As one of COPY, for its digest alone.
+    const pattern = source.replace(/[*?[\\]/g, '\\$&') || '/'
+    const copy = plainCopy({ config: operation.config, createdBy: [], from, source: pattern })
     using tree = await openSource(build, copy, at)
     const path = posix.resolve('/', source)
     if (!(await tree?.stat(path)))
@@ -70,29 +72,6 @@ function digestsOf(build: Build, operation: RunOperation, at: StepPlace): Digest
     const found = known.get(key) ?? find(from, source)
     known.set(key, found)
     return found
-  }
-}
-
-/** A bind's source as one of COPY, for its digest alone. */
-function copyOf(operation: RunOperation, from: string, source: string): CopyOperation & Operation {
-  return {
-    config: operation.config,
-    createdBy: [],
-    author: '',
-    kind: 'copy',
-    instruction: 'COPY',
-    from,
-    sources: [source.replace(/[*?[\\]/g, '\\$&') || '/'],
-    files: [],
-    destination: '/',
-    workingDir: '/',
-    chown: '',
-    chmod: '',
-    exclude: [],
-    parents: false,
-    link: false,
-    checksum: '',
-    unpack: false,
   }
 }
 
